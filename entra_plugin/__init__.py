@@ -1,1 +1,1 @@
-"""Microsoft Entra for a PSA platform. Hosts load it through the entry point group ``psa.plugins``."""
+"""Microsoft Entra for a PSA platform; hosts load it through the entry points ``psa.plugins``."""

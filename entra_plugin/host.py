@@ -17,7 +17,7 @@ from temporalio.plugin import SimplePlugin
 
 from entra_plugin.domain.ids import ClientId, ContactId, TenantId, UserId
 
-# --- People -----------------------------------------------------------------------------------------
+# --- People ---
 
 
 class UserType(StrEnum):
@@ -55,7 +55,7 @@ class Principal(Protocol):
         """What a state-changing request must carry in ``X-CSRF-Token``."""
 
 
-# --- The host's data --------------------------------------------------------------------------------
+# --- The host's data ---
 
 
 class Client(Protocol):
@@ -238,7 +238,10 @@ class Clients(Protocol):
 
 
 class Contacts(Protocol):
-    """The host's contacts: batched, tenant-scoped, on the connection that we pass. There is no delete."""
+    """The host's contacts: batched, tenant-scoped, on the connection that we pass.
+
+    There is no delete.
+    """
 
     @property
     def transactional(self) -> bool: ...
@@ -371,7 +374,7 @@ class Host(Protocol):
     def client_url(self, client_id: ClientId) -> str: ...
 
 
-# --- Records that our hooks return ------------------------------------------------------------------
+# --- Records that our hooks return ---
 
 When = Mapping[str, object]
 """A condition as data: ``{"flag": key}``, ``{"permission": name}``, ``{"all": [...]}``, ``{"any": [...]}``,

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="empty-body"
 """The host's hook contract (pluggy project ``psa``, version 1.0) as we understand it.
 
 The host owns the specifications; a contract test compares these with the host's. Every hook is synchronous,
@@ -35,12 +36,18 @@ def psa_plugin_info() -> tuple[PluginInfo, ...]:
 
 @hookspec
 def psa_startup(host: Host) -> tuple[Started, ...]:
-    """Open what the process needs. Called once in the web process and once in the worker. Since 1.0."""
+    """Open what the process needs.
+
+    Called once in the web process and once in the worker. Since 1.0.
+    """
 
 
 @hookspec
 def psa_pages() -> tuple[Page, ...]:
-    """Name the pages and the host slots that link to them. Called when the web process starts. Since 1.0."""
+    """Name the pages and the host slots that link to them.
+
+    Called when the web process starts. Since 1.0.
+    """
 
 
 @hookspec
@@ -75,12 +82,18 @@ def psa_migrations() -> tuple[Migrations, ...]:
 
 @hookspec
 def psa_worker_plugins() -> tuple[WorkerPlugin, ...]:
-    """Give the Temporal worker plugins. Called once in the worker, after ``psa_startup``. Since 1.0."""
+    """Give the Temporal worker plugins.
+
+    Called once in the worker, after ``psa_startup``. Since 1.0.
+    """
 
 
 @hookspec
 def psa_http_apps() -> tuple[HttpApp, ...]:
-    """Give the ASGI applications. Called once in the web process, after ``psa_startup``. Since 1.0."""
+    """Give the ASGI applications.
+
+    Called once in the web process, after ``psa_startup``. Since 1.0.
+    """
 
 
 @hookspec

@@ -1,0 +1,1 @@
+"""The use cases, one module each: a command in, a result out, one transaction."""

@@ -1,0 +1,1 @@
+"""The outside: one protocol, its adapters, transport and throttling."""

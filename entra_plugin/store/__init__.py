@@ -1,0 +1,1 @@
+"""Our tables and every query on them, tenant-scoped by construction."""

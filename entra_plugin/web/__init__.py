@@ -1,0 +1,1 @@
+"""HTTP: the gate, the JSON API and the pages. Parse, call a use case, present."""

@@ -1,0 +1,1 @@
+"""Temporal: messages, activity interface, definitions, activities, the worker plugin."""

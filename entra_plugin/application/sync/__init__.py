@@ -1,0 +1,1 @@
+"""One sync: start, read and plan, settle, apply, record."""

@@ -1,0 +1,1 @@
+"""The adapter that reads Microsoft Graph with tokens that MSAL got."""

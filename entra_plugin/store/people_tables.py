@@ -1,0 +1,169 @@
+"""Tables of identities, links, review items, decisions, pins and delta cursors."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from entra_plugin.domain.states import DecisionKind, ItemState, LinkState, PinKind, Verdict
+from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
+
+identities = Table(
+    "entra_identities",
+    metadata,
+    tenant_key(),
+    key("entra_tenant_id"),
+    key("object_id"),
+    Column("address", Text),
+    Column("display_name", Text),
+    Column("search_key", Text(collation="C"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    document("attributes", nullable=False),
+    Column("seen_fingerprint", LargeBinary, nullable=False),
+    Column("acted_fingerprint", LargeBinary),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    moment("first_seen_at", nullable=False),
+    moment("changed_at", nullable=False),
+    one_of("verdict", Verdict),
+    Index("ix_entra_identities_verdict", "tenant_id", "entra_tenant_id", "verdict", "reason"),
+)
+"""What we last saw of each Entra user (``seen``) and what we last settled on (``acted``)."""
+
+contact_links = Table(
+    "entra_contact_links",
+    metadata,
+    tenant_key(),
+    key("link_id"),
+    ref("entra_tenant_id"),
+    ref("object_id"),
+    ref("contact_id"),
+    ref("client_id"),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    ref("opened_by_run", nullable=True),
+    ref("opened_by_user", nullable=True),
+    moment("opened_at", nullable=False),
+    ref("closed_by_run", nullable=True),
+    ref("closed_by_user", nullable=True),
+    Column("closed_reason", Text),
+    moment("closed_at"),
+    document("base"),
+    Column("host_version", BigInteger),
+    one_of("state", LinkState),
+    Index(
+        "uq_entra_contact_links_identity",
+        "tenant_id",
+        "entra_tenant_id",
+        "object_id",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+    ),
+    Index(
+        "uq_entra_contact_links_contact",
+        "tenant_id",
+        "contact_id",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+    ),
+)
+"""Identity to contact; closed, never deleted. ``base`` holds the directory values last written or compared
+per field, ``host_version`` the contact's version at our last write."""
+
+reconciliation_items = Table(
+    "entra_reconciliation_items",
+    metadata,
+    tenant_key(),
+    key("item_id"),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    ref("managed_tenant_id"),
+    ref("entra_tenant_id"),
+    ref("object_id"),
+    ref("client_id"),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("candidates", ARRAY(Uuid()), nullable=False, server_default="{}"),
+    document("details"),
+    ref("run_id", nullable=True),
+    Column("version", Integer, nullable=False, server_default="1"),
+    moment("created_at", nullable=False),
+    moment("settled_at"),
+    ref("settled_by", nullable=True),
+    Column("settled_as", Text),
+    one_of("state", ItemState),
+    Index(
+        "uq_entra_reconciliation_items_open",
+        "tenant_id",
+        "entra_tenant_id",
+        "object_id",
+        unique=True,
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_entra_reconciliation_items_position", "tenant_id", "state", "position"),
+)
+"""A question to a person: one open item per identity."""
+
+decisions = Table(
+    "entra_decisions",
+    metadata,
+    tenant_key(),
+    key("entra_tenant_id"),
+    key("object_id"),
+    Column("kind", Text, nullable=False),
+    ref("contact_id", nullable=True),
+    Column("reason", Text),
+    ref("decided_by", nullable=True),
+    moment("decided_at", nullable=False),
+    one_of("kind", DecisionKind),
+)
+"""What a person decided about an identity."""
+
+pins = Table(
+    "entra_pins",
+    metadata,
+    tenant_key(),
+    key("pin_id"),
+    Column("kind", Text, nullable=False),
+    ref("contact_id", nullable=True),
+    ref("entra_tenant_id", nullable=True),
+    ref("object_id", nullable=True),
+    Column("field", Text),
+    Column("reason", Text),
+    ref("created_by", nullable=True),
+    moment("created_at", nullable=False),
+    one_of("kind", PinKind),
+    Index(
+        "uq_entra_pins_subject",
+        "tenant_id",
+        "kind",
+        "contact_id",
+        "entra_tenant_id",
+        "object_id",
+        "field",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+)
+"""Standing orders of people."""
+
+delta_cursors = Table(
+    "entra_delta_cursors",
+    metadata,
+    tenant_key(),
+    key("managed_tenant_id"),
+    Column("link", Text, nullable=False),
+    Column("select_fingerprint", LargeBinary, nullable=False),
+    moment("obtained_at", nullable=False),
+)
+"""Where the next delta round of a managed tenant starts."""

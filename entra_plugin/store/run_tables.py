@@ -1,0 +1,202 @@
+"""Tables of settings, runs and what a run read and planned."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Trigger
+from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
+
+sync_settings = Table(
+    "entra_sync_settings",
+    metadata,
+    tenant_key(),
+    document("field_sync_config", nullable=False),
+    document("user_filter_config", nullable=False),
+    document("guard_config", nullable=False),
+    document("notification_config", nullable=False),
+    Column("sync_enabled", Boolean, nullable=False, server_default=text("false")),
+    Column("sync_interval_minutes", Integer, nullable=False, server_default="1440"),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("mapping_version", BigInteger, nullable=False, server_default="0"),
+    moment("last_discovery_at"),
+    moment("updated_at", nullable=False),
+    ref("updated_by", nullable=True),
+)
+"""One row per tenant. ``version`` guards edits of the settings, ``mapping_version`` counts decisions."""
+
+sync_runs = Table(
+    "entra_sync_runs",
+    metadata,
+    tenant_key(),
+    key("run_id"),
+    Column("type", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    ref("actor_id", nullable=True),
+    Column("actor_name", Text),
+    ref("client_id", nullable=True),
+    Column("workflow_id", Text, nullable=False),
+    document("progress"),
+    moment("created_at", nullable=False),
+    moment("started_at"),
+    moment("finished_at"),
+    moment("applied_at"),
+    moment("waiting_until"),
+    Column("error_code", Text),
+    Column("error_vendor_code", Text),
+    document("error_details"),
+    one_of("type", RunType),
+    one_of("trigger", Trigger),
+    one_of("state", RunState),
+    Index("ix_entra_sync_runs_created", "tenant_id", "created_at"),
+    Index(
+        "uq_entra_sync_runs_one_at_a_time",
+        "tenant_id",
+        text("(CASE type WHEN 'initial' THEN 'all' ELSE type END)"),
+        unique=True,
+        postgresql_where=text(
+            "type IN ('all', 'initial', 'discovery') AND state IN ('queued', 'running')"
+        ),
+    ),
+)
+"""One execution. ``progress`` holds a discovery's counts while it runs and after."""
+
+COUNTERS = (
+    "created",
+    "linked",
+    "updated",
+    "inactivated",
+    "reactivated",
+    "moved",
+    "queued",
+    "filtered",
+    "unchanged",
+    "held",
+    "stale",
+    "failed",
+)
+"""The counts of a run and of each managed tenant in it, in the order people read them."""
+
+sync_run_tenants = Table(
+    "entra_sync_run_tenants",
+    metadata,
+    tenant_key(),
+    key("run_id"),
+    key("managed_tenant_id"),
+    ref("client_id", nullable=True),
+    Column("client_name", Text),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    Column("writes", Boolean, nullable=False),
+    ref("joined_run_id", nullable=True),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("reading", Integer, nullable=False, server_default="1"),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in COUNTERS),
+    Column("pages_read", Integer, nullable=False, server_default="0"),
+    Column("users_read", Integer, nullable=False, server_default="0"),
+    moment("started_at"),
+    moment("finished_at"),
+    moment("waiting_until"),
+    Column("error_code", Text),
+    Column("error_vendor_code", Text),
+    document("error_details"),
+    one_of("state", RunState),
+    ForeignKeyConstraint(
+        ["tenant_id", "run_id"],
+        ["entra_sync_runs.tenant_id", "entra_sync_runs.run_id"],
+        ondelete="CASCADE",
+    ),
+    Index(
+        "uq_entra_sync_run_tenants_one_writer",
+        "tenant_id",
+        "managed_tenant_id",
+        unique=True,
+        postgresql_where=text("writes AND state IN ('queued', 'running')"),
+    ),
+)
+"""One managed tenant in a run. ``fence`` rises with each attempt; a write of an older attempt is refused.
+``reading`` rises when a listing had to start again from its first page."""
+
+sync_pages = Table(
+    "entra_sync_pages",
+    metadata,
+    tenant_key(),
+    key("run_id"),
+    key("managed_tenant_id"),
+    Column("page", Integer, primary_key=True),
+    Column("reading", Integer, nullable=False),
+    Column("next_link", Text),
+    Column("object_ids", ARRAY(Uuid()), nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("filtered", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "run_id", "managed_tenant_id"],
+        [
+            "entra_sync_run_tenants.tenant_id",
+            "entra_sync_run_tenants.run_id",
+            "entra_sync_run_tenants.managed_tenant_id",
+        ],
+        ondelete="CASCADE",
+    ),
+)
+"""One row per page read: the only place where a reading resumes, and the source of the seen set."""
+
+sync_changes = Table(
+    "entra_sync_changes",
+    metadata,
+    tenant_key(),
+    key("change_id"),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    ref("run_id"),
+    ref("managed_tenant_id"),
+    ref("entra_tenant_id"),
+    ref("object_id"),
+    ref("client_id"),
+    ref("contact_id", nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("search_key", Text(collation="C"), nullable=False),
+    document("before"),
+    document("after"),
+    document("snapshot"),
+    Column("candidates", ARRAY(Uuid()), nullable=False, server_default="{}"),
+    document("note"),
+    moment("created_at", nullable=False),
+    moment("applied_at"),
+    one_of("kind", ChangeKind),
+    one_of("state", ChangeState),
+    UniqueConstraint("tenant_id", "run_id", "managed_tenant_id", "object_id", "kind"),
+    ForeignKeyConstraint(
+        ["tenant_id", "run_id"],
+        ["entra_sync_runs.tenant_id", "entra_sync_runs.run_id"],
+        ondelete="CASCADE",
+    ),
+    Index("ix_entra_sync_changes_position", "tenant_id", "run_id", "position"),
+    Index(
+        "ix_entra_sync_changes_unsettled",
+        "tenant_id",
+        "run_id",
+        "managed_tenant_id",
+        postgresql_where=text("state IN ('planned', 'held')"),
+    ),
+    Index("ix_entra_sync_changes_identity", "tenant_id", "entra_tenant_id", "object_id"),
+)
+"""The plan, which becomes the history: one row per change. ``label`` is the identity's address for people,
+``snapshot`` the identity as read, from which apply stores it (emptied then), ``note`` what was found when a
+row went stale or was rejected."""
