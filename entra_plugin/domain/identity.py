@@ -1,0 +1,66 @@
+"""A user of a Microsoft directory as the rules see it, and the fingerprint that says whether it changed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+
+import msgspec
+
+from entra_plugin.domain.ids import EntraTenantId, ObjectId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryUser:
+    """One Entra user, read with the ``$select`` of ``directory.microsoft``. Absent text is None, never "".
+
+    ``mail``, ``user_principal_name`` and ``aliases`` are as Microsoft holds them, trimmed; addresses are
+    normalised by ``domain.addresses``. ``aliases`` are the SMTP entries of proxyAddresses and otherMails.
+    """
+
+    object_id: ObjectId
+    user_principal_name: str
+    mail: str | None
+    aliases: tuple[str, ...]
+    display_name: str | None
+    given_name: str | None
+    surname: str | None
+    enabled: bool
+    user_type: str | None
+    external_state: str | None
+    resource_account: bool
+    licensed: bool
+    job_title: str | None
+    department: str | None
+    company_name: str | None
+    office_location: str | None
+    business_phones: tuple[str, ...]
+    mobile_phone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityKey:
+    """What identifies a person at Microsoft: the directory and the object in it."""
+
+    entra_tenant_id: EntraTenantId
+    object_id: ObjectId
+
+
+def fingerprint(user: DirectoryUser) -> bytes:
+    """Sixteen bytes over every attribute; equal exactly when no attribute that we read differs."""
+    return blake2b(msgspec.msgpack.encode(user), digest_size=16).digest()
+
+
+def attributes(user: DirectoryUser) -> Mapping[str, object]:
+    """The user as a JSON document, for storing."""
+    document = asdict(user)
+    document["object_id"] = str(user.object_id)
+    return document
+
+
+def from_attributes(document: Mapping[str, object]) -> DirectoryUser:
+    """The user from the stored document.
+
+    Raises:
+        msgspec.ValidationError: The document was not written by ``attributes``.
+    """
+    return msgspec.convert(document, DirectoryUser)
