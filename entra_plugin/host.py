@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client as TemporalClient
 from temporalio.plugin import SimplePlugin
 
-from entra_plugin.domain.ids import ClientId, ContactId, TenantId, UserId
+from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId, UserId
 
 # --- People ---
 
@@ -372,6 +372,22 @@ class Host(Protocol):
 
     def contact_url(self, contact_id: ContactId) -> str: ...
     def client_url(self, client_id: ClientId) -> str: ...
+
+
+class Workflows(Protocol):
+    """Starts and cancels our workflows by name and ids; implemented over the host's Temporal client.
+
+    Every method raises ``TransientFailure("temporal_unavailable")`` when the service cannot be reached.
+    """
+
+    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow of a discovery run; starting it again is harmless."""
+
+    async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow of a sync run; starting it again is harmless."""
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a workflow to stop; one that is gone already is no error."""
 
 
 # --- Records that our hooks return ---
