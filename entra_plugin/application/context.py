@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from entra_plugin.application.flags import Flags
+from entra_plugin.access import Flags
 from entra_plugin.directory.protocol import Directory
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.host import Host, Workflows
