@@ -1,0 +1,66 @@
+"""E-mail addresses, normalised in one place: NFKC, trimmed, lower case, IDNA ASCII domain.
+
+Two addresses are the same person's exactly when their normal forms are equal.
+"""
+
+import unicodedata
+
+import idna
+
+_MAX_LENGTH = 320
+"""64 octets of local part, the sign, 255 octets of domain: RFC 5321 4.5.3.1."""
+
+MICROSOFT_INITIAL_SUFFIX = ".onmicrosoft.com"
+"""Every directory's first domain; nobody writes to it, so a UPN on it is no address."""
+
+
+def normalise(address: str | None) -> str | None:
+    """The normal form, or None when the text cannot be an address."""
+    if not address:
+        return None
+    folded = address if address.isascii() else unicodedata.normalize("NFKC", address)
+    local, at, domain = folded.strip().lower().rpartition("@")
+    if not at or not local or not domain or any(c.isspace() for c in folded.strip()):
+        return None
+    ascii_domain = to_ascii(domain)
+    if ascii_domain is None:
+        return None
+    result = f"{local}@{ascii_domain}"
+    return result if len(result) <= _MAX_LENGTH else None
+
+
+def to_ascii(domain: str) -> str | None:
+    """A domain name in IDNA ASCII form, lower case, or None when it is none."""
+    try:
+        name = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return None
+    labels = name.rstrip(".").split(".")
+    return ".".join(labels) if all(labels) else None
+
+
+def spellings(address: str) -> tuple[str, ...]:
+    """The forms in which a host may hold a normalised address: with ASCII and with Unicode domain."""
+    local, _, domain = address.rpartition("@")
+    if "xn--" not in domain:
+        return (address,)
+    try:
+        return (address, f"{local}@{idna.decode(domain)}")
+    except (idna.IDNAError, UnicodeError):
+        return (address,)
+
+
+def domain_of(address: str) -> str:
+    """The part behind the last ``@``; of a normalised address."""
+    return address.rpartition("@")[2]
+
+
+def usable_address(mail: str | None, user_principal_name: str) -> str | None:
+    """The address a person can be written to: mail, else the UPN unless it is on the initial domain."""
+    address = normalise(mail)
+    if address is not None:
+        return address
+    upn = normalise(user_principal_name)
+    if upn is None or upn.endswith(MICROSOFT_INITIAL_SUFFIX):
+        return None
+    return upn

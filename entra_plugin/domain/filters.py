@@ -1,0 +1,102 @@
+"""Which users count. Filters gate creation only: an identity that is already linked stays tracked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+
+from entra_plugin.domain.addresses import usable_address
+from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.states import VerdictReason
+
+_SERVICE_TOKENS = frozenset({"svc", "service", "noreply", "scanner"})
+_SERVICE_LOCAL_PARTS = frozenset({"no-reply", "do-not-reply", "admin-sync"})
+_SERVICE_PREFIX = re.compile(r"(?:sa|adm)(?:$|[-_0-9])")
+_TOKEN_BREAK = re.compile(r"[-_]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """The options of an MSP, overridden per managed tenant."""
+
+    licensed_only: bool = False
+    include_guests: bool = False
+    exclude_patterns: tuple[str, ...] = ()
+    """Globs over address and user principal name; ``*`` and ``?`` only, lower case."""
+
+    def overridden(self, overrides: Mapping[str, object] | None) -> "Filters":
+        """These filters with a managed tenant's own values in place of the MSP's."""
+        if not overrides:
+            return self
+        patterns = overrides.get("excludePatterns")
+        return Filters(
+            licensed_only=bool(overrides.get("licensedOnly", self.licensed_only)),
+            include_guests=bool(overrides.get("includeGuests", self.include_guests)),
+            exclude_patterns=tuple(str(p) for p in patterns)
+            if isinstance(patterns, list)
+            else self.exclude_patterns,
+        )
+
+
+class FilterRule:
+    """Filters made ready for many users."""
+
+    def __init__(self, filters: Filters) -> None:
+        self._filters = filters
+        alternatives = "|".join(translate(p.lower()) for p in filters.exclude_patterns)
+        self._excluded = re.compile(alternatives) if alternatives else None
+
+    def reason(self, user: DirectoryUser) -> VerdictReason | None:
+        """Why this user is left out, or None when it counts."""
+        for reason, applies in (
+            (VerdictReason.GUEST, not self._filters.include_guests and is_guest(user)),
+            (VerdictReason.DISABLED, not user.enabled),
+            (VerdictReason.NO_ADDRESS, address_of(user) is None),
+            (VerdictReason.RESOURCE_ACCOUNT, user.resource_account),
+            (VerdictReason.SYNC_ACCOUNT, is_sync_account(user.user_principal_name)),
+            (VerdictReason.SERVICE_ACCOUNT, is_service_account(user.user_principal_name)),
+            (VerdictReason.UNLICENSED, self._filters.licensed_only and not user.licensed),
+            (VerdictReason.EXCLUDED_PATTERN, self._is_excluded(user)),
+        ):
+            if applies:
+                return reason
+        return None
+
+    def _is_excluded(self, user: DirectoryUser) -> bool:
+        if self._excluded is None:
+            return False
+        names = (address_of(user), user.user_principal_name.lower())
+        return any(name and self._excluded.match(name) for name in names)
+
+
+def address_of(user: DirectoryUser) -> str | None:
+    """The user's normalised address, or None when there is no usable one."""
+    return usable_address(user.mail, user.user_principal_name)
+
+
+def is_guest(user: DirectoryUser) -> bool:
+    """True for a person of another directory, by type, by invitation or by the UPN's mark."""
+    return (
+        user.user_type == "Guest"
+        or user.external_state is not None
+        or "#EXT#" in user.user_principal_name
+    )
+
+
+def is_sync_account(user_principal_name: str) -> bool:
+    """True for the account that Entra Connect makes for itself."""
+    return user_principal_name.lower().startswith("sync_")
+
+
+def is_service_account(user_principal_name: str) -> bool:
+    """True for an account that a program uses, by whole tokens of its name.
+
+    The dot separates people's names and is no break: ``sa.khan`` and ``svc.talbot`` are people, and so is
+    Abbott.
+    """
+    local = user_principal_name.lower().partition("@")[0]
+    return (
+        local in _SERVICE_LOCAL_PARTS
+        or _SERVICE_PREFIX.match(local) is not None
+        or not _SERVICE_TOKENS.isdisjoint(_TOKEN_BREAK.split(local))
+    )

@@ -1,0 +1,300 @@
+"""Queries on the managed tenants of a run, and the fence that keeps an attempt thought dead from writing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Uuid
+
+from entra_plugin.domain.errors import Conflict
+from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import RunState
+from entra_plugin.store.mapping_tables import managed_tenants
+from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants
+from entra_plugin.store.runs import OPEN_STATES, Failure, failure_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRunTenant:
+    """A managed tenant to take into a run."""
+
+    managed_tenant_id: ManagedTenantId
+    client_id: ClientId | None
+    client_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTenant:
+    """One managed tenant in a run, as stored."""
+
+    run_id: RunId
+    managed_tenant_id: ManagedTenantId
+    entra_tenant_id: EntraTenantId
+    display_name: str
+    client_id: ClientId | None
+    client_name: str | None
+    state: RunState
+    state_reason: str | None
+    joined_run_id: RunId | None
+    reading: int
+    pages_read: int
+    users_read: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    waiting_until: datetime | None
+    failure: Failure | None
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The right of one attempt to write for one managed tenant of a run."""
+
+    run_id: RunId
+    managed_tenant_id: ManagedTenantId
+    number: int
+    reading: int
+
+
+_ADD = text("""
+    INSERT INTO entra_sync_run_tenants
+        (tenant_id, run_id, managed_tenant_id, client_id, client_name, state, writes)
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'queued', true
+    FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
+        AS t (managed_tenant_id, client_id, client_name)
+    ON CONFLICT DO NOTHING
+    RETURNING managed_tenant_id
+""").bindparams(
+    bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
+    bindparam("client_ids", type_=ARRAY(Uuid())),
+    bindparam("client_names", type_=ARRAY(Text())),
+)
+
+_ADD_JOINED = text("""
+    INSERT INTO entra_sync_run_tenants
+        (tenant_id, run_id, managed_tenant_id, client_id, client_name, state, writes, joined_run_id)
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'joined', false,
+        other.run_id
+    FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
+        AS t (managed_tenant_id, client_id, client_name)
+    LEFT JOIN entra_sync_run_tenants other
+        ON other.tenant_id = :tenant_id AND other.managed_tenant_id = t.managed_tenant_id
+        AND other.writes AND other.state IN ('queued', 'running')
+    ON CONFLICT DO NOTHING
+""").bindparams(
+    bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
+    bindparam("client_ids", type_=ARRAY(Uuid())),
+    bindparam("client_names", type_=ARRAY(Text())),
+)
+
+
+class RunTenants:
+    """The managed tenants in the runs of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def add(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
+        """Take managed tenants into a run; one that another run is writing becomes ``joined``."""
+        taken = set((await self._connection.scalars(_ADD, self._arrays(run_id, rows))).all())
+        busy = [row for row in rows if row.managed_tenant_id not in taken]
+        if busy:
+            await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+
+    def _arrays(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> dict[str, object]:
+        return {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_ids": [row.managed_tenant_id for row in rows],
+            "client_ids": [row.client_id for row in rows],
+            "client_names": [row.client_name for row in rows],
+        }
+
+    async def of_run(self, run_id: RunId) -> list[RunTenant]:
+        """All managed tenants of a run, by client name."""
+        statement = (
+            self._query()
+            .where(sync_run_tenants.c.run_id == run_id)
+            .order_by(sync_run_tenants.c.client_name, managed_tenants.c.display_name)
+        )
+        return [_run_tenant(row) for row in await self._connection.execute(statement)]
+
+    async def get(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> RunTenant | None:
+        """One managed tenant in a run."""
+        row = (
+            await self._connection.execute(
+                self._query().where(
+                    sync_run_tenants.c.run_id == run_id,
+                    sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
+                )
+            )
+        ).first()
+        return _run_tenant(row) if row is not None else None
+
+    async def writers(self, managed_tenant_ids: Sequence[ManagedTenantId]) -> list[RunId]:
+        """The runs that are writing these managed tenants now, one entry per managed tenant."""
+        statement = select(sync_run_tenants.c.run_id).where(
+            sync_run_tenants.c.tenant_id == self._tenant_id,
+            sync_run_tenants.c.managed_tenant_id == func.any(managed_tenant_ids),
+            sync_run_tenants.c.writes,
+            sync_run_tenants.c.state.in_(OPEN_STATES),
+        )
+        return list((await self._connection.scalars(statement)).all())
+
+    async def claim(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, now: datetime
+    ) -> Fence | None:
+        """Begin an attempt: raise the fence and mark the row running; None if the row is closed."""
+        statement = (
+            update(sync_run_tenants)
+            .where(self._is(run_id, managed_tenant_id), sync_run_tenants.c.state.in_(OPEN_STATES))
+            .values(
+                fence=sync_run_tenants.c.fence + 1,
+                state=RunState.RUNNING.value,
+                started_at=func.coalesce(sync_run_tenants.c.started_at, now),
+                waiting_until=None,
+            )
+            .returning(sync_run_tenants.c.fence, sync_run_tenants.c.reading)
+        )
+        row = (await self._connection.execute(statement)).first()
+        if row is None:
+            return None
+        return Fence(
+            run_id=run_id,
+            managed_tenant_id=managed_tenant_id,
+            number=row.fence,
+            reading=row.reading,
+        )
+
+    async def advance(self, fence: Fence, *, pages: int = 0, users: int = 0) -> None:
+        """Hold the fence for the rest of this transaction, and count what was read.
+
+        Raises:
+            Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
+        """
+        statement = (
+            update(sync_run_tenants)
+            .where(
+                self._is(fence.run_id, fence.managed_tenant_id),
+                sync_run_tenants.c.fence == fence.number,
+                sync_run_tenants.c.state == RunState.RUNNING.value,
+            )
+            .values(
+                pages_read=sync_run_tenants.c.pages_read + pages,
+                users_read=sync_run_tenants.c.users_read + users,
+            )
+        )
+        if (await self._connection.execute(statement)).rowcount != 1:
+            raise Conflict("fence_lost")
+
+    async def start_reading_anew(self, fence: Fence) -> Fence:
+        """Begin the listing again from its first page, under the same fence."""
+        await self.advance(fence)
+        statement = (
+            update(sync_run_tenants)
+            .where(self._is(fence.run_id, fence.managed_tenant_id))
+            .values(reading=sync_run_tenants.c.reading + 1, pages_read=0, users_read=0)
+            .returning(sync_run_tenants.c.reading)
+        )
+        reading = (await self._connection.execute(statement)).scalar_one()
+        return Fence(
+            run_id=fence.run_id,
+            managed_tenant_id=fence.managed_tenant_id,
+            number=fence.number,
+            reading=reading,
+        )
+
+    async def wait(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, until: datetime | None
+    ) -> None:
+        """Say until when Microsoft asked us to wait."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(self._is(run_id, managed_tenant_id))
+            .values(waiting_until=until)
+        )
+
+    async def close(
+        self,
+        run_id: RunId,
+        managed_tenant_ids: Sequence[ManagedTenantId] | None,
+        state: RunState,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        failure: Failure | None = None,
+        counts: dict[str, int] | None = None,
+    ) -> None:
+        """Close open rows of a run: those named, or all that are left."""
+        conditions = [
+            sync_run_tenants.c.tenant_id == self._tenant_id,
+            sync_run_tenants.c.run_id == run_id,
+            sync_run_tenants.c.state.in_(OPEN_STATES),
+        ]
+        if managed_tenant_ids is not None:
+            conditions.append(sync_run_tenants.c.managed_tenant_id == func.any(managed_tenant_ids))
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(*conditions)
+            .values(
+                state=state.value,
+                state_reason=reason,
+                finished_at=now,
+                waiting_until=None,
+                error_code=failure.code if failure else None,
+                error_vendor_code=failure.vendor_code if failure else None,
+                error_details=dict(failure.details) if failure else None,
+                **(counts or {}),
+            )
+        )
+
+    def _is(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> ColumnElement[bool]:
+        return and_(
+            sync_run_tenants.c.tenant_id == self._tenant_id,
+            sync_run_tenants.c.run_id == run_id,
+            sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
+        )
+
+    def _query(self) -> Select[*tuple[object, ...]]:
+        joined = sync_run_tenants.join(
+            managed_tenants,
+            and_(
+                managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
+                managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
+            ),
+        )
+        return (
+            select(
+                sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
+            )
+            .select_from(joined)
+            .where(sync_run_tenants.c.tenant_id == self._tenant_id)
+        )
+
+
+def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:
+    return RunTenant(
+        run_id=row.run_id,
+        managed_tenant_id=row.managed_tenant_id,
+        entra_tenant_id=row.entra_tenant_id,
+        display_name=row.display_name,
+        client_id=row.client_id,
+        client_name=row.client_name,
+        state=RunState(row.state),
+        state_reason=row.state_reason,
+        joined_run_id=row.joined_run_id,
+        reading=row.reading,
+        pages_read=row.pages_read,
+        users_read=row.users_read,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        waiting_until=row.waiting_until,
+        failure=failure_of(row),
+        counts={name: int(row._mapping[name]) for name in COUNTERS},
+    )

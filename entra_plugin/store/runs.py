@@ -1,0 +1,261 @@
+"""Queries on runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.domain.errors import EntraError
+from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
+from entra_plugin.domain.states import RunState, RunType, Trigger
+from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants, sync_runs
+
+OPEN_STATES = (RunState.QUEUED.value, RunState.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run, a managed tenant or a check failed, as it is stored."""
+
+    code: str
+    vendor_code: str | None
+    details: Mapping[str, object]
+
+    @staticmethod
+    def of(error: EntraError) -> "Failure":
+        """The storable part of an error."""
+        return Failure(code=error.code, vendor_code=error.vendor_code, details=error.details)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to insert, queued."""
+
+    run_id: RunId
+    type: RunType
+    trigger: Trigger
+    actor_id: UserId | None
+    actor_name: str | None
+    client_id: ClientId | None
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution as stored; ``counts`` are the sums over its managed tenants."""
+
+    run_id: RunId
+    type: RunType
+    trigger: Trigger
+    state: RunState
+    state_reason: str | None
+    actor_id: UserId | None
+    actor_name: str | None
+    client_id: ClientId | None
+    workflow_id: str
+    progress: Mapping[str, object] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    applied_at: datetime | None
+    waiting_until: datetime | None
+    failure: Failure | None
+    counts: Mapping[str, int]
+
+
+class Runs:
+    """The runs of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def add(self, run: NewRun, now: datetime) -> bool:
+        """Insert a queued run; False when another run of a kind that runs alone is open."""
+        statement = (
+            insert(sync_runs)
+            .values(
+                tenant_id=self._tenant_id,
+                run_id=run.run_id,
+                type=run.type.value,
+                trigger=run.trigger.value,
+                state=RunState.QUEUED.value,
+                actor_id=run.actor_id,
+                actor_name=run.actor_name,
+                client_id=run.client_id,
+                workflow_id=run.workflow_id,
+                created_at=now,
+            )
+            .on_conflict_do_nothing()
+            .returning(sync_runs.c.run_id)
+        )
+        return (await self._connection.execute(statement)).first() is not None
+
+    async def remove_queued(self, run_id: RunId) -> None:
+        """Take back a run that never started, with its managed tenants."""
+        await self._connection.execute(
+            delete(sync_runs).where(self._is(run_id), sync_runs.c.state == RunState.QUEUED.value)
+        )
+
+    async def start(self, run_id: RunId, now: datetime) -> RunState:
+        """Mark a queued run as running; answers the state it is in afterwards."""
+        await self._connection.execute(
+            update(sync_runs)
+            .where(self._is(run_id), sync_runs.c.state == RunState.QUEUED.value)
+            .values(state=RunState.RUNNING.value, started_at=now)
+        )
+        state = await self._connection.scalar(select(sync_runs.c.state).where(self._is(run_id)))
+        return RunState(state) if state is not None else RunState.CANCELLED
+
+    async def progress(self, run_id: RunId, document: Mapping[str, object]) -> None:
+        """Store what a running discovery or validation has done so far."""
+        await self._connection.execute(
+            update(sync_runs).where(self._is(run_id)).values(progress=dict(document))
+        )
+
+    async def finish(
+        self,
+        run_id: RunId,
+        state: RunState,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """Close an open run; one that is closed already stays as it is."""
+        await self._connection.execute(
+            update(sync_runs)
+            .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
+            .values(
+                state=state.value,
+                state_reason=reason,
+                finished_at=now,
+                waiting_until=None,
+                error_code=failure.code if failure else None,
+                error_vendor_code=failure.vendor_code if failure else None,
+                error_details=dict(failure.details) if failure else None,
+            )
+        )
+
+    async def get(self, run_id: RunId) -> Run | None:
+        """One run with its counts."""
+        row = (await self._connection.execute(self._query().where(self._is(run_id)))).first()
+        return _run(row) if row is not None else None
+
+    async def open_run(self, types: Sequence[RunType]) -> Run | None:
+        """The queued or running run of one of these types, if there is one."""
+        statement = self._query().where(
+            sync_runs.c.type.in_([t.value for t in types]), sync_runs.c.state.in_(OPEN_STATES)
+        )
+        row = (await self._connection.execute(statement.limit(1))).first()
+        return _run(row) if row is not None else None
+
+    async def open_workflows(self) -> list[str]:
+        """Workflow ids of all runs that are queued or running."""
+        statement = select(sync_runs.c.workflow_id).where(
+            sync_runs.c.tenant_id == self._tenant_id, sync_runs.c.state.in_(OPEN_STATES)
+        )
+        return list((await self._connection.scalars(statement)).all())
+
+    async def latest(self, types: Sequence[RunType]) -> Run | None:
+        """The youngest run of one of these types."""
+        statement = self._query().where(sync_runs.c.type.in_([t.value for t in types]))
+        ordered = statement.order_by(sync_runs.c.created_at.desc(), sync_runs.c.run_id.desc())
+        row = (await self._connection.execute(ordered.limit(1))).first()
+        return _run(row) if row is not None else None
+
+    async def page(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        types: Sequence[RunType] = (),
+        states: Sequence[RunState] = (),
+        client_id: ClientId | None = None,
+    ) -> Page[Run]:
+        """Runs, youngest first.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = self._query()
+        if types:
+            statement = statement.where(sync_runs.c.type.in_([t.value for t in types]))
+        if states:
+            statement = statement.where(sync_runs.c.state.in_([s.value for s in states]))
+        if client_id is not None:
+            statement = statement.where(sync_runs.c.client_id == client_id)
+        if cursor is not None:
+            at, run_id = decode_cursor(cursor, 2)
+            moment, last = datetime.fromisoformat(at), UUID(run_id)
+            statement = statement.where(
+                or_(
+                    sync_runs.c.created_at < moment,
+                    and_(sync_runs.c.created_at == moment, sync_runs.c.run_id < last),
+                )
+            )
+        ordered = statement.order_by(sync_runs.c.created_at.desc(), sync_runs.c.run_id.desc())
+        rows = (await self._connection.execute(ordered.limit(size + 1))).all()
+        runs = [_run(row) for row in rows[:size]]
+        more = len(rows) > size
+        following = (
+            encode_cursor(runs[-1].created_at.isoformat(), str(runs[-1].run_id)) if more else None
+        )
+        return Page(items=tuple(runs), next_cursor=following)
+
+    def _is(self, run_id: RunId) -> ColumnElement[bool]:
+        return and_(sync_runs.c.tenant_id == self._tenant_id, sync_runs.c.run_id == run_id)
+
+    def _query(self) -> Select[*tuple[object, ...]]:
+        sums = (
+            select(*(func.coalesce(func.sum(sync_run_tenants.c[n]), 0).label(n) for n in COUNTERS))
+            .where(
+                sync_run_tenants.c.tenant_id == sync_runs.c.tenant_id,
+                sync_run_tenants.c.run_id == sync_runs.c.run_id,
+            )
+            .lateral("sums")
+        )
+        return (
+            select(sync_runs, *(sums.c[name] for name in COUNTERS))
+            .select_from(sync_runs.join(sums, onclause=sync_runs.c.tenant_id.is_not(None)))
+            .where(sync_runs.c.tenant_id == self._tenant_id)
+        )
+
+
+def failure_of(row: Row[*tuple[object, ...]]) -> Failure | None:
+    """The stored failure of a row with the three error columns."""
+    if row.error_code is None:
+        return None
+    return Failure(
+        code=row.error_code,
+        vendor_code=row.error_vendor_code,
+        details=row.error_details or {},
+    )
+
+
+def _run(row: Row[*tuple[object, ...]]) -> Run:
+    return Run(
+        run_id=RunId(row.run_id),
+        type=RunType(row.type),
+        trigger=Trigger(row.trigger),
+        state=RunState(row.state),
+        state_reason=row.state_reason,
+        actor_id=row.actor_id,
+        actor_name=row.actor_name,
+        client_id=row.client_id,
+        workflow_id=row.workflow_id,
+        progress=row.progress,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        applied_at=row.applied_at,
+        waiting_until=row.waiting_until,
+        failure=failure_of(row),
+        counts={name: int(row._mapping[name]) for name in COUNTERS},
+    )
