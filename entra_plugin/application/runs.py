@@ -1,0 +1,201 @@
+"""Look at runs and their plan rows, start a discovery, cancel."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.start import Actor, StartedRun
+from entra_plugin.domain.errors import EntraError, NotAcceptable, NotFound
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Trigger, Verdict
+from entra_plugin.store.changes import ChangeRow, Changes
+from entra_plugin.store.connections import Connections
+from entra_plugin.store.identities import Identities, IdentityRow
+from entra_plugin.store.items import Item, Items
+from entra_plugin.store.paging import Page
+from entra_plugin.store.run_tenants import RunTenant, RunTenants
+from entra_plugin.store.runs import OPEN_STATES, NewRun, Run, Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """A run with its managed tenants."""
+
+    run: Run
+    tenants: tuple[RunTenant, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Filters of the list of runs."""
+
+    limit: int | None = None
+    cursor: str | None = None
+    types: tuple[RunType, ...] = ()
+    states: tuple[RunState, ...] = ()
+    client_id: ClientId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeQuery:
+    """Filters of a run's plan rows; ``q`` is the start of an address or a name."""
+
+    limit: int | None = None
+    cursor: str | None = None
+    managed_tenant_id: ManagedTenantId | None = None
+    kind: ChangeKind | None = None
+    state: ChangeState | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityQuery:
+    """Filters of the list of identities; ``q`` is the start of an address or a name."""
+
+    limit: int | None = None
+    cursor: str | None = None
+    managed_tenant_id: ManagedTenantId | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    q: str | None = None
+
+
+class ReadRuns:
+    """The reading side: runs, changes, identities and review items of a tenant."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def runs(self, tenant_id: TenantId, query: RunQuery) -> Page[Run]:
+        """Runs, youngest first."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Runs(connection, tenant_id).page(
+                limit=query.limit,
+                cursor=query.cursor,
+                types=query.types,
+                states=query.states,
+                client_id=query.client_id,
+            )
+
+    async def run(self, tenant_id: TenantId, run_id: RunId) -> RunDetails:
+        """One run, live while it is running.
+
+        Raises:
+            NotFound: Unknown here.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            run = await Runs(connection, tenant_id).get(run_id)
+            if run is None:
+                raise NotFound("not_found", details={"runId": str(run_id)})
+            tenants = await RunTenants(connection, tenant_id).of_run(run_id)
+        return RunDetails(run=run, tenants=tuple(tenants))
+
+    async def changes(
+        self, tenant_id: TenantId, run_id: RunId, query: ChangeQuery
+    ) -> Page[ChangeRow]:
+        """The plan rows of a run, in the order they were planned."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            if await Runs(connection, tenant_id).get(run_id) is None:
+                raise NotFound("not_found", details={"runId": str(run_id)})
+            return await Changes(connection, tenant_id).page(
+                run_id,
+                limit=query.limit,
+                cursor=query.cursor,
+                managed_tenant_id=query.managed_tenant_id,
+                kind=query.kind,
+                state=query.state,
+                q=query.q,
+            )
+
+    async def identities(self, tenant_id: TenantId, query: IdentityQuery) -> Page[IdentityRow]:
+        """Identities with verdict and reason, by object id."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Identities(connection, tenant_id).page(
+                limit=query.limit,
+                cursor=query.cursor,
+                managed_tenant_id=query.managed_tenant_id,
+                verdict=query.verdict,
+                reason=query.reason,
+                q=query.q,
+            )
+
+    async def review_items(
+        self, tenant_id: TenantId, *, limit: int | None, cursor: str | None
+    ) -> Page[Item]:
+        """Open review items, oldest first."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Items(connection, tenant_id).open_page(limit=limit, cursor=cursor)
+
+
+class StartDiscovery:
+    """Start the discovery of managed tenants, or join the one that is running."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(
+        self, tenant_id: TenantId, actor: Actor, trigger: Trigger = Trigger.MANUAL
+    ) -> StartedRun:
+        """Start or join.
+
+        Raises:
+            NotAcceptable: ``not_connected``.
+            TransientFailure: ``temporal_unavailable``; nothing is left behind.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            if await Connections(connection, tenant_id).active() is None:
+                raise NotAcceptable("not_connected")
+            runs = Runs(connection, tenant_id)
+            run = _new_discovery(tenant_id, actor, trigger)
+            joined = not await runs.add(run, self._context.clock())
+            other = await runs.open_run([RunType.DISCOVERY]) if joined else None
+            run_id = other.run_id if other is not None else run.run_id
+        try:
+            await self._context.workflows.start_discovery(tenant_id, run_id)
+        except EntraError:
+            if not joined:
+                async with self._context.store.tenant_transaction(tenant_id) as connection:
+                    await Runs(connection, tenant_id).remove_queued(run_id)
+            raise
+        return StartedRun(
+            run_id=run_id, workflow_id=discovery_workflow_id(tenant_id, run_id), joined=joined
+        )
+
+
+class CancelRun:
+    """Ask a running run to stop; what it has applied stays."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Cancel the run's workflow; a run that is over already stays as it is.
+
+        Raises:
+            NotFound: Unknown here.
+            TransientFailure: ``temporal_unavailable``.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            run = await Runs(connection, tenant_id).get(run_id)
+        if run is None:
+            raise NotFound("not_found", details={"runId": str(run_id)})
+        if run.state in OPEN_STATES:
+            await self._context.workflows.cancel(run.workflow_id)
+
+
+def discovery_workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
+    """The id of the workflow of a discovery run."""
+    return f"entra/{tenant_id}/discovery/{run_id}"
+
+
+def _new_discovery(tenant_id: TenantId, actor: Actor, trigger: Trigger) -> NewRun:
+    run_id = RunId(uuid4())
+    return NewRun(
+        run_id=run_id,
+        type=RunType.DISCOVERY,
+        trigger=trigger,
+        actor_id=actor.user_id,
+        actor_name=actor.name,
+        client_id=None,
+        workflow_id=discovery_workflow_id(tenant_id, run_id),
+    )

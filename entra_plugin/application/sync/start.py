@@ -1,0 +1,166 @@
+"""Start a run, or join the one that is already at it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.context import Context
+from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
+from entra_plugin.domain.states import MappingState, RunType, Trigger
+from entra_plugin.store.connections import Connections
+from entra_plugin.store.mappings import CurrentMapping, Mappings
+from entra_plugin.store.run_tenants import NewRunTenant, RunTenants
+from entra_plugin.store.runs import NewRun, Run, Runs
+
+ALONE = (RunType.INITIAL, RunType.ALL)
+"""Of these kinds one run is open at a time."""
+
+
+class SyncScope(StrEnum):
+    """What a person asks to sync."""
+
+    INITIAL = "initial"
+    ALL = "all"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who starts a run; empty for a schedule."""
+
+    user_id: UserId | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSyncCommand:
+    """Ask for a sync; ``client_id`` goes with the scope ``client`` only."""
+
+    tenant_id: TenantId
+    scope: SyncScope
+    actor: Actor
+    client_id: ClientId | None = None
+    trigger: Trigger = Trigger.MANUAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """The run that does what was asked; ``joined`` when it was under way already."""
+
+    run_id: RunId
+    workflow_id: str
+    joined: bool
+
+
+class StartSync:
+    """Insert the run and its managed tenants, then start the workflow."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, command: StartSyncCommand) -> StartedRun:
+        """Start or join.
+
+        Raises:
+            NotAcceptable: ``not_connected``, ``nothing_mapped`` or ``not_mapped``.
+            TransientFailure: ``temporal_unavailable``; nothing is left behind.
+        """
+        async with self._context.store.tenant_transaction(command.tenant_id) as connection:
+            started = await self._register(connection, command)
+        try:
+            await self._context.workflows.start_sync(command.tenant_id, started.run_id)
+        except EntraError:
+            if not started.joined:
+                async with self._context.store.tenant_transaction(command.tenant_id) as connection:
+                    await Runs(connection, command.tenant_id).remove_queued(started.run_id)
+            raise
+        return started
+
+    async def _register(self, connection: AsyncConnection, command: StartSyncCommand) -> StartedRun:
+        tenant_id = command.tenant_id
+        if await Connections(connection, tenant_id).active() is None:
+            raise NotAcceptable("not_connected")
+        scope = await self._scope(connection, command)
+        runs = Runs(connection, tenant_id)
+        under_way = await self._under_way(connection, command, scope)
+        if under_way is not None:
+            return _joined(under_way)
+        run_id = RunId(uuid4())
+        run = NewRun(
+            run_id=run_id,
+            type=RunType(command.scope.value),
+            trigger=command.trigger,
+            actor_id=command.actor.user_id,
+            actor_name=command.actor.name,
+            client_id=command.client_id,
+            workflow_id=workflow_id(tenant_id, run_id),
+        )
+        if not await runs.add(run, self._context.clock()):
+            other = await runs.open_run(ALONE)
+            if other is None:
+                return await self._register(connection, command)
+            return _joined(other)
+        names = await self._client_names(connection, tenant_id, scope)
+        await RunTenants(connection, tenant_id).add(
+            run_id,
+            [
+                NewRunTenant(
+                    managed_tenant_id=row.managed_tenant_id,
+                    client_id=row.client_id,
+                    client_name=names.get(row.client_id) if row.client_id else row.display_name,
+                )
+                for row in scope
+            ],
+        )
+        return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
+
+    async def _scope(
+        self, connection: AsyncConnection, command: StartSyncCommand
+    ) -> Sequence[CurrentMapping]:
+        rows = await Mappings(connection, command.tenant_id).syncable(self._context.clock())
+        if command.scope == SyncScope.CLIENT:
+            rows = [row for row in rows if row.client_id == command.client_id]
+            if command.client_id is None or not rows:
+                raise NotAcceptable("not_mapped", details={"clientId": str(command.client_id)})
+        elif command.trigger == Trigger.SCHEDULED:
+            rows = [row for row in rows if row.state == MappingState.MAPPED]
+        if not rows:
+            raise NotAcceptable("nothing_mapped")
+        return rows
+
+    async def _under_way(
+        self,
+        connection: AsyncConnection,
+        command: StartSyncCommand,
+        scope: Sequence[CurrentMapping],
+    ) -> Run | None:
+        """The open run that has this whole scope still before it or in hand."""
+        runs = Runs(connection, command.tenant_id)
+        if command.scope != SyncScope.CLIENT:
+            return await runs.open_run(ALONE)
+        writers = await RunTenants(connection, command.tenant_id).writers(
+            [row.managed_tenant_id for row in scope]
+        )
+        if len(writers) < len(scope) or len(set(writers)) != 1:
+            return None
+        return await runs.get(writers[0])
+
+    async def _client_names(
+        self, connection: AsyncConnection, tenant_id: TenantId, scope: Sequence[CurrentMapping]
+    ) -> dict[ClientId, str]:
+        ids = sorted({row.client_id for row in scope if row.client_id is not None})
+        clients = await self._context.host.clients.by_ids(connection, tenant_id, ids)
+        return {client.id: client.name for client in clients}
+
+
+def workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
+    """The id of the workflow of a sync run; starting it twice starts it once."""
+    return f"entra/{tenant_id}/run/{run_id}"
+
+
+def _joined(run: Run) -> StartedRun:
+    return StartedRun(run_id=run.run_id, workflow_id=run.workflow_id, joined=True)
