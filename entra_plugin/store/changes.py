@@ -1,0 +1,343 @@
+"""Queries on the plan: rows written page by page, settled as sets, and read back as history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, Select, Text, bindparam, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Uuid
+
+from entra_plugin.domain.identity import attributes
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+)
+from entra_plugin.domain.planning import Change
+from entra_plugin.domain.states import ChangeKind, ChangeState
+from entra_plugin.store.identities import search_key
+from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.run_tables import sync_changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    """One row of the plan as people read it."""
+
+    change_id: ChangeId
+    managed_tenant_id: ManagedTenantId
+    entra_tenant_id: EntraTenantId
+    object_id: ObjectId
+    client_id: ClientId
+    contact_id: ContactId | None
+    kind: ChangeKind
+    state: ChangeState
+    reason: str
+    label: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+    note: Mapping[str, object] | None
+    candidates: tuple[ContactId, ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of one planned row: contact and the host's version of it when it was applied."""
+
+    change_id: ChangeId
+    state: ChangeState
+    contact_id: ContactId | None = None
+    version: int | None = None
+    note: str | None = None
+    """A JSON document: what was found, or the host's code."""
+
+
+_INSERT = text("""
+    INSERT INTO entra_sync_changes (tenant_id, change_id, run_id, managed_tenant_id,
+        entra_tenant_id, object_id, client_id, contact_id, kind, state, reason, label, search_key,
+        before, after, snapshot, candidates, note, created_at)
+    SELECT :tenant_id, r.change_id, :run_id, :managed_tenant_id, :entra_tenant_id, r.object_id,
+        :client_id, r.contact_id, r.kind, 'planned', r.reason, r.label, r.search_key,
+        r.before, r.after, r.snapshot, coalesce(r.candidates, '{}'), r.note, :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (change_id uuid, object_id uuid,
+        contact_id uuid, kind text, reason text, label text, search_key text, before jsonb,
+        after jsonb, snapshot jsonb, candidates uuid[], note jsonb)
+    ON CONFLICT (tenant_id, change_id) DO NOTHING
+""")
+
+_CLAIMED_TWICE = text("""
+    WITH contested AS (
+        SELECT c.change_id,
+            array_remove(array_agg(c.contact_id) OVER (
+                PARTITION BY coalesce(c.contact_id::text, c.after ->> 'email')), NULL) AS claimed
+        FROM entra_sync_changes c
+        JOIN (
+            SELECT coalesce(contact_id::text, after ->> 'email') AS subject
+            FROM entra_sync_changes
+            WHERE tenant_id = :tenant_id AND run_id = :run_id
+                AND managed_tenant_id = :managed_tenant_id
+                AND state = 'planned' AND kind IN ('create', 'link')
+            GROUP BY 1 HAVING count(*) > 1
+        ) twice ON twice.subject = coalesce(c.contact_id::text, c.after ->> 'email')
+        WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+            AND c.managed_tenant_id = :managed_tenant_id
+            AND c.state = 'planned' AND c.kind IN ('create', 'link')
+    )
+    UPDATE entra_sync_changes c
+    SET kind = 'queue', reason = 'claimed_twice', contact_id = NULL,
+        candidates = (SELECT coalesce(array_agg(DISTINCT id), '{}') FROM unnest(claimed) AS id)
+    FROM contested
+    WHERE c.tenant_id = :tenant_id AND c.change_id = contested.change_id
+""")
+
+_DROP_READING = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND state = 'planned'
+""")
+
+_SETTLE = text("""
+    UPDATE entra_sync_changes c
+    SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id), note = CAST(d.note AS jsonb),
+        applied_at = CASE d.state WHEN 'applied' THEN CAST(:now AS timestamptz) END,
+        snapshot = CASE d.state WHEN 'applied' THEN NULL ELSE c.snapshot END
+    FROM unnest(:change_ids, :states, :contact_ids, :notes)
+        AS d (change_id, state, contact_id, note)
+    WHERE c.tenant_id = :tenant_id AND c.change_id = d.change_id
+""").bindparams(
+    bindparam("change_ids", type_=ARRAY(Uuid())),
+    bindparam("states", type_=ARRAY(Text())),
+    bindparam("contact_ids", type_=ARRAY(Uuid())),
+    bindparam("notes", type_=ARRAY(Text())),
+)
+
+_COUNTS = text("""
+    SELECT
+        count(*) FILTER (WHERE kind = 'create' AND state = 'applied') AS created,
+        count(*) FILTER (WHERE kind = 'link' AND state = 'applied') AS linked,
+        count(*) FILTER (WHERE kind = 'update' AND state = 'applied') AS updated,
+        count(*) FILTER (WHERE kind = 'inactivate' AND state = 'applied') AS inactivated,
+        count(*) FILTER (WHERE kind = 'reactivate' AND state = 'applied') AS reactivated,
+        count(*) FILTER (WHERE kind = 'move' AND state = 'applied') AS moved,
+        count(*) FILTER (WHERE kind = 'queue' AND state = 'applied') AS queued,
+        count(*) FILTER (WHERE state = 'held') AS held,
+        count(*) FILTER (WHERE state = 'stale') AS stale,
+        count(*) FILTER (WHERE state = 'failed') AS failed
+    FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+""")
+
+
+class Changes:
+    """The change rows of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def add(
+        self,
+        changes: Sequence[Change],
+        *,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        entra_tenant_id: EntraTenantId,
+        client_id: ClientId,
+        now: datetime,
+        notes: Mapping[ChangeId, Mapping[str, object]],
+    ) -> None:
+        """Write planned rows; one that an earlier attempt wrote stays."""
+        if not changes:
+            return
+        rows = [_recordset(change, notes.get(change.change_id)) for change in changes]
+        await self._connection.execute(
+            _INSERT,
+            {
+                **self._scope(run_id, managed_tenant_id),
+                "entra_tenant_id": entra_tenant_id,
+                "client_id": client_id,
+                "now": now,
+                "rows": msgspec.json.encode(rows).decode(),
+            },
+        )
+
+    async def drop_planned(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Forget the plan of a reading that has to start anew."""
+        await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
+
+    async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Turn rows that claim one contact, or plan one address, into review items."""
+        await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
+
+    async def planned(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, *, limit: int
+    ) -> list[ChangeRow]:
+        """The next rows to apply, in the order they were planned, locked for this transaction."""
+        statement = (
+            _rows()
+            .where(
+                sync_changes.c.tenant_id == self._tenant_id,
+                sync_changes.c.run_id == run_id,
+                sync_changes.c.managed_tenant_id == managed_tenant_id,
+                sync_changes.c.state == ChangeState.PLANNED.value,
+            )
+            .order_by(sync_changes.c.position)
+            .limit(limit)
+            .with_for_update()
+        )
+        return [_change(row) for row in await self._connection.execute(statement)]
+
+    async def stale_snapshots(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> list[Mapping[str, object]]:
+        """The stored attributes of identities whose create found the address taken meanwhile."""
+        statement = select(sync_changes.c.snapshot).where(
+            sync_changes.c.tenant_id == self._tenant_id,
+            sync_changes.c.run_id == run_id,
+            sync_changes.c.managed_tenant_id == managed_tenant_id,
+            sync_changes.c.state == ChangeState.STALE.value,
+            sync_changes.c.kind == ChangeKind.CREATE.value,
+        )
+        return [row.snapshot["attributes"] for row in await self._connection.execute(statement)]
+
+    async def settle(self, done: Sequence[Done], now: datetime) -> None:
+        """Mark rows as applied, stale or failed; an applied row gives up its snapshot."""
+        if not done:
+            return
+        await self._connection.execute(
+            _SETTLE,
+            {
+                "tenant_id": self._tenant_id,
+                "change_ids": [d.change_id for d in done],
+                "states": [d.state.value for d in done],
+                "contact_ids": [d.contact_id for d in done],
+                "notes": [d.note for d in done],
+                "now": now,
+            },
+        )
+
+    async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, int]:
+        """Counters from the committed rows."""
+        row = (
+            await self._connection.execute(_COUNTS, self._scope(run_id, managed_tenant_id))
+        ).one()
+        return {name: int(value) for name, value in row._mapping.items()}
+
+    async def page(
+        self,
+        run_id: RunId,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        managed_tenant_id: ManagedTenantId | None = None,
+        kind: ChangeKind | None = None,
+        state: ChangeState | None = None,
+        q: str | None = None,
+    ) -> Page[ChangeRow]:
+        """Plan rows of a run in the order they were planned.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = _rows().where(
+            sync_changes.c.tenant_id == self._tenant_id, sync_changes.c.run_id == run_id
+        )
+        if managed_tenant_id is not None:
+            statement = statement.where(sync_changes.c.managed_tenant_id == managed_tenant_id)
+        if kind is not None:
+            statement = statement.where(sync_changes.c.kind == kind.value)
+        if state is not None:
+            statement = statement.where(sync_changes.c.state == state.value)
+        if q:
+            statement = statement.where(
+                or_(
+                    sync_changes.c.search_key.op("^@")(search_key(q)),
+                    func.lower(sync_changes.c.label).op("^@")(q.lower()),
+                )
+            )
+        if cursor is not None:
+            (last,) = decode_cursor(cursor, 1)
+            statement = statement.where(sync_changes.c.position > int(last))
+        ordered = statement.order_by(sync_changes.c.position).limit(size + 1)
+        rows = [_change(row) for row in await self._connection.execute(ordered)]
+        following = encode_cursor(str(rows[size - 1].position)) if len(rows) > size else None
+        return Page(items=tuple(rows[:size]), next_cursor=following)
+
+    def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, UUID]:
+        return {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+        }
+
+
+def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, object]:
+    return {
+        "change_id": change.change_id,
+        "object_id": change.user.object_id,
+        "contact_id": change.contact_id,
+        "kind": change.kind,
+        "reason": change.reason,
+        "label": change.address,
+        "search_key": search_key(change.user.display_name or change.address),
+        "before": change.before,
+        "after": change.after,
+        "snapshot": {
+            "attributes": attributes(change.user),
+            "fingerprint": change.fingerprint.hex(),
+            "address": change.address,
+        },
+        "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
+        "note": note,
+    }
+
+
+def _rows() -> Select[*tuple[object, ...]]:
+    return select(
+        sync_changes.c.change_id,
+        sync_changes.c.managed_tenant_id,
+        sync_changes.c.entra_tenant_id,
+        sync_changes.c.object_id,
+        sync_changes.c.client_id,
+        sync_changes.c.contact_id,
+        sync_changes.c.kind,
+        sync_changes.c.state,
+        sync_changes.c.reason,
+        sync_changes.c.label,
+        sync_changes.c.before,
+        sync_changes.c.after,
+        sync_changes.c.note,
+        sync_changes.c.candidates,
+        sync_changes.c.position,
+    )
+
+
+def _change(row: Row[*tuple[object, ...]]) -> ChangeRow:
+    return ChangeRow(
+        change_id=row.change_id,
+        managed_tenant_id=row.managed_tenant_id,
+        entra_tenant_id=row.entra_tenant_id,
+        object_id=row.object_id,
+        client_id=row.client_id,
+        contact_id=row.contact_id,
+        kind=ChangeKind(row.kind),
+        state=ChangeState(row.state),
+        reason=row.reason,
+        label=row.label,
+        before=row.before,
+        after=row.after,
+        note=row.note,
+        candidates=tuple(row.candidates),
+        position=row.position,
+    )

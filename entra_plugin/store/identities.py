@@ -1,0 +1,425 @@
+"""Queries on identities, their links and what people decided about them."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Text, and_, bindparam, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import BigInteger, Uuid
+
+from entra_plugin.domain.identity import IdentityKey, attributes
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    LinkId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+)
+from entra_plugin.domain.planning import Known, Remembered, Settled
+from entra_plugin.domain.states import DecisionKind, Verdict, VerdictReason
+from entra_plugin.store.mapping_tables import managed_tenants
+from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.people_tables import contact_links, decisions, identities
+
+
+def search_key(value: str) -> str:
+    """The folded form in which lists are searched by prefix."""
+    return unicodedata.normalize("NFKC", value).casefold().strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRow:
+    """An identity as people read it."""
+
+    entra_tenant_id: EntraTenantId
+    object_id: ObjectId
+    address: str | None
+    display_name: str | None
+    enabled: bool
+    verdict: Verdict
+    reason: str
+    contact_id: ContactId | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    """An identity to link to a contact, by an applied change."""
+
+    change_id: ChangeId
+    object_id: ObjectId
+    contact_id: ContactId
+    reason: str
+    host_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """Where a contact comes from: for the panel on the contact."""
+
+    link_id: LinkId
+    entra_tenant_id: EntraTenantId
+    object_id: ObjectId
+    contact_id: ContactId
+    reason: str
+    opened_at: datetime
+    opened_by_run: RunId | None
+    address: str | None
+    display_name: str | None
+    user_principal_name: str | None
+    enabled: bool
+    tenant_name: str
+
+
+_KNOWN = text("""
+    SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
+        q.reason AS question, q.candidates
+    FROM entra_identities i
+    LEFT JOIN entra_contact_links l
+        ON l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+        AND l.object_id = i.object_id AND l.state = 'active'
+    LEFT JOIN entra_reconciliation_items q
+        ON q.tenant_id = i.tenant_id AND q.entra_tenant_id = i.entra_tenant_id
+        AND q.object_id = i.object_id AND q.state = 'open'
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = ANY(:object_ids)
+""").bindparams(bindparam("object_ids", type_=ARRAY(Uuid())))
+
+_REMEMBER = text("""
+    INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
+        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
+        first_seen_at, changed_at)
+    SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
+        r.enabled, r.attributes, decode(r.fingerprint, 'hex'), decode(r.fingerprint, 'hex'),
+        r.verdict, r.reason, :now, :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
+        display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
+        verdict text, reason text)
+    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
+    SET address = excluded.address, display_name = excluded.display_name,
+        search_key = excluded.search_key, enabled = excluded.enabled,
+        attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
+        acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
+        reason = excluded.reason, changed_at = excluded.changed_at
+    WHERE (i.acted_fingerprint, i.verdict, i.reason)
+        IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason)
+""")
+
+_STORE_APPLIED = text("""
+    INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,
+        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
+        first_seen_at, changed_at)
+    SELECT c.tenant_id, c.entra_tenant_id, c.object_id, c.snapshot ->> 'address',
+        c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
+        CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
+        decode(c.snapshot ->> 'fingerprint', 'hex'),
+        CASE WHEN d.verdict = 'failed' THEN NULL ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
+        d.verdict, c.reason, :now, :now
+    FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
+    JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
+    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
+    SET address = excluded.address, display_name = excluded.display_name,
+        search_key = excluded.search_key, enabled = excluded.enabled,
+        attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
+        acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
+        reason = excluded.reason, changed_at = excluded.changed_at
+""").bindparams(
+    bindparam("change_ids", type_=ARRAY(Uuid())), bindparam("verdicts", type_=ARRAY(Text()))
+)
+
+_LINK = text("""
+    INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
+        client_id, state, reason, opened_by_run, opened_at, host_version)
+    SELECT :tenant_id, r.change_id, :entra_tenant_id, r.object_id, r.contact_id, :client_id,
+        'active', r.reason, :run_id, :now, r.host_version
+    FROM unnest(:change_ids, :object_ids, :contact_ids, :reasons, :versions)
+        AS r (change_id, object_id, contact_id, reason, host_version)
+    ON CONFLICT DO NOTHING
+    RETURNING link_id
+""").bindparams(
+    bindparam("change_ids", type_=ARRAY(Uuid())),
+    bindparam("object_ids", type_=ARRAY(Uuid())),
+    bindparam("contact_ids", type_=ARRAY(Uuid())),
+    bindparam("reasons", type_=ARRAY(Text())),
+    bindparam("versions", type_=ARRAY(BigInteger())),
+)
+
+
+class Identities:
+    """The identities and links of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def known(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
+    ) -> dict[ObjectId, Known]:
+        """What we hold of these identities, with link and open question."""
+        rows = await self._connection.execute(
+            _KNOWN,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "object_ids": list(object_ids),
+            },
+        )
+        return {row.object_id: _known(row) for row in rows}
+
+    async def remember(
+        self, entra_tenant_id: EntraTenantId, settled: Sequence[Settled], now: datetime
+    ) -> None:
+        """Store identities that need no change; one that is as stored is not touched."""
+        if not settled:
+            return
+        rows = [_settled(item) for item in settled]
+        await self._connection.execute(
+            _REMEMBER,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "rows": msgspec.json.encode(rows).decode(),
+                "now": now,
+            },
+        )
+
+    async def store_from_changes(self, verdicts: Mapping[ChangeId, Verdict], now: datetime) -> None:
+        """Store identities from the snapshots of these change rows."""
+        if not verdicts:
+            return
+        await self._connection.execute(
+            _STORE_APPLIED,
+            {
+                "tenant_id": self._tenant_id,
+                "change_ids": list(verdicts),
+                "verdicts": [verdict.value for verdict in verdicts.values()],
+                "now": now,
+            },
+        )
+
+    async def link(
+        self,
+        links: Sequence[NewLink],
+        *,
+        entra_tenant_id: EntraTenantId,
+        client_id: ClientId,
+        run_id: RunId,
+        now: datetime,
+    ) -> set[ChangeId]:
+        """Open links; answers the changes whose link is open, the others were taken meanwhile."""
+        if not links:
+            return set()
+        rows = await self._connection.scalars(
+            _LINK,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "client_id": client_id,
+                "run_id": run_id,
+                "now": now,
+                "change_ids": [link.change_id for link in links],
+                "object_ids": [link.object_id for link in links],
+                "contact_ids": [link.contact_id for link in links],
+                "reasons": [link.reason for link in links],
+                "versions": [link.host_version for link in links],
+            },
+        )
+        return {ChangeId(link_id) for link_id in rows}
+
+    async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
+        """The identities that hold an active link to these contacts."""
+        if not contact_ids:
+            return {}
+        statement = select(
+            contact_links.c.contact_id, contact_links.c.entra_tenant_id, contact_links.c.object_id
+        ).where(
+            contact_links.c.tenant_id == self._tenant_id,
+            contact_links.c.state == "active",
+            contact_links.c.contact_id == func.any(list(contact_ids)),
+        )
+        return {
+            row.contact_id: IdentityKey(
+                entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
+            )
+            for row in await self._connection.execute(statement)
+        }
+
+    async def decided(self, entra_tenant_id: EntraTenantId) -> dict[ObjectId, Remembered]:
+        """People's decisions about identities of one directory."""
+        statement = select(decisions.c.object_id, decisions.c.kind, decisions.c.contact_id).where(
+            decisions.c.tenant_id == self._tenant_id,
+            decisions.c.entra_tenant_id == entra_tenant_id,
+        )
+        return {
+            row.object_id: Remembered(kind=DecisionKind(row.kind), contact_id=row.contact_id)
+            for row in await self._connection.execute(statement)
+        }
+
+    async def link_of_contact(self, contact_id: ContactId) -> LinkRow | None:
+        """The active link of a contact, with the identity behind it."""
+        statement = (
+            select(
+                contact_links.c.link_id,
+                contact_links.c.entra_tenant_id,
+                contact_links.c.object_id,
+                contact_links.c.contact_id,
+                contact_links.c.reason,
+                contact_links.c.opened_at,
+                contact_links.c.opened_by_run,
+                identities.c.address,
+                identities.c.display_name,
+                identities.c.attributes["user_principal_name"].astext.label("upn"),
+                identities.c.enabled,
+                managed_tenants.c.display_name.label("tenant_name"),
+            )
+            .select_from(
+                contact_links.join(
+                    identities,
+                    and_(
+                        identities.c.tenant_id == contact_links.c.tenant_id,
+                        identities.c.entra_tenant_id == contact_links.c.entra_tenant_id,
+                        identities.c.object_id == contact_links.c.object_id,
+                    ),
+                ).join(
+                    managed_tenants,
+                    and_(
+                        managed_tenants.c.tenant_id == contact_links.c.tenant_id,
+                        managed_tenants.c.entra_tenant_id == contact_links.c.entra_tenant_id,
+                    ),
+                )
+            )
+            .where(
+                contact_links.c.tenant_id == self._tenant_id,
+                contact_links.c.contact_id == contact_id,
+                contact_links.c.state == "active",
+            )
+        )
+        row = (await self._connection.execute(statement)).first()
+        if row is None:
+            return None
+        return LinkRow(
+            link_id=LinkId(row.link_id),
+            entra_tenant_id=EntraTenantId(row.entra_tenant_id),
+            object_id=ObjectId(row.object_id),
+            contact_id=ContactId(row.contact_id),
+            reason=row.reason,
+            opened_at=row.opened_at,
+            opened_by_run=row.opened_by_run,
+            address=row.address,
+            display_name=row.display_name,
+            user_principal_name=row.upn,
+            enabled=row.enabled,
+            tenant_name=row.tenant_name,
+        )
+
+    async def page(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        managed_tenant_id: ManagedTenantId | None = None,
+        verdict: Verdict | None = None,
+        reason: str | None = None,
+        q: str | None = None,
+    ) -> Page[IdentityRow]:
+        """Identities by search key.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = (
+            select(identities, contact_links.c.contact_id)
+            .select_from(identities.outerjoin(contact_links, _active_link()))
+            .where(identities.c.tenant_id == self._tenant_id)
+        )
+        if managed_tenant_id is not None:
+            directory = select(managed_tenants.c.entra_tenant_id).where(
+                managed_tenants.c.tenant_id == self._tenant_id,
+                managed_tenants.c.managed_tenant_id == managed_tenant_id,
+            )
+            statement = statement.where(identities.c.entra_tenant_id.in_(directory))
+        if verdict is not None:
+            statement = statement.where(identities.c.verdict == verdict.value)
+        if reason:
+            statement = statement.where(identities.c.reason == reason)
+        if q:
+            folded = search_key(q)
+            statement = statement.where(
+                or_(
+                    identities.c.search_key.op("^@")(folded),
+                    identities.c.address.op("^@")(folded),
+                )
+            )
+        if cursor is not None:
+            last_key, last_id = decode_cursor(cursor, 2)
+            after = func.row(last_key, last_id)
+            key = func.row(identities.c.search_key, identities.c.object_id.cast(Text))
+            statement = statement.where(key > after)
+        ordered = statement.order_by(identities.c.search_key, identities.c.object_id.cast(Text))
+        rows = (await self._connection.execute(ordered.limit(size + 1))).all()
+        following = (
+            encode_cursor(rows[size - 1].search_key, str(rows[size - 1].object_id))
+            if len(rows) > size
+            else None
+        )
+        return Page(items=tuple(_identity(row) for row in rows[:size]), next_cursor=following)
+
+
+def _active_link() -> ColumnElement[bool]:
+    return and_(
+        contact_links.c.tenant_id == identities.c.tenant_id,
+        contact_links.c.entra_tenant_id == identities.c.entra_tenant_id,
+        contact_links.c.object_id == identities.c.object_id,
+        contact_links.c.state == "active",
+    )
+
+
+def _known(row: Row[*tuple[object, ...]]) -> Known:
+    question = None
+    if row.question is not None:
+        question = (VerdictReason(row.question), tuple(sorted(row.candidates)))
+    return Known(
+        acted=row.acted_fingerprint,
+        verdict=Verdict(row.verdict),
+        reason=VerdictReason(row.reason),
+        linked=row.linked,
+        question=question,
+    )
+
+
+def _settled(item: Settled) -> dict[str, object]:
+    user = item.user
+    return {
+        "object_id": user.object_id,
+        "address": item.address,
+        "display_name": user.display_name,
+        "search_key": search_key(user.display_name or item.address or user.user_principal_name),
+        "enabled": user.enabled,
+        "attributes": attributes(user),
+        "fingerprint": item.fingerprint.hex(),
+        "verdict": item.verdict,
+        "reason": item.reason,
+    }
+
+
+def _identity(row: Row[*tuple[object, ...]]) -> IdentityRow:
+    return IdentityRow(
+        entra_tenant_id=row.entra_tenant_id,
+        object_id=row.object_id,
+        address=row.address,
+        display_name=row.display_name,
+        enabled=row.enabled,
+        verdict=Verdict(row.verdict),
+        reason=row.reason,
+        contact_id=row.contact_id,
+        changed_at=row.changed_at,
+    )

@@ -1,0 +1,136 @@
+"""Queries on review items: questions to a person, one open per identity."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Uuid
+
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    ReviewItemId,
+    TenantId,
+)
+from entra_plugin.domain.states import ItemState
+from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.people_tables import reconciliation_items as items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A review item as people read it; ``details`` holds the contact that would be created."""
+
+    item_id: ReviewItemId
+    managed_tenant_id: ManagedTenantId
+    entra_tenant_id: EntraTenantId
+    object_id: ObjectId
+    client_id: ClientId
+    state: ItemState
+    reason: str
+    label: str
+    candidates: tuple[ContactId, ...]
+    details: Mapping[str, object]
+    version: int
+    created_at: datetime
+    position: int
+
+
+_OPEN_FROM_CHANGES = text("""
+    INSERT INTO entra_reconciliation_items AS i (tenant_id, item_id, managed_tenant_id,
+        entra_tenant_id, object_id, client_id, state, reason, label, candidates, details, run_id,
+        created_at)
+    SELECT c.tenant_id, c.change_id, c.managed_tenant_id, c.entra_tenant_id, c.object_id,
+        c.client_id, 'open', c.reason, c.label, c.candidates, c.after, c.run_id, :now
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+    ORDER BY c.position
+    ON CONFLICT (tenant_id, entra_tenant_id, object_id) WHERE state = 'open' DO UPDATE
+    SET reason = excluded.reason, candidates = excluded.candidates, details = excluded.details,
+        client_id = excluded.client_id, label = excluded.label, version = i.version + 1
+    WHERE (i.reason, i.candidates, i.details, i.client_id)
+        IS DISTINCT FROM (excluded.reason, excluded.candidates, excluded.details, excluded.client_id)
+""").bindparams(bindparam("change_ids", type_=ARRAY(Uuid())))
+
+_CLOSE_FOR = text("""
+    UPDATE entra_reconciliation_items i
+    SET state = 'resolved', settled_at = :now, settled_as = 'linked', version = i.version + 1
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
+        AND i.object_id = c.object_id AND i.state = 'open'
+""").bindparams(bindparam("change_ids", type_=ARRAY(Uuid())))
+
+
+class Items:
+    """The review items of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def open_from_changes(self, change_ids: Sequence[ChangeId], now: datetime) -> None:
+        """Open a question for each of these queue rows, or bring the open one up to date."""
+        if change_ids:
+            await self._connection.execute(_OPEN_FROM_CHANGES, self._of(change_ids, now))
+
+    async def close_answered(self, change_ids: Sequence[ChangeId], now: datetime) -> None:
+        """Close the questions that these applied creates and links have answered by themselves."""
+        if change_ids:
+            await self._connection.execute(_CLOSE_FOR, self._of(change_ids, now))
+
+    async def open_page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
+        """Open items, oldest first.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = select(items).where(
+            items.c.tenant_id == self._tenant_id, items.c.state == ItemState.OPEN.value
+        )
+        if cursor is not None:
+            (last,) = decode_cursor(cursor, 1)
+            statement = statement.where(items.c.position > int(last))
+        rows = (
+            await self._connection.execute(statement.order_by(items.c.position).limit(size + 1))
+        ).all()
+        found = tuple(
+            Item(
+                item_id=row.item_id,
+                managed_tenant_id=row.managed_tenant_id,
+                entra_tenant_id=row.entra_tenant_id,
+                object_id=row.object_id,
+                client_id=row.client_id,
+                state=ItemState(row.state),
+                reason=row.reason,
+                label=row.label,
+                candidates=tuple(row.candidates),
+                details=row.details or {},
+                version=row.version,
+                created_at=row.created_at,
+                position=row.position,
+            )
+            for row in rows[:size]
+        )
+        following = encode_cursor(str(found[-1].position)) if len(rows) > size else None
+        return Page(items=found, next_cursor=following)
+
+    async def count_open(self) -> int:
+        """How many questions wait for a person."""
+        statement = (
+            select(func.count())
+            .select_from(items)
+            .where(items.c.tenant_id == self._tenant_id, items.c.state == ItemState.OPEN.value)
+        )
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    def _of(self, change_ids: Sequence[ChangeId], now: datetime) -> dict[str, object]:
+        return {"tenant_id": self._tenant_id, "change_ids": list(change_ids), "now": now}
