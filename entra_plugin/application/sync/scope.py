@@ -1,0 +1,69 @@
+"""What is read again before each managed tenant: may this sync still touch it, and by which policy?"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.policy import Policy
+from entra_plugin.domain.errors import NotAcceptable
+from entra_plugin.domain.filters import Filters
+from entra_plugin.domain.flags import Flag
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import MappingState
+from entra_plugin.store.connections import Connections
+from entra_plugin.store.managed_tenants import ManagedTenants
+from entra_plugin.store.mappings import Mappings
+from entra_plugin.store.run_tenants import RunTenants
+from entra_plugin.store.settings import SettingsRows
+
+
+class Scopes:
+    """Reads the conditions of one managed tenant's sync."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def require_ui_flag(self, tenant_id: TenantId) -> None:
+        """Refuse while the feature is switched off.
+
+        Raises:
+            NotAcceptable: ``feature_off``.
+        """
+        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+            raise NotAcceptable("feature_off")
+
+    async def policy(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+    ) -> Policy:
+        """The policy of a managed tenant, if connection and mapping are still what the run began with.
+
+        Raises:
+            NotAcceptable: ``not_connected`` or ``mapping_changed``.
+        """
+        if await Connections(connection, tenant_id).active() is None:
+            raise NotAcceptable("not_connected")
+        row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
+        mapping = await Mappings(connection, tenant_id).current(managed_tenant_id)
+        tenant = await ManagedTenants(connection, tenant_id).get(managed_tenant_id)
+        if (
+            row is None
+            or mapping is None
+            or tenant is None
+            or mapping.state != MappingState.MAPPED
+            or mapping.client_id is None
+            or mapping.client_id != row.client_id
+        ):
+            raise NotAcceptable("mapping_changed")
+        settings = await SettingsRows(connection, tenant_id).get()
+        return Policy(
+            managed_tenant_id=managed_tenant_id,
+            entra_tenant_id=tenant.entra_tenant_id,
+            client_id=mapping.client_id,
+            filters=Filters()
+            .overridden(settings.user_filter_config)
+            .overridden(mapping.filter_overrides),
+            last_fingerprint=tenant.policy_fingerprint,
+        )

@@ -1,0 +1,106 @@
+"""Queries on the pages that a run has read: where a reading resumes, and whom it saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
+from entra_plugin.store.run_tables import sync_pages
+from entra_plugin.store.run_tenants import Fence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a reading has come; ``next_link`` is None when it is complete or has not begun."""
+
+    pages: int
+    next_link: str | None
+
+    @property
+    def complete(self) -> bool:
+        """True when the last page has been read."""
+        return self.pages > 0 and self.next_link is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCounts:
+    """What the pages of a reading counted beside their change rows."""
+
+    unchanged: int
+    filtered: int
+
+
+class Pages:
+    """The page rows of one tenant's runs."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def progress(self, fence: Fence) -> Progress:
+        """The last page of the current reading."""
+        statement = (
+            select(sync_pages.c.page, sync_pages.c.next_link)
+            .where(*self._reading(fence))
+            .order_by(sync_pages.c.page.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(statement)).first()
+        if row is None:
+            return Progress(pages=0, next_link=None)
+        return Progress(pages=row.page, next_link=row.next_link)
+
+    async def add(
+        self,
+        fence: Fence,
+        *,
+        page: int,
+        next_link: str | None,
+        object_ids: Sequence[ObjectId],
+        counts: PageCounts,
+    ) -> None:
+        """Record a page, in the transaction that wrote its plan."""
+        await self._connection.execute(
+            insert(sync_pages).values(
+                tenant_id=self._tenant_id,
+                run_id=fence.run_id,
+                managed_tenant_id=fence.managed_tenant_id,
+                reading=fence.reading,
+                page=page,
+                next_link=next_link,
+                object_ids=list(object_ids),
+                unchanged=counts.unchanged,
+                filtered=counts.filtered,
+            )
+        )
+
+    async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> PageCounts:
+        """Sums over the pages of a managed tenant."""
+        statement = select(
+            func.coalesce(func.sum(sync_pages.c.unchanged), 0).label("unchanged"),
+            func.coalesce(func.sum(sync_pages.c.filtered), 0).label("filtered"),
+        ).where(*self._of(run_id, managed_tenant_id))
+        row = (await self._connection.execute(statement)).one()
+        return PageCounts(unchanged=int(row.unchanged), filtered=int(row.filtered))
+
+    async def remove(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Drop the page rows: the reading is recorded, or starts anew."""
+        await self._connection.execute(
+            delete(sync_pages).where(*self._of(run_id, managed_tenant_id))
+        )
+
+    def _of(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> list[ColumnElement[bool]]:
+        return [
+            sync_pages.c.tenant_id == self._tenant_id,
+            sync_pages.c.run_id == run_id,
+            sync_pages.c.managed_tenant_id == managed_tenant_id,
+        ]
+
+    def _reading(self, fence: Fence) -> list[ColumnElement[bool]]:
+        return [
+            *self._of(fence.run_id, fence.managed_tenant_id),
+            sync_pages.c.reading == fence.reading,
+        ]
