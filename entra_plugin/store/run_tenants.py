@@ -208,6 +208,16 @@ class RunTenants:
             reading=reading,
         )
 
+    async def assign_client(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, client_id: ClientId, name: str
+    ) -> None:
+        """Note the client that was made for a managed tenant of this run."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(self._is(run_id, managed_tenant_id))
+            .values(client_id=client_id, client_name=name)
+        )
+
     async def wait(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, until: datetime | None
     ) -> None:
@@ -252,9 +262,7 @@ class RunTenants:
             )
         )
 
-    def _is(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId
-    ) -> ColumnElement[bool]:
+    def _is(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> ColumnElement[bool]:
         return and_(
             sync_run_tenants.c.tenant_id == self._tenant_id,
             sync_run_tenants.c.run_id == run_id,

@@ -142,6 +142,12 @@ class Runs:
             )
         )
 
+    async def mark_applied(self, run_id: RunId, now: datetime) -> None:
+        """Stamp that the plan of this run has been applied."""
+        await self._connection.execute(
+            update(sync_runs).where(self._is(run_id)).values(applied_at=now)
+        )
+
     async def get(self, run_id: RunId) -> Run | None:
         """One run with its counts."""
         row = (await self._connection.execute(self._query().where(self._is(run_id)))).first()
