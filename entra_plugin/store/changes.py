@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
 
+from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.identity import attributes
 from entra_plugin.domain.ids import (
     ChangeId,
@@ -24,7 +25,6 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind, ChangeState
-from entra_plugin.store.identities import search_key
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 

@@ -1,6 +1,5 @@
 """Queries on identities, their links and what people decided about them."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, Uuid
 
+from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.identity import IdentityKey, attributes
 from entra_plugin.domain.ids import (
     ChangeId,
@@ -28,11 +28,6 @@ from entra_plugin.domain.states import DecisionKind, Verdict, VerdictReason
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
 from entra_plugin.store.people_tables import contact_links, decisions, identities
-
-
-def search_key(value: str) -> str:
-    """The folded form in which lists are searched by prefix."""
-    return unicodedata.normalize("NFKC", value).casefold().strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

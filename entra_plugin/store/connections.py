@@ -1,0 +1,162 @@
+"""Queries on partner connections."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId, UserId
+from entra_plugin.domain.states import ConnectionStatus, ConnectionType, CredentialSource
+from entra_plugin.store.connection_tables import partner_connections as table
+from entra_plugin.store.runs import Failure, failure_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A partner connection as stored; ``failure`` is what the last check found."""
+
+    connection_id: ConnectionId
+    type: ConnectionType
+    mode: str
+    status: ConnectionStatus
+    credential_source: CredentialSource | None
+    partner_tenant_id: EntraTenantId | None
+    scope: str | None
+    created_at: datetime
+    validated_at: datetime | None
+    ended_at: datetime | None
+    failure: Failure | None
+    failed_at: datetime | None
+    client_secret_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewConnection:
+    """A connection that has just proved to work."""
+
+    connection_id: ConnectionId
+    type: ConnectionType
+    mode: str
+    credential_source: CredentialSource
+    partner_tenant_id: EntraTenantId | None
+    scope: str | None
+    created_by: UserId
+    client_secret_expires_at: datetime | None = None
+
+
+class Connections:
+    """The partner connections of one tenant: at most one is active."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def lock(self) -> None:
+        """Make every other writer of this tenant's connection wait until this transaction ends."""
+        await self._connection.execute(
+            select(func.pg_advisory_xact_lock(func.hashtextextended(f"entra:{self._tenant_id}", 0)))
+        )
+
+    async def active(self) -> Connection | None:
+        """The connection that is not ended."""
+        statement = select(table).where(
+            table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None)
+        )
+        row = (await self._connection.execute(statement)).first()
+        return _connection(row) if row is not None else None
+
+    async def latest(self) -> Connection | None:
+        """The youngest connection, ended or not."""
+        statement = (
+            select(table)
+            .where(table.c.tenant_id == self._tenant_id)
+            .order_by(table.c.ended_at.desc().nulls_first(), table.c.created_at.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(statement)).first()
+        return _connection(row) if row is not None else None
+
+    async def replace(self, new: NewConnection, now: datetime) -> None:
+        """End the active connection, if any, and begin this one."""
+        await self.end("replaced", now)
+        await self._connection.execute(
+            insert(table).values(
+                tenant_id=self._tenant_id,
+                connection_id=new.connection_id,
+                type=new.type.value,
+                mode=new.mode,
+                status=ConnectionStatus.CONNECTED.value,
+                credential_source=new.credential_source.value,
+                partner_tenant_id=new.partner_tenant_id,
+                scope=new.scope,
+                created_by=new.created_by,
+                created_at=now,
+                validated_at=now,
+                client_secret_expires_at=new.client_secret_expires_at,
+            )
+        )
+
+    async def mark_validated(self, now: datetime) -> None:
+        """The active connection has just worked."""
+        await self._set(
+            status=ConnectionStatus.CONNECTED.value,
+            validated_at=now,
+            error_code=None,
+            error_vendor_code=None,
+            error_details=None,
+            error_at=None,
+        )
+
+    async def mark_failed(self, failure: Failure, now: datetime) -> None:
+        """The active connection has just failed; it stays, for the reader to repair."""
+        await self._set(
+            status=ConnectionStatus.VALIDATION_FAILED.value,
+            error_code=failure.code,
+            error_vendor_code=failure.vendor_code,
+            error_details=dict(failure.details),
+            error_at=now,
+        )
+
+    async def set_credentials(
+        self, source: CredentialSource, expires_at: datetime | None, now: datetime
+    ) -> None:
+        """The app credentials of the active connection were replaced by working ones."""
+        await self.mark_validated(now)
+        await self._set(credential_source=source.value, client_secret_expires_at=expires_at)
+
+    async def end(self, reason: str, now: datetime) -> None:
+        """End the active connection; it stays as history."""
+        await self._set(
+            status=ConnectionStatus.DISCONNECTED.value, ended_at=now, ended_reason=reason
+        )
+
+    async def _set(self, **values: object) -> None:
+        await self._connection.execute(
+            update(table)
+            .where(table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None))
+            .values(**values)
+        )
+
+
+def _connection(row: Row[*tuple[object, ...]]) -> Connection:
+    partner: UUID | None = row.partner_tenant_id
+    return Connection(
+        connection_id=row.connection_id,
+        type=ConnectionType(row.type),
+        mode=row.mode,
+        status=ConnectionStatus(row.status),
+        credential_source=CredentialSource(row.credential_source)
+        if row.credential_source
+        else None,
+        partner_tenant_id=EntraTenantId(partner) if partner else None,
+        scope=row.scope,
+        created_at=row.created_at,
+        validated_at=row.validated_at,
+        ended_at=row.ended_at,
+        failure=failure_of(row),
+        failed_at=row.error_at,
+        client_secret_expires_at=row.client_secret_expires_at,
+    )
