@@ -1,0 +1,1 @@
+"""Child processes: tied to their parent's life, supervised, and started again when they die."""

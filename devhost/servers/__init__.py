@@ -1,0 +1,1 @@
+"""The servers that come as wheels: PostgreSQL and Temporal."""
