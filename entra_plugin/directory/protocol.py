@@ -48,7 +48,6 @@ class TenantDetails:
     """What a managed tenant says of itself, read with its own token."""
 
     domains: tuple[Domain, ...]
-    user_count: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,7 @@ class Directory(Protocol):
         """
 
     async def tenant_details(self, entra_tenant_id: EntraTenantId) -> TenantDetails:
-        """Read domains (and the number of users) of one managed tenant, and prove that it is that one."""
+        """Read the domains of one managed tenant, and prove that it is that one."""
 
     def user_pages(
         self, entra_tenant_id: EntraTenantId, *, resume: str | None = None

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -78,6 +79,7 @@ client_tenant_mappings = Table(
     moment("decided_at", nullable=False),
     moment("ended_at"),
     one_of("state", MappingState),
+    CheckConstraint("(state = 'mapped') = (client_id IS NOT NULL)", name="client"),
     ForeignKeyConstraint(
         ["tenant_id", "managed_tenant_id"],
         ["entra_managed_tenants.tenant_id", "entra_managed_tenants.managed_tenant_id"],

@@ -1,0 +1,1 @@
+"""Revisions, one file each: ``rev_<id>_<slug>.py``."""
