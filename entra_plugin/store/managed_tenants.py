@@ -142,10 +142,9 @@ class ManagedTenants:
         managed_tenant_id: ManagedTenantId,
         *,
         domains: Sequence[tuple[str, bool, bool]],
-        user_count: int | None,
         now: datetime,
     ) -> None:
-        """Store what the managed tenant said of itself: (name, is default, is initial) and size."""
+        """Store what the managed tenant said of itself: (name, is default, is initial)."""
         names = [name for name, _, _ in domains]
         await self._connection.execute(
             delete(managed_tenant_domains).where(
@@ -169,7 +168,6 @@ class ManagedTenants:
         await self._set(
             managed_tenant_id,
             default_domain=default or (names[0] if names else None),
-            user_count=user_count,
             health_code=None,
             health_details=None,
             health_at=now,
@@ -188,13 +186,18 @@ class ManagedTenants:
         )
 
     async def stamp_success(
-        self, managed_tenant_id: ManagedTenantId, policy_fingerprint: bytes, now: datetime
+        self,
+        managed_tenant_id: ManagedTenantId,
+        policy_fingerprint: bytes,
+        user_count: int,
+        now: datetime,
     ) -> None:
-        """Stamp a sync that went through."""
+        """Stamp a sync that went through, and how many users it saw."""
         await self._set(
             managed_tenant_id,
             last_success_at=now,
             policy_fingerprint=policy_fingerprint,
+            user_count=user_count,
             health_code=None,
             health_details=None,
             health_at=now,

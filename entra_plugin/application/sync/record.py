@@ -40,8 +40,9 @@ class Record:
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts |= {"unchanged": pages.unchanged, "filtered": pages.filtered}
             await tenants.close(run_id, [managed_tenant_id], RunState.COMPLETED, now, counts=counts)
+            row = await tenants.get(run_id, managed_tenant_id)
             await ManagedTenants(connection, tenant_id).stamp_success(
-                managed_tenant_id, policy.fingerprint, now
+                managed_tenant_id, policy.fingerprint, row.users_read if row else 0, now
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
 

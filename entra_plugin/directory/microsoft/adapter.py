@@ -1,7 +1,7 @@
 """Microsoft Graph as a ``Directory``."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -138,7 +138,9 @@ class MicrosoftDirectory:
     async def close(self) -> None:
         """Nothing of its own is open: transport and sign-in are shared."""
 
-    def _page_fetcher(self, entra_tenant_id: EntraTenantId) -> Callable[[str], Awaitable[UserPage]]:
+    def _page_fetcher(
+        self, entra_tenant_id: EntraTenantId
+    ) -> Callable[[str], Coroutine[None, None, UserPage]]:
         visited: set[str] = set()
 
         async def fetch(url: str) -> UserPage:
