@@ -65,14 +65,17 @@ class CredentialResolver:
         self, source: CredentialSource, tenant_id: TenantId
     ) -> tuple[str | None, str | None, str | None]:
         names = (secret_names.CLIENT_ID, secret_names.CLIENT_SECRET, secret_names.HOME_TENANT)
+        first, second, third = [await self._value(source, tenant_id, name) for name in names]
+        return first, second, third
+
+    async def _value(self, source: CredentialSource, tenant_id: TenantId, name: str) -> str | None:
         match source:
             case CredentialSource.TENANT_SECRET:
-                first, second, third = [await self._secrets.get(tenant_id, n) for n in names]
+                return await self._secrets.get(tenant_id, name)
             case CredentialSource.ENV:
-                first, second, third = [self._environment.get(n.upper()) for n in names]
+                return self._environment.get(name.upper())
             case CredentialSource.APP_SECRET:
-                first, second, third = [await self._secrets.get_app(n.upper()) for n in names]
-        return first, second, third
+                return await self._secrets.get_app(name.upper())
 
 
 def checked_client_id(value: str) -> str:

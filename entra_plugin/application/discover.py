@@ -103,9 +103,12 @@ class Discover:
                 async with self._context.store.tenant_transaction(tenant_id) as connection:
                     await Runs(connection, tenant_id).progress(run_id, progress.document())
 
-        async with asyncio.TaskGroup() as group:
-            for tenant in tenants:
-                group.create_task(check(tenant))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for tenant in tenants:
+                    group.create_task(check(tenant))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _read_one(
         self, tenant_id: TenantId, directory: Directory, tenant: ManagedTenant

@@ -129,7 +129,8 @@ def retry_after(value: str | None) -> float | None:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, float((at - datetime.now(UTC)).total_seconds()))
+    seconds: float = (at - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds)
 
 
 def _kind(response: httpx.Response) -> str:
