@@ -1,0 +1,1 @@
+"""Loading plugins: the host's own hook specifications, and the manager that calls them."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -129,7 +129,7 @@ def retry_after(value: str | None) -> float | None:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None
-    seconds: float = (at - datetime.now(UTC)).total_seconds()
+    seconds = (at - datetime.now(UTC)) / timedelta(seconds=1)
     return max(0.0, seconds)
 
 

@@ -1,0 +1,1 @@
+"""Revisions of the host's schema."""

@@ -1,0 +1,1 @@
+"""What the host offers to plugins: clients, contacts, secrets, flags, itself."""
