@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import TypeEngine, Uuid
+from sqlalchemy.types import Uuid
 
 from devhost.db.tables import contact_phones, contacts
 
@@ -331,7 +331,7 @@ def contact_row(row: Row[*tuple[object, ...]]) -> ContactRow:
     )
 
 
-def _any(name: str, values: Sequence[object], type_: TypeEngine[object]) -> ColumnElement[object]:
+def _any(name: str, values: Sequence[object], type_: Text | Uuid[UUID]) -> ColumnElement[object]:
     return func.any(bindparam(name, list(values), type_=ARRAY(type_)))
 
 

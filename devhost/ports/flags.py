@@ -137,7 +137,8 @@ class FlagTable:
             .on_conflict_do_nothing(index_elements=["key"])
             .returning(feature_flags.c.id)
         )
-        return (await self._connection.execute(statement)).scalar_one_or_none()
+        created: UUID | None = (await self._connection.execute(statement)).scalar_one_or_none()
+        return created
 
     async def change(self, flag_id: UUID, values: Mapping[str, object]) -> None:
         """Set title, description or active."""

@@ -1,0 +1,88 @@
+"""The host's one Temporal worker, assembled from the plugins' worker plugins."""
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+from typing import Protocol, cast
+
+from temporalio.plugin import SimplePlugin
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from devhost import settings as settings_file
+from devhost.host import DevHost
+from devhost.logs import configure
+from devhost.plugins.manager import Plugins
+
+log = logging.getLogger("devhost.worker")
+
+_GRACE = timedelta(seconds=10)
+
+
+class WorkerRecord(Protocol):
+    """A worker plugin, read by attribute."""
+
+    plugin: SimplePlugin
+
+
+class StartedRecord(Protocol):
+    """What a plugin opened, read by attribute."""
+
+    async def close(self) -> None:
+        """Close it."""
+        ...
+
+
+async def run() -> None:
+    """Run until SIGTERM; waits for a Temporal service that is not there yet."""
+    host = DevHost(settings_file.load())
+    host.open()
+    plugins = Plugins()
+    plugins.load()
+    started = plugins.records("psa_startup", host=host)
+    parts = [cast("WorkerRecord", r).plugin for r in plugins.records("psa_worker_plugins")]
+    stop = asyncio.Event()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    try:
+        if parts:
+            await _work(host, parts, stop)
+        else:
+            log.info("no plugin contributes workflows")
+            await stop.wait()
+    finally:
+        for record in started:
+            await cast("StartedRecord", record).close()
+        await host.close()
+
+
+async def _work(host: DevHost, parts: list[SimplePlugin], stop: asyncio.Event) -> None:
+    client = await host.temporal()
+    while not stop.is_set():
+        try:
+            await client.service_client.check_health()
+        except RPCError:
+            log.warning("waiting for Temporal")
+            await asyncio.sleep(1)
+        else:
+            break
+    async with Worker(
+        client,
+        task_queue=host.task_queue,
+        plugins=parts,
+        max_concurrent_activities=32,
+        graceful_shutdown_timeout=_GRACE,
+    ):
+        log.info("worker ready")
+        await stop.wait()
+
+
+def main() -> None:
+    """Run from the command line."""
+    configure()
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()
