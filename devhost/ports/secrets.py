@@ -135,7 +135,7 @@ class SecretChain:
             if provider.writable:
                 await asyncio.to_thread(provider.delete, tenant_id, name)
 
-    async def writable(self, tenant_id: UUID) -> bool:  # noqa: ARG002 - one answer for all tenants here
+    async def writable(self, tenant_id: UUID) -> bool:
         """True when a secret of this tenant can be stored."""
         return self._writer() is not None
 

@@ -1,0 +1,92 @@
+"""The parts of a seed. Rows are as in the JSON lines files that can take its place."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+GraphUser = Mapping[str, object]
+"""A user as Microsoft Graph spells it; a property that is not there is null or empty."""
+
+ADMINISTRATOR = (
+    "system_settings.read",
+    "system_settings.update",
+    "client.read",
+    "client.create",
+    "contact.read",
+)
+TECHNICIAN = ("system_settings.read", "client.read", "contact.read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedUser:
+    """A person who can sign in at the host."""
+
+    login: str
+    display_name: str
+    type: str
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedMsp:
+    """A tenant of the host, and its own directory at Microsoft (the partner)."""
+
+    tenant_id: UUID
+    name: str
+    users: tuple[SeedUser, ...]
+    partner_tenant_id: UUID
+    partner_account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedTenant:
+    """A customer's directory. ``partners`` are positions in the list of MSPs."""
+
+    entra_tenant_id: UUID
+    display_name: str
+    default_domain: str
+    verified_domains: tuple[str, ...]
+    partners: tuple[int, ...] = (0,)
+    consented: bool = True
+    relationship_days: int = 400
+    """Days until the GDAP relationship ends."""
+    auto_extend: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedClient:
+    """A client at the host; ``msp`` is a position in the list of MSPs."""
+
+    client_id: UUID
+    name: str
+    website: str | None = None
+    domain: str | None = None
+    billing_email: str | None = None
+    inbound_email_domains: tuple[str, ...] = ()
+    directory_tenant_id: UUID | None = None
+    is_active: bool = True
+    msp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedContact:
+    """A contact at a client."""
+
+    client_id: UUID
+    full_name: str
+    email: str | None
+    role: str | None = None
+    phones: tuple[tuple[str, str], ...] = ()
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """Everything a devhost starts with; ``users`` may be made one directory at a time."""
+
+    msps: tuple[SeedMsp, ...]
+    tenants: tuple[SeedTenant, ...]
+    clients: tuple[SeedClient, ...]
+    contacts: tuple[SeedContact, ...]
+    users: Iterable[tuple[UUID, GraphUser]]
+    """(directory, user) pairs."""
