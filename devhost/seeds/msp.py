@@ -11,10 +11,35 @@ from devhost.seeds.people import FAMILY, GIVEN, person
 CUSTOMERS = 300
 USERS = 150_000
 
-_FIRST = ["Summit", "River", "Lake", "Stone", "Maple", "Iron", "Silver", "Golden", "North", "South", "East", "West", "Blue", "Green"]
-_SECOND = (
-    ["Dental", "Legal", "Accounting", "Builders", "Foods", "Motors", "Clinic", "School", "Church", "Partners", "Design"]
-)
+_FIRST = [
+    "Summit",
+    "River",
+    "Lake",
+    "Stone",
+    "Maple",
+    "Iron",
+    "Silver",
+    "Golden",
+    "North",
+    "South",
+    "East",
+    "West",
+    "Blue",
+    "Green",
+]
+_SECOND = [
+    "Dental",
+    "Legal",
+    "Accounting",
+    "Builders",
+    "Foods",
+    "Motors",
+    "Clinic",
+    "School",
+    "Church",
+    "Partners",
+    "Design",
+]
 _FORMS = ("", " Ltd", " LLC", ", Inc.", " GmbH", " & Co", " Group", " (UK)", "  ")
 
 

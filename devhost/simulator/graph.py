@@ -1,0 +1,570 @@
+"""Microsoft Graph v1.0, as much of it as a partner needs to read its customers; the rest is refused."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from devhost.simulator.odata import GraphError, Query, parse
+from devhost.simulator.tokens import Claims, Mint
+from devhost.simulator.world import Directory, Partner, User, World
+
+_DEFAULT_USER = ["businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"]
+_UNREADABLE = frozenset({"aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects",
+                         "preferredName", "responsibilities", "schools", "skills"})  # fmt: skip
+_LIST = frozenset({"$select", "$top", "$filter", "$count", "$skiptoken"})
+_PAGE = 100
+_ROLE_DIRECTORY_READER = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+
+
+@dataclass(slots=True, kw_only=True)
+class Caller:
+    """Whose token it is, and which directory answers."""
+
+    claims: Claims
+    tenant: str
+    partner: Partner | None
+    directory: Directory | None
+
+    def require(self, *any_of: str) -> None:
+        """Refuse unless one of these permissions was granted."""
+        granted = {*str(self.claims.get("scp", "")).split(), *_roles(self.claims)}
+        if granted.isdisjoint(any_of):
+            raise GraphError(
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.",
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class GraphService:
+    """The state behind the endpoints. ``links`` and ``deltas`` before their epoch have expired."""
+
+    world: World
+    mint: Mint
+    base: str = ""
+    link_epoch: int = 0
+    delta_epoch: int = 0
+    encoded: dict[tuple[object, ...], list[bytes]] = field(default_factory=dict)
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request, errors included."""
+        try:
+            body = self._route(request)
+        except GraphError as error:
+            return _error(request, error)
+        headers = {"x-ms-resource-unit": "1", **_ids(request)}
+        if isinstance(body, int):
+            return Response(str(body), 200, headers, "text/plain")
+        kind = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
+        return Response(body, 200, {**headers, "odata-version": "4.0"}, kind)
+
+    def _route(self, request: Request) -> bytes | int:
+        version, _, rest = request.url.path.strip("/").partition("/")
+        if version != "v1.0":
+            raise GraphError(400, "BadRequest", f"Invalid version: {version}")
+        if request.method != "GET":
+            raise GraphError(
+                405,
+                "Request_BadRequest",
+                "Specified HTTP method is not allowed for the request target.",
+            )
+        caller = self._caller(request)
+        parts = tuple(rest.split("/"))
+        handler = _ROUTES.get(parts)
+        if handler is None and len(parts) == 2 and parts[0] == "users":
+            return self._one_user(caller, request, parts[1])
+        if handler is None:
+            raise GraphError(
+                400, "BadRequest", f"Resource not found for the segment '{parts[-1]}'."
+            )
+        return handler(self, caller, request)
+
+    def _caller(self, request: Request) -> Caller:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        claims = self.mint.read_access(token) if kind == "Bearer" else None
+        if claims is None or claims.get("aud") != "https://graph.microsoft.com":
+            raise GraphError(
+                401, "InvalidAuthenticationToken", "Access token has expired or is not valid."
+            )
+        tenant = str(claims["tid"])
+        directory = self.world.directories.get(tenant)
+        home = self.world.partners.get(str(claims.get("home")))
+        if directory is not None and home is not None and home.position not in directory.partners:
+            raise GraphError(
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.",
+            )
+        return Caller(
+            claims=claims,
+            tenant=tenant,
+            partner=self.world.partners.get(tenant),
+            directory=directory,
+        )
+
+    # The partner's own directory
+
+    def me(self, caller: Caller, request: Request) -> bytes:
+        """The signed-in account."""
+        caller.require("User.Read")
+        _no_options(request)
+        if caller.partner is None:
+            raise _not_found("me")
+        return _entity(
+            {
+                "id": caller.partner.account_id,
+                "userPrincipalName": caller.partner.account,
+                "displayName": f"{caller.partner.name} administrator",
+            }
+        )
+
+    def customers(self, caller: Caller, request: Request) -> bytes:
+        """The customers of the partner: those with an active relationship."""
+        rows = [
+            {"id": d.tenant_id, "tenantId": d.tenant_id, "displayName": d.display_name}
+            for d in self.world.customers_of(_partner(caller))
+        ]
+        query = self._query(request, "delegatedAdminCustomer", _LIST, max_top=300)
+        return self._list(caller, request, query, rows)
+
+    def relationships(self, caller: Caller, request: Request) -> bytes:
+        """The GDAP relationships of the partner."""
+        rows = [_relationship(d) for d in self.world.customers_of(_partner(caller))]
+        query = self._query(request, "delegatedAdminRelationship", _LIST, max_top=300)
+        return self._list(caller, request, query, rows)
+
+    def contracts(self, caller: Caller, request: Request) -> bytes:
+        """Copies of customer names and domains, as they were when the contract was made."""
+        caller.require("Directory.Read.All")
+        partner = _partner(caller, "Directory.Read.All")
+        rows = [
+            {
+                "id": d.tenant_id,
+                "customerId": d.tenant_id,
+                "defaultDomainName": d.default_domain,
+                "displayName": d.display_name,
+                "contractType": "SyndicationPartner",
+            }
+            for d in self.world.customers_of(partner)
+        ]
+        return self._list(caller, request, self._query(request, "contract", _LIST), rows)
+
+    # A customer's directory
+
+    def organization(self, caller: Caller, request: Request) -> bytes:
+        """The directory's own record."""
+        caller.require("User.Read", "Directory.Read.All")
+        query = self._query(request, "organization", frozenset({"$select"}))
+        directory = caller.directory
+        row: User = {
+            "id": caller.tenant,
+            "displayName": directory.display_name if directory else _name(caller),
+            "verifiedDomains": [
+                {
+                    "name": d,
+                    "isDefault": directory is not None and d == directory.default_domain,
+                    "isInitial": d.endswith(".onmicrosoft.com"),
+                    "type": "Managed",
+                    "capabilities": "Email, OfficeCommunicationsOnline",
+                }
+                for d in (directory.domains if directory else ())
+            ],
+        }
+        return self._list(caller, request, query, [row])
+
+    def domains(self, caller: Caller, request: Request) -> bytes:
+        """The directory's domains."""
+        caller.require("Directory.Read.All", "Domain.Read.All")
+        directory = _customer(caller)
+        rows = [
+            {
+                "id": d,
+                "isDefault": d == directory.default_domain,
+                "isInitial": d.endswith(".onmicrosoft.com"),
+                "isVerified": True,
+                "isRoot": True,
+                "authenticationType": "Managed",
+                "supportedServices": ["Email"],
+            }
+            for d in directory.domains
+        ]
+        return self._list(caller, request, self._query(request, "domain", _LIST), rows)
+
+    def users(self, caller: Caller, request: Request) -> bytes:
+        """The users, page by page."""
+        directory = self._user_reader(caller)
+        query = self._query(request, "user", _LIST)
+        if query.count and request.headers.get("consistencylevel", "").lower() != "eventual":
+            raise GraphError(
+                400,
+                "Request_UnsupportedQuery",
+                "$count needs the header ConsistencyLevel: eventual.",
+            )
+        if query.skip_token is not None:
+            return self._page(request, directory, self._resume(caller, request, query.skip_token))
+        state = {
+            "t": caller.tenant,
+            "k": "users",
+            "o": 0,
+            "n": query.top or _PAGE,
+            "s": list(query.select or _DEFAULT_USER),
+            "e": self.link_epoch,
+            "q": str(request.url.query),
+        }
+        _readable(query.select)
+        if query.filter is not None:
+            found = [u for u in directory.users.values() if query.filter(_with_lists(self, u))]
+            rows = [_project(self, u, query.select or _DEFAULT_USER) for u in found]
+            return _collection("users", rows, None, len(rows) if query.count else None)
+        total = len(directory.users) if query.count else None
+        return self._page(request, directory, state, total)
+
+    def _page(
+        self,
+        request: Request,
+        directory: Directory,
+        state: Mapping[str, object],
+        count: int | None = None,
+    ) -> bytes:
+        select = tuple(str(name) for name in _sequence(state["s"]))
+        start, size = int(str(state["o"])), int(str(state["n"]))
+        rows = self._encoded(directory, select)
+        chunk = rows[start : start + size]
+        link = None
+        if start + size < len(rows):
+            token = _pack({**state, "o": start + size, "q": ""})
+            link = f"{self.base}{request.url.path}?$select={','.join(select)}&$top={size}&$skiptoken={token}"
+        return _collection("users", chunk, link, count)
+
+    def _encoded(self, directory: Directory, select: Sequence[str]) -> list[bytes]:
+        """Every user of a directory as JSON, kept until something changes."""
+        key = (self.world.generation, directory.tenant_id, directory.revision, tuple(select))
+        held = self.encoded.get(key)
+        if held is None:
+            for stale in [k for k in self.encoded if k[1] == directory.tenant_id]:
+                del self.encoded[stale]
+            held = [
+                msgspec.json.encode(_project(self, user, select))
+                for user in directory.users.values()
+            ]
+            self.encoded[key] = held
+        return held
+
+    def user_count(self, caller: Caller, request: Request) -> int:
+        """The number of users, as text."""
+        directory = self._user_reader(caller)
+        if request.headers.get("consistencylevel", "").lower() != "eventual":
+            raise GraphError(400, "Request_BadRequest", "$count is not currently supported.")
+        query = self._query(request, "user", frozenset({"$filter"}))
+        if query.filter is None:
+            return len(directory.users)
+        return sum(query.filter(_with_lists(self, u)) for u in directory.users.values())
+
+    def delta(self, caller: Caller, request: Request) -> bytes:
+        """Changes since a delta link, or everything when there is none yet."""
+        directory = self._user_reader(caller)
+        allowed = frozenset({"$select", "$filter", "$deltatoken", "$skiptoken"})
+        query = self._query(request, "user", allowed)
+        select = list(query.select or _DEFAULT_USER)
+        _readable(query.select)
+        if query.delta_token == "latest":
+            return _collection("users", [], None, None, self._delta_link(caller, select))
+        if query.delta_token is not None:
+            state = _unpack(query.delta_token)
+            if state is None or state.get("t") != caller.tenant:
+                raise GraphError(400, "Request_BadRequest", "Badly formed token.")
+            if state["e"] != self.delta_epoch:
+                raise GraphError(410, "syncStateNotFound", "The sync state is no longer available.")
+            return self._changes(caller, directory, state)
+        if query.skip_token is not None:
+            state = self._resume(caller, request, query.skip_token)
+        else:
+            state = {"t": caller.tenant, "k": "delta", "o": 0, "n": _PAGE, "s": select,
+                     "e": self.link_epoch, "r": directory.revision}  # fmt: skip
+        return self._delta_page(caller, request, directory, state)
+
+    def _delta_page(
+        self, caller: Caller, request: Request, directory: Directory, state: Mapping[str, object]
+    ) -> bytes:
+        select = [str(name) for name in _sequence(state["s"])]
+        start, size = int(str(state["o"])), int(str(state["n"]))
+        rows = self._encoded(directory, select)
+        if start + size < len(rows):
+            token = _pack({**state, "o": start + size})
+            link = f"{self.base}{request.url.path}?$skiptoken={token}"
+            return _collection("users", rows[start : start + size], link, None)
+        delta = self._delta_link(caller, select, int(str(state["r"])))
+        return _collection("users", rows[start : start + size], None, None, delta)
+
+    def _changes(self, caller: Caller, directory: Directory, state: Mapping[str, object]) -> bytes:
+        select = [str(name) for name in _sequence(state["s"])]
+        latest: dict[str, str] = dict(directory.log[int(str(state["r"])) :])
+        rows: list[Mapping[str, object]] = []
+        for object_id in latest:
+            user = directory.users.get(object_id)
+            if user is not None:
+                rows.append(_project(self, user, select))
+            else:
+                reason = "changed" if object_id in directory.deleted else "deleted"
+                rows.append({"id": object_id, "@removed": {"reason": reason}})
+        return _collection("users", rows, None, None, self._delta_link(caller, select))
+
+    def _delta_link(
+        self, caller: Caller, select: Sequence[str], revision: int | None = None
+    ) -> str:
+        directory = _customer(caller)
+        token = _pack(
+            {
+                "t": caller.tenant,
+                "k": "delta",
+                "s": list(select),
+                "r": directory.revision if revision is None else revision,
+                "e": self.delta_epoch,
+            }
+        )
+        return f"{self.base}/v1.0/users/delta?$deltatoken={token}"
+
+    def deleted(self, caller: Caller, request: Request) -> bytes:
+        """Users that were deleted in the last 30 days."""
+        directory = self._user_reader(caller)
+        query = self._query(request, "user", _LIST)
+        rows = [
+            _project(self, user, query.select or [*_DEFAULT_USER, "deletedDateTime"])
+            for user in directory.deleted.values()
+        ]
+        return self._list(caller, request, query, rows)
+
+    def _one_user(self, caller: Caller, request: Request, object_id: str) -> bytes:
+        directory = self._user_reader(caller)
+        query = self._query(request, "user", frozenset({"$select"}))
+        user = directory.users.get(object_id.lower()) or next(
+            (u for u in directory.users.values() if u["userPrincipalName"] == object_id), None
+        )
+        if user is None:
+            raise _not_found(object_id)
+        return _entity(_project(self, user, query.select or _DEFAULT_USER))
+
+    def _user_reader(self, caller: Caller) -> Directory:
+        caller.require("User.Read.All", "Directory.Read.All")
+        return _customer(caller)
+
+    # Helpers of lists
+
+    def _query(
+        self, request: Request, type_: str, allowed: frozenset[str], *, max_top: int = 999
+    ) -> Query:
+        return parse(
+            request.url.query,
+            type_=type_,
+            metadata=self.world.metadata,
+            allowed=allowed,
+            max_top=max_top,
+        )
+
+    def _list(
+        self,
+        caller: Caller,
+        request: Request,
+        query: Query,
+        rows: Sequence[Mapping[str, object]],
+    ) -> bytes:
+        """A short list with paging, select and filter."""
+        start = 0
+        size = query.top or _PAGE
+        select = query.select
+        if query.skip_token is not None:
+            state = self._resume(caller, request, query.skip_token)
+            start, size = int(str(state["o"])), int(str(state["n"]))
+        found = [row for row in rows if query.filter is None or query.filter(row)]
+        chunk = found[start : start + size]
+        if select is not None:
+            chunk = [{name: row.get(name) for name in select} for row in chunk]
+        link = None
+        if start + size < len(found):
+            token = _pack(
+                {
+                    "t": caller.tenant,
+                    "k": request.url.path,
+                    "o": start + size,
+                    "n": size,
+                    "e": self.link_epoch,
+                }  # fmt: skip
+            )
+            kept = [p for p in request.url.query.split("&") if p and "skiptoken" not in p]
+            link = f"{self.base}{request.url.path}?{'&'.join([*kept, f'$skiptoken={token}'])}"
+        name = request.url.path.rpartition("/")[2]
+        return _collection(name, chunk, link, len(found) if query.count else None)
+
+    def _resume(self, caller: Caller, request: Request, token: str) -> Mapping[str, object]:
+        state = _unpack(token)
+        if state is None or state.get("t") != caller.tenant:
+            raise GraphError(400, "Request_BadRequest", "The skip token is not valid.")
+        if state["e"] != self.link_epoch:
+            raise GraphError(
+                400, "Directory_ExpiredPageToken", "The specified page token value has expired."
+            )
+        return state
+
+
+_ROUTES: Mapping[tuple[str, ...], Callable[[GraphService, Caller, Request], bytes | int]] = {
+    ("me",): GraphService.me,
+    ("tenantRelationships", "delegatedAdminCustomers"): GraphService.customers,
+    ("tenantRelationships", "delegatedAdminRelationships"): GraphService.relationships,
+    ("contracts",): GraphService.contracts,
+    ("organization",): GraphService.organization,
+    ("domains",): GraphService.domains,
+    ("users",): GraphService.users,
+    ("users", "$count"): GraphService.user_count,
+    ("users", "delta"): GraphService.delta,
+    ("users", "microsoft.graph.delta()"): GraphService.delta,
+    ("users", "delta()"): GraphService.delta,
+    ("directory", "deletedItems", "microsoft.graph.user"): GraphService.deleted,
+    ("directory", "deletedItems", "graph.user"): GraphService.deleted,
+}
+
+
+def _partner(caller: Caller, permission: str = "DelegatedAdminRelationship.Read.All") -> Partner:
+    caller.require(permission)
+    if caller.partner is None:
+        raise GraphError(403, "Authorization_RequestDenied", "The tenant is not a partner.")
+    return caller.partner
+
+
+def _customer(caller: Caller) -> Directory:
+    if caller.directory is not None:
+        return caller.directory
+    if caller.partner is not None:
+        return Directory(
+            tenant_id=caller.tenant,
+            display_name=caller.partner.name,
+            default_domain="",
+            domains=(),
+            partners=(),
+            consented=True,
+        )
+    raise _not_found(caller.tenant)
+
+
+def _name(caller: Caller) -> str:
+    return caller.partner.name if caller.partner else ""
+
+
+def _roles(claims: Claims) -> list[str]:
+    roles = claims.get("roles")
+    return [str(role) for role in roles] if isinstance(roles, list) else []
+
+
+def _relationship(directory: Directory) -> dict[str, object]:
+    return {
+        "id": f"{directory.tenant_id}-gdap",
+        "displayName": f"Managed services for {directory.display_name}"[:50],
+        "duration": "P730D",
+        "status": "active",
+        "customer": {"tenantId": directory.tenant_id, "displayName": directory.display_name},
+        "endDateTime": directory.relationship_end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "autoExtendDuration": "P180D" if directory.auto_extend else "PT0S",
+        "accessDetails": {"unifiedRoles": [{"roleDefinitionId": _ROLE_DIRECTORY_READER}]},
+    }
+
+
+def _readable(select: Sequence[str] | None) -> None:
+    for name in select or ():
+        if name in _UNREADABLE:
+            raise GraphError(501, "NotImplemented", f"{name} cannot be read in a collection.")
+
+
+def _with_lists(service: GraphService, user: User) -> User:
+    return {**dict.fromkeys(service.world.metadata.collections("user"), []), **user}
+
+
+def _project(service: GraphService, user: User, select: Sequence[str]) -> User:
+    """The selected properties; one that is not set is null, or empty if it is a list."""
+    lists = service.world.metadata.collections("user")
+    return {
+        name: user.get(name) if user.get(name) is not None else ([] if name in lists else None)
+        for name in select
+    }
+
+
+def _collection(
+    name: str,
+    rows: Sequence[bytes | Mapping[str, object]],
+    next_link: str | None,
+    count: int | None,
+    delta_link: str | None = None,
+) -> bytes:
+    head: dict[str, object] = {
+        "@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#{name}"
+    }
+    if count is not None:
+        head["@odata.count"] = count
+    if next_link is not None:
+        head["@odata.nextLink"] = next_link
+    if delta_link is not None:
+        head["@odata.deltaLink"] = delta_link
+    start = msgspec.json.encode(head)[:-1]
+    items = b",".join(r if isinstance(r, bytes) else msgspec.json.encode(r) for r in rows)
+    return start + b',"value":[' + items + b"]}"
+
+
+def _entity(row: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode(
+        {"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users/$entity", **row}
+    )
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []
+
+
+def _no_options(request: Request) -> None:
+    if request.url.query:
+        raise GraphError(400, "Request_UnsupportedQuery", "Query options are not supported here.")
+
+
+def _not_found(name: str) -> GraphError:
+    return GraphError(
+        404,
+        "Request_ResourceNotFound",
+        f"Resource '{name}' does not exist or one of its queried reference-property objects are not "
+        "present.",
+    )
+
+
+def _pack(state: Mapping[str, object]) -> str:
+    text = json.dumps(state, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _unpack(token: str) -> dict[str, object] | None:
+    try:
+        state = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except ValueError:
+        return None
+    return state if isinstance(state, dict) and "e" in state else None
+
+
+def _ids(request: Request) -> dict[str, str]:
+    own = str(uuid4())
+    return {
+        "request-id": own,
+        "client-request-id": request.headers.get("client-request-id", own),
+    }
+
+
+def _error(request: Request, error: GraphError) -> Response:
+    ids = _ids(request)
+    inner = {**ids, "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")}
+    body = {"error": {"code": error.code, "message": error.message, "innerError": inner}}
+    headers = dict(ids)
+    if error.status == 410:
+        headers["location"] = str(request.url.replace(query=""))
+    return Response(msgspec.json.encode(body), error.status, headers, "application/json")

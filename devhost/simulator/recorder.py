@@ -1,0 +1,156 @@
+"""What stands before every endpoint: the log of requests, the faults, and the throttle."""
+
+import asyncio
+import gzip
+import random
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from devhost.simulator.tokens import Mint
+
+_KEPT = 100_000
+_WINDOW = 10.0
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Fault(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """An answer to give in place of, or a damage to do to, the real one."""
+
+    match: str
+    """A regular expression, searched in ``METHOD path?query``."""
+    status: int | None = None
+    body: msgspec.Raw | None = None
+    headers: dict[str, str] = {}
+    times: int | None = None
+    rate: float | None = None
+    truncate: int | None = None
+    delay_ms: int = 0
+
+
+class Seen(msgspec.Struct, rename="camel", kw_only=True):
+    """One request that was seen."""
+
+    host: str
+    method: str
+    path: str
+    query: str
+    tenant: str | None
+    status: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Shared by all endpoints."""
+
+    mint: Mint
+    seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    faults: list[Fault] = field(default_factory=list)
+    throttle: int | None = None
+    arrivals: dict[str, deque[float]] = field(default_factory=dict)
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def reset(self) -> None:
+        """Forget requests, faults and the throttle."""
+        self.seen.clear()
+        self.faults.clear()
+        self.throttle = None
+        self.arrivals.clear()
+
+    async def handle(self, host: str, request: Request, endpoint: Endpoint) -> Response:
+        """Answer a request, or let a fault do so, and write it down."""
+        tenant = self._tenant(host, request)
+        fault = self._fault(request)
+        if fault is not None and fault.delay_ms:
+            await asyncio.sleep(fault.delay_ms / 1000)
+        throttled = self._throttled(tenant) if host == "graph" else None
+        if fault is not None and fault.status is not None:
+            response = _faulty(fault)
+        elif throttled is not None:
+            response = throttled
+        else:
+            response = await endpoint(request)
+        self.seen.append(
+            Seen(
+                host=host,
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query,
+                tenant=tenant,
+                status=response.status_code,
+            )
+        )
+        _compress(request, response)
+        if fault is not None and fault.truncate is not None:
+            _cut(response, fault.truncate)
+        return response
+
+    def _fault(self, request: Request) -> Fault | None:
+        line = f"{request.method} {request.url.path}?{request.url.query}"
+        for fault in self.faults:
+            if fault.times == 0 or not re.search(fault.match, line):
+                continue
+            if fault.rate is not None and self.rng.random() >= fault.rate:
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+            return fault
+        return None
+
+    def _throttled(self, tenant: str | None) -> Response | None:
+        """Refuse when a directory has had its share of the last ten seconds."""
+        if self.throttle is None:
+            return None
+        now = time.monotonic()
+        times = self.arrivals.setdefault(tenant or "", deque())
+        while times and times[0] < now - _WINDOW:
+            times.popleft()
+        if len(times) < self.throttle:
+            times.append(now)
+            return None
+        wait = max(1, round(times[0] + _WINDOW - now))
+        body = {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
+        return Response(
+            msgspec.json.encode(body),
+            429,
+            {"retry-after": str(wait), "x-ms-throttle-scope": "Tenant_Application/ReadWrite"},
+            "application/json",
+        )
+
+    def _tenant(self, host: str, request: Request) -> str | None:
+        if host == "sign_in":
+            return request.url.path.strip("/").partition("/")[0]
+        claims = self.mint.read(request.headers.get("authorization", "").partition(" ")[2])
+        return str(claims["tid"]) if claims and "tid" in claims else None
+
+
+def _faulty(fault: Fault) -> Response:
+    status = fault.status or 200
+    headers = {name.lower(): value for name, value in fault.headers.items()}
+    raw = bytes(fault.body) if fault.body is not None else b'{"error":{"code":"","message":""}}'
+    body = raw
+    if raw.startswith(b'"'):
+        body = msgspec.json.decode(raw, type=str).encode()
+    kind = headers.pop("content-type", "application/json")
+    return Response(body, status, headers, kind)
+
+
+def _compress(request: Request, response: Response) -> None:
+    if "gzip" not in request.headers.get("accept-encoding", "") or len(response.body) < 1024:
+        return
+    response.body = gzip.compress(bytes(response.body), 1)
+    response.headers["content-encoding"] = "gzip"
+    response.headers["content-length"] = str(len(response.body))
+
+
+def _cut(response: Response, length: int) -> None:
+    """Send less than was promised: the connection ends in the middle of the body."""
+    response.body = bytes(response.body)[:length]
+    response.headers["connection"] = "close"
