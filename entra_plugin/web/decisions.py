@@ -1,0 +1,71 @@
+"""What routes and pages share when people decide about mappings and start syncs."""
+
+from collections.abc import Sequence
+
+from entra_plugin.access import Permission, missing
+from entra_plugin.application.map_tenants import MappingDecision
+from entra_plugin.application.sync.start import StartedRun, StartSyncCommand, SyncScope
+from entra_plugin.domain.errors import NotFound
+from entra_plugin.domain.flags import Flag
+from entra_plugin.domain.ids import ClientId
+from entra_plugin.domain.states import MappingState, Trigger
+from entra_plugin.host import Decision
+from entra_plugin.web.facts import Facts
+from entra_plugin.web.runtime import Runtime
+
+
+class Refused(Exception):
+    """A gate that depends on the body refused; ``decision`` says which."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.code)
+        self.decision = decision
+
+
+async def may_create_clients(runtime: Runtime, facts: Facts) -> bool:
+    """True when the person may have clients created."""
+    host = runtime.context.host
+    return await host.authorize(facts.principal, Permission.CREATE_CLIENT)
+
+
+async def require_client_create(
+    runtime: Runtime, facts: Facts, decisions: Sequence[MappingDecision]
+) -> None:
+    """Refuse decisions that create clients from a person who may not create any.
+
+    Raises:
+        Refused: ``permission_missing``, naming ``client.create``.
+    """
+    creates = any(decision.state == MappingState.CREATE_NEW for decision in decisions)
+    if creates and not await may_create_clients(runtime, facts):
+        raise Refused(missing(Permission.CREATE_CLIENT))
+
+
+async def first_sync(runtime: Runtime, facts: Facts, trigger: Trigger) -> StartedRun:
+    """Start the initial sync of everything that is mapped."""
+    return await runtime.start_sync(
+        StartSyncCommand(
+            tenant_id=facts.tenant_id, scope=SyncScope.INITIAL, actor=facts.actor, trigger=trigger
+        )
+    )
+
+
+async def client_sync(
+    runtime: Runtime, facts: Facts, client_id: ClientId, trigger: Trigger
+) -> StartedRun:
+    """Start the sync of one client.
+
+    Raises:
+        NotFound: The single-client start is switched off.
+    """
+    if Flag.CLIENT_SYNC not in facts.flags:
+        raise NotFound("not_found")
+    return await runtime.start_sync(
+        StartSyncCommand(
+            tenant_id=facts.tenant_id,
+            scope=SyncScope.CLIENT,
+            client_id=client_id,
+            actor=facts.actor,
+            trigger=trigger,
+        )
+    )

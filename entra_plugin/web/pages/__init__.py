@@ -1,0 +1,1 @@
+"""The HTML surfaces: the set-up wizard, the client action and the contact panel."""

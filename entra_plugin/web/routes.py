@@ -1,0 +1,99 @@
+"""The closed table of our routes and what each asks for. A route that is not listed is refused.
+
+A test compares the table with the routers in both directions.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.routing import compile_path
+
+from entra_plugin.access import CHANGE, VIEW, Needs, Permission
+from entra_plugin.domain.flags import Flag
+
+API_MOUNT = "/api/integrations/entra"
+CALLBACK_MOUNT = "/api/auth/microsoft/entra"
+PAGES_MOUNT = "/integrations/entra"
+
+VIEW_QUEUE = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.QUEUE}))
+VIEW_CLIENT_SYNC = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC}))
+START_CLIENT_SYNC = Needs(
+    permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC})
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One route below a mount."""
+
+    method: str
+    path: str
+    needs: Needs
+    pattern: re.Pattern[str]
+
+
+def _entries(*rows: tuple[str, str, Needs]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(method=method, path=path, needs=needs, pattern=compile_path(path)[0])
+        for method, path, needs in rows
+    )
+
+
+API = _entries(
+    ("GET", "/", VIEW),
+    ("GET", "/openapi.json", VIEW),
+    ("GET", "/manifest.json", VIEW),
+    ("GET", "/health", VIEW),
+    ("POST", "/connect/direct", CHANGE),
+    ("POST", "/credentials", CHANGE),
+    ("POST", "/validate", CHANGE),
+    ("POST", "/disconnect", CHANGE),
+    ("POST", "/discovery", CHANGE),
+    ("GET", "/discovery/{run_id}", VIEW),
+    ("GET", "/managed-tenants", VIEW),
+    ("GET", "/mappings/preview", VIEW),
+    ("POST", "/mappings/confirm", CHANGE),
+    ("POST", "/mappings/remap", CHANGE),
+    ("POST", "/mappings/unmap", CHANGE),
+    ("GET", "/mappings", VIEW),
+    ("POST", "/sync", CHANGE),
+    ("GET", "/runs", VIEW),
+    ("GET", "/runs/{run_id}", VIEW),
+    ("GET", "/runs/{run_id}/changes", VIEW),
+    ("GET", "/runs/{run_id}/changes.csv", VIEW),
+    ("GET", "/runs/{run_id}/events", VIEW),
+    ("POST", "/runs/{run_id}/cancel", CHANGE),
+    ("GET", "/settings", VIEW),
+    ("PUT", "/settings", CHANGE),
+    ("GET", "/review-items", VIEW_QUEUE),
+    ("GET", "/clients/{client_id}", VIEW),
+    ("GET", "/contacts/{contact_id}", VIEW),
+    ("GET", "/identities", VIEW),
+)
+
+CALLBACK = _entries(("GET", "/callback", CHANGE))
+
+PAGES = _entries(
+    ("GET", "/setup", VIEW),
+    ("POST", "/setup/connect", CHANGE),
+    ("POST", "/setup/credentials", CHANGE),
+    ("POST", "/setup/validate", CHANGE),
+    ("POST", "/setup/disconnect", CHANGE),
+    ("POST", "/setup/discovery", CHANGE),
+    ("GET", "/setup/discovery/progress", VIEW),
+    ("POST", "/setup/mappings", CHANGE),
+    ("POST", "/setup/mappings/accept", CHANGE),
+    ("POST", "/setup/sync", CHANGE),
+    ("GET", "/setup/sync/progress", VIEW),
+    ("POST", "/setup/runs/{run_id}/cancel", CHANGE),
+    ("GET", "/fragments/clients/{client_id}", VIEW_CLIENT_SYNC),
+    ("POST", "/fragments/clients/{client_id}/sync", START_CLIENT_SYNC),
+    ("GET", "/fragments/contacts/{contact_id}", VIEW),
+    ("GET", "/static/{name}", VIEW),
+)
+
+
+def find(table: Sequence[Entry], method: str, path: str) -> Entry | None:
+    """The entry of a request, if there is one."""
+    return next((e for e in table if e.method == method and e.pattern.match(path)), None)
