@@ -127,9 +127,7 @@ def manifest() -> Manifest:
             for p in _rows(raw, "permissions")
         ),
         flags=tuple(
-            FlagEntry(
-                key=str(f["key"]), title=_key(f["title"]), description=_key(f["description"])
-            )
+            FlagEntry(key=str(f["key"]), title=_key(f["title"]), description=_key(f["description"]))
             for f in _rows(raw, "flags")
         ),
         pages=_pages(raw),

@@ -15,7 +15,19 @@ from devhost.simulator.odata import GraphError, Query, parse
 from devhost.simulator.tokens import Claims, Mint
 from devhost.simulator.world import Directory, Partner, User, World
 
-_DEFAULT_USER = ["businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"]
+_DEFAULT_USER = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "id",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+]
 _UNREADABLE = frozenset({"aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects",
                          "preferredName", "responsibilities", "schools", "skills"})  # fmt: skip
 _LIST = frozenset({"$select", "$top", "$filter", "$count", "$skiptoken"})
@@ -209,7 +221,7 @@ class GraphService:
                 "$count needs the header ConsistencyLevel: eventual.",
             )
         if query.skip_token is not None:
-            return self._page(request, directory, self._resume(caller, request, query.skip_token))
+            return self._page(request, directory, self._resume(caller, query.skip_token))
         state = {
             "t": caller.tenant,
             "k": "users",
@@ -278,14 +290,14 @@ class GraphService:
         if query.delta_token == "latest":
             return _collection("users", [], None, None, self._delta_link(caller, select))
         if query.delta_token is not None:
-            state = _unpack(query.delta_token)
-            if state is None or state.get("t") != caller.tenant:
+            since = _unpack(query.delta_token)
+            if since is None or since.get("t") != caller.tenant:
                 raise GraphError(400, "Request_BadRequest", "Badly formed token.")
-            if state["e"] != self.delta_epoch:
+            if since["e"] != self.delta_epoch:
                 raise GraphError(410, "syncStateNotFound", "The sync state is no longer available.")
-            return self._changes(caller, directory, state)
+            return self._changes(caller, directory, since)
         if query.skip_token is not None:
-            state = self._resume(caller, request, query.skip_token)
+            state = dict(self._resume(caller, query.skip_token))
         else:
             state = {"t": caller.tenant, "k": "delta", "o": 0, "n": _PAGE, "s": select,
                      "e": self.link_epoch, "r": directory.revision}  # fmt: skip
@@ -381,7 +393,7 @@ class GraphService:
         size = query.top or _PAGE
         select = query.select
         if query.skip_token is not None:
-            state = self._resume(caller, request, query.skip_token)
+            state = self._resume(caller, query.skip_token)
             start, size = int(str(state["o"])), int(str(state["n"]))
         found = [row for row in rows if query.filter is None or query.filter(row)]
         chunk = found[start : start + size]
@@ -403,7 +415,7 @@ class GraphService:
         name = request.url.path.rpartition("/")[2]
         return _collection(name, chunk, link, len(found) if query.count else None)
 
-    def _resume(self, caller: Caller, request: Request, token: str) -> Mapping[str, object]:
+    def _resume(self, caller: Caller, token: str) -> Mapping[str, object]:
         state = _unpack(token)
         if state is None or state.get("t") != caller.tenant:
             raise GraphError(400, "Request_BadRequest", "The skip token is not valid.")
@@ -482,7 +494,8 @@ def _readable(select: Sequence[str] | None) -> None:
 
 
 def _with_lists(service: GraphService, user: User) -> User:
-    return {**dict.fromkeys(service.world.metadata.collections("user"), []), **user}
+    lists: dict[str, object] = {name: [] for name in service.world.metadata.collections("user")}
+    return {**lists, **user}
 
 
 def _project(service: GraphService, user: User, select: Sequence[str]) -> User:

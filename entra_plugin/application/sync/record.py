@@ -8,6 +8,7 @@ from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState
 from entra_plugin.store.changes import Changes
+from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import RunTenant, RunTenants
@@ -76,6 +77,11 @@ class Record:
                 await ManagedTenants(connection, tenant_id).set_health(
                     managed_tenant_id, failure.code, failure.details, now
                 )
+
+    async def connection_failed(self, tenant_id: TenantId, failure: Failure) -> None:
+        """Mark the connection, so that people see one cause and repair it once."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await Connections(connection, tenant_id).mark_failed(failure, self._context.clock())
 
     async def run(
         self,

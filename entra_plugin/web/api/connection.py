@@ -106,7 +106,9 @@ async def rotate(known: Known, runtime: Started, body: Rotate) -> Envelope[views
     new = NewCredentials(
         client_id=body.client_id, client_secret=body.client_secret, expires_at=body.expires_at
     )
-    return ok(views.validation(await runtime.rotate_credentials(known.tenant_id, new), known.locale))
+    return ok(
+        views.validation(await runtime.rotate_credentials(known.tenant_id, new), known.locale)
+    )
 
 
 @router.post("/validate", responses=failures({422: ("not_connected",)}, changes=True))
@@ -115,9 +117,7 @@ async def validate(known: Known, runtime: Started) -> Envelope[views.ValidationV
     return ok(views.validation(await runtime.validate(known.tenant_id), known.locale))
 
 
-@router.post(
-    "/disconnect", responses=failures({503: ("temporal_unavailable",)}, changes=True)
-)
+@router.post("/disconnect", responses=failures({503: ("temporal_unavailable",)}, changes=True))
 async def disconnect(known: Known, runtime: Started) -> Envelope[StatusView]:
     """End the connection and delete its secrets; mappings, links and history stay."""
     await runtime.disconnect(known.tenant_id)

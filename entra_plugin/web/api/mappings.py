@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -19,7 +19,6 @@ from entra_plugin.store.mappings import CurrentMapping
 from entra_plugin.store.runs import Failure
 from entra_plugin.web.api import views
 from entra_plugin.web.api.schema import (
-    TEMPORAL,
     Body,
     Cursor,
     Envelope,
@@ -329,9 +328,7 @@ def _row(row: PreviewRow, names: Mapping[ClientId, str], locale: Locale) -> Prev
     )
 
 
-def _candidate(
-    found: Suggestion, names: Mapping[ClientId, str], locale: Locale
-) -> CandidateView:
+def _candidate(found: Suggestion, names: Mapping[ClientId, str], locale: Locale) -> CandidateView:
     return CandidateView(
         client_id=found.client_id,
         client_name=names[found.client_id],

@@ -1,0 +1,137 @@
+"""What the client's action and the contact's panel show, read once for JSON and HTML alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.runs import RunDetails
+from entra_plugin.domain.errors import NotFound
+from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId
+from entra_plugin.domain.states import ChangeKind, ChangeState
+from entra_plugin.store.identities import Identities, LinkRow
+from entra_plugin.store.managed_tenants import ManagedTenant
+from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
+from entra_plugin.web.runtime import Runtime
+
+_LAST_CHANGES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientFacts:
+    """The managed tenants mapped to a client, and the youngest run that took one of them in."""
+
+    tenants: tuple[ManagedTenant, ...]
+    last_run: RunDetails | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactChange:
+    """One change that a run made to a contact."""
+
+    run_id: RunId
+    kind: ChangeKind
+    reason: str
+    at: datetime
+    after: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFacts:
+    """The active link of a contact, and its last changes."""
+
+    link: LinkRow
+    changes: tuple[ContactChange, ...]
+
+
+async def client_facts(runtime: Runtime, tenant_id: TenantId, client_id: ClientId) -> ClientFacts:
+    """Read what is known of a client.
+
+    Raises:
+        NotFound: Nothing is mapped to it.
+    """
+    tenants = await runtime.read_mappings.of_client(tenant_id, client_id)
+    if not tenants:
+        raise NotFound("not_found", details={"clientId": str(client_id)})
+    async with runtime.context.store.tenant_transaction(tenant_id) as connection:
+        run_id = await _last_run_of_client(connection, tenant_id, client_id)
+    details = await runtime.read_runs.run(tenant_id, run_id) if run_id else None
+    return ClientFacts(
+        tenants=tuple(tenants),
+        last_run=_only(details, client_id) if details else None,
+    )
+
+
+async def contact_facts(
+    runtime: Runtime, tenant_id: TenantId, contact_id: ContactId
+) -> ContactFacts:
+    """Read where a contact comes from.
+
+    Raises:
+        NotFound: It is not linked to an identity.
+    """
+    async with runtime.context.store.tenant_transaction(tenant_id) as connection:
+        link = await Identities(connection, tenant_id).link_of_contact(contact_id)
+        if link is None:
+            raise NotFound("not_found", details={"contactId": str(contact_id)})
+        changes = await _changes_of_contact(connection, tenant_id, contact_id)
+    return ContactFacts(link=link, changes=changes)
+
+
+def _only(details: RunDetails, client_id: ClientId) -> RunDetails:
+    """The run with the managed tenants of this client alone."""
+    mine = tuple(t for t in details.tenants if t.client_id == client_id)
+    return RunDetails(run=details.run, tenants=mine)
+
+
+async def _last_run_of_client(
+    connection: AsyncConnection, tenant_id: TenantId, client_id: ClientId
+) -> RunId | None:
+    statement = (
+        select(sync_runs.c.run_id)
+        .join(
+            sync_run_tenants,
+            and_(
+                sync_run_tenants.c.tenant_id == sync_runs.c.tenant_id,
+                sync_run_tenants.c.run_id == sync_runs.c.run_id,
+            ),
+        )
+        .where(sync_runs.c.tenant_id == tenant_id, sync_run_tenants.c.client_id == client_id)
+        .order_by(sync_runs.c.created_at.desc(), sync_runs.c.run_id.desc())
+        .limit(1)
+    )
+    found = await connection.scalar(statement)
+    return RunId(found) if found is not None else None
+
+
+async def _changes_of_contact(
+    connection: AsyncConnection, tenant_id: TenantId, contact_id: ContactId
+) -> tuple[ContactChange, ...]:
+    statement = (
+        select(
+            sync_changes.c.run_id,
+            sync_changes.c.kind,
+            sync_changes.c.reason,
+            sync_changes.c.created_at,
+            sync_changes.c.after,
+        )
+        .where(
+            sync_changes.c.tenant_id == tenant_id,
+            sync_changes.c.contact_id == contact_id,
+            sync_changes.c.state == ChangeState.APPLIED.value,
+        )
+        .order_by(sync_changes.c.position.desc())
+        .limit(_LAST_CHANGES)
+    )
+    return tuple(
+        ContactChange(
+            run_id=RunId(row.run_id),
+            kind=ChangeKind(row.kind),
+            reason=row.reason,
+            at=row.created_at,
+            after=row.after,
+        )
+        for row in await connection.execute(statement)
+    )

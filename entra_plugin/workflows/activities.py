@@ -1,0 +1,269 @@
+"""The activities: each calls one use case, and turns what it raises into a step or a retry.
+
+Nothing that an exception says leaves here: Temporal keeps histories, and a database error can quote a row.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import NoReturn, TypeVar
+from uuid import UUID
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.discover import Discover
+from entra_plugin.application.sync.apply import Apply
+from entra_plugin.application.sync.open import OpenRun
+from entra_plugin.application.sync.read import ReadAndPlan
+from entra_plugin.application.sync.record import Record
+from entra_plugin.domain.errors import (
+    AuthorisationLost,
+    ConfigurationInvalid,
+    EntraError,
+    NotAcceptable,
+    TransientFailure,
+)
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import RunState
+from entra_plugin.store.run_tenants import RunTenants
+from entra_plugin.store.runs import Failure
+from entra_plugin.workflows import interface
+from entra_plugin.workflows.messages import (
+    CustomerEnd,
+    CustomerRef,
+    Opening,
+    RunEnd,
+    RunRef,
+    Step,
+)
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_BEAT_SECONDS = 4.0
+_UNREACHABLE_TRIES = 6
+"""How often a step is tried when the provider does not answer at all; throttling is waited for longer."""
+
+_STOP_REASONS = frozenset({"feature_off", "not_connected"})
+
+
+class Activities:
+    """The activities with what they depend on."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._open = OpenRun(context)
+        self._read = ReadAndPlan(context)
+        self._apply = Apply(context)
+        self._record = Record(context)
+        self._discover = Discover(context)
+
+    def all(self) -> Sequence[Callable[..., object]]:
+        """What the worker registers."""
+        return (
+            self.open_run,
+            self.read_and_plan,
+            self.apply,
+            self.record,
+            self.close_customer,
+            self.close_run,
+            self.discover,
+            self.close_discovery,
+        )
+
+    @activity.defn(name=interface.OPEN_RUN)
+    async def open_run(self, run: RunRef) -> Opening:
+        """Mark the run as running and say what it has to sync."""
+
+        async def work() -> Opening:
+            opened = await self._open(_tenant(run), _run(run))
+            return Opening(
+                managed_tenant_ids=[str(i) for i in opened.managed_tenant_ids],
+                window=opened.window,
+            )
+
+        return await _guarded(work)
+
+    @activity.defn(name=interface.READ_AND_PLAN)
+    async def read_and_plan(self, customer: CustomerRef) -> Step:
+        """Read the directory and write the plan."""
+        return await self._step(
+            customer, lambda: self._read(*_customer(customer), activity.heartbeat)
+        )
+
+    @activity.defn(name=interface.APPLY)
+    async def apply(self, customer: CustomerRef) -> Step:
+        """Apply the plan."""
+        return await self._step(customer, lambda: self._apply(*_customer(customer)))
+
+    @activity.defn(name=interface.RECORD)
+    async def record(self, customer: CustomerRef) -> Step:
+        """Record the outcome."""
+        return await self._step(customer, lambda: self._record.completed(*_customer(customer)))
+
+    @activity.defn(name=interface.CLOSE_CUSTOMER)
+    async def close_customer(self, end: CustomerEnd) -> None:
+        """Close a managed tenant that did not get through."""
+        failure = Failure(code=end.code, vendor_code=None, details={}) if end.code else None
+        await _guarded(
+            lambda: self._record.closed(
+                *_customer(end.customer), state=RunState(end.state), failure=failure
+            )
+        )
+
+    @activity.defn(name=interface.CLOSE_RUN)
+    async def close_run(self, end: RunEnd) -> None:
+        """Close the run from its managed tenants."""
+        stopped = end.code in _STOP_REASONS
+        failure = Failure(code=end.code, vendor_code=None, details={}) if end.code else None
+        await _guarded(
+            lambda: self._record.run(
+                _tenant(end.run),
+                _run(end.run),
+                cancelled=end.cancelled or stopped,
+                reason=end.code if stopped else None,
+                failure=None if stopped else failure,
+            )
+        )
+
+    @activity.defn(name=interface.DISCOVER)
+    async def discover(self, run: RunRef) -> None:
+        """Find the managed tenants."""
+
+        async def work() -> None:
+            try:
+                await self._discover(_tenant(run), _run(run), activity.heartbeat)
+            except TransientFailure:
+                raise
+            except EntraError as error:
+                await self._discover.failed(_tenant(run), _run(run), Failure.of(error))
+
+        await _guarded(work)
+
+    @activity.defn(name=interface.CLOSE_DISCOVERY)
+    async def close_discovery(self, end: RunEnd) -> None:
+        """Close a discovery that did not get through."""
+        tenant_id, run_id = _tenant(end.run), _run(end.run)
+        if end.code is None:
+            await _guarded(lambda: self._discover.cancelled(tenant_id, run_id))
+            return
+        failure = Failure(code=end.code, vendor_code=None, details={})
+        await _guarded(lambda: self._discover.failed(tenant_id, run_id, failure))
+
+    async def _step(self, customer: CustomerRef, work: Callable[[], Awaitable[None]]) -> Step:
+        """Do one step; what cannot be retried closes the managed tenant, and perhaps the run."""
+
+        async def attempt() -> Step:
+            try:
+                await work()
+            except TransientFailure as error:
+                await self._note_waiting(customer, error)
+                raise
+            except NotAcceptable as error:
+                return await self._leave(customer, error)
+            except (AuthorisationLost, ConfigurationInvalid) as error:
+                await self._close(customer, RunState.SKIPPED, reason=error.code)
+                await self._record.connection_failed(_customer(customer)[0], Failure.of(error))
+                return Step(go_on=False, stop=error.code)
+            except EntraError as error:
+                await self._close(customer, RunState.FAILED, failure=Failure.of(error))
+                return Step(go_on=False)
+            return Step(go_on=True)
+
+        return await _guarded(attempt)
+
+    async def _leave(self, customer: CustomerRef, error: NotAcceptable) -> Step:
+        """The conditions of the sync are gone: for this managed tenant, or for all of them."""
+        if error.code in _STOP_REASONS:
+            await self._close(customer, RunState.CANCELLED, reason=error.code)
+            return Step(go_on=False, stop=error.code)
+        if error.code != "run_closed":
+            await self._close(customer, RunState.SKIPPED, reason=error.code)
+        return Step(go_on=False)
+
+    async def _close(
+        self,
+        customer: CustomerRef,
+        state: RunState,
+        *,
+        reason: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        await self._record.closed(*_customer(customer), state=state, reason=reason, failure=failure)
+
+    async def _note_waiting(self, customer: CustomerRef, error: TransientFailure) -> None:
+        """Let people see until when Microsoft asked us to wait."""
+        tenant_id, run_id, managed_tenant_id = _customer(customer)
+        until = self._context.clock() + timedelta(seconds=error.retry_after or 0)
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await RunTenants(connection, tenant_id).wait(run_id, managed_tenant_id, until)
+
+
+async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do the work with heartbeats, and let nothing out but stable codes."""
+    try:
+        async with _beating():
+            return await work()
+    except TransientFailure as error:
+        _retry_later(error)
+    except EntraError as error:
+        raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
+    except Exception as error:  # noqa: BLE001 - the worker's boundary
+        log.error(
+            "activity failed",
+            extra={
+                "activity": activity.info().activity_type,
+                "error": type(error).__name__,
+                "trace": "".join(traceback.format_tb(error.__traceback__)),
+            },
+        )
+        raise ApplicationError("internal_error", type="internal_error") from None
+
+
+def _retry_later(error: TransientFailure) -> NoReturn:
+    """Ask Temporal to come back when the provider said so; give up on one that never answers."""
+    hopeless = error.code != "throttled" and activity.info().attempt >= _UNREACHABLE_TRIES
+    delay = timedelta(seconds=error.retry_after) if error.retry_after else None
+    raise ApplicationError(
+        error.code, type=error.code, non_retryable=hopeless, next_retry_delay=delay
+    ) from None
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Tell Temporal that we are alive, also while we wait for something."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _tenant(run: RunRef) -> TenantId:
+    return TenantId(UUID(run.tenant_id))
+
+
+def _run(run: RunRef) -> RunId:
+    return RunId(UUID(run.run_id))
+
+
+def _customer(customer: CustomerRef) -> tuple[TenantId, RunId, ManagedTenantId]:
+    return (
+        TenantId(UUID(customer.tenant_id)),
+        RunId(UUID(customer.run_id)),
+        ManagedTenantId(UUID(customer.managed_tenant_id)),
+    )

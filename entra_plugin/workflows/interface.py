@@ -1,0 +1,42 @@
+"""Names and time limits of the activities, shared by the workflows and by those who carry them out."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+OPEN_RUN = "entra.open_run"
+READ_AND_PLAN = "entra.read_and_plan"
+APPLY = "entra.apply"
+RECORD = "entra.record"
+CLOSE_CUSTOMER = "entra.close_customer"
+CLOSE_RUN = "entra.close_run"
+DISCOVER = "entra.discover"
+CLOSE_DISCOVERY = "entra.close_discovery"
+
+SYNC_TENANTS = "entra.SyncTenants"
+SYNC_MANAGED_TENANT = "entra.SyncManagedTenant"
+DISCOVER_MANAGED_TENANTS = "entra.DiscoverManagedTenants"
+
+HEARTBEAT = timedelta(seconds=15)
+"""A worker that is silent for so long is dead, and its work is given to another."""
+
+WAITING = timedelta(hours=2)
+"""All the waiting for Microsoft that one managed tenant's reading may cost."""
+
+SHORT = timedelta(minutes=10)
+"""For steps that work on our own database."""
+
+RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=1),
+)
+"""The activity says when it knows better: Microsoft's own time, or that it is of no use."""
+
+CONTINUE_AFTER = 100
+"""Managed tenants per execution of the parent, so that its history stays short."""
+
+
+def customer_workflow_id(tenant_id: str, managed_tenant_id: str) -> str:
+    """One sync per managed tenant at a time, whoever started it."""
+    return f"entra/{tenant_id}/customer/{managed_tenant_id}"

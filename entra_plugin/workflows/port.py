@@ -1,0 +1,75 @@
+"""Starts and cancels our workflows over the host's Temporal client."""
+
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from entra_plugin.application.runs import discovery_workflow_id
+from entra_plugin.application.sync.start import workflow_id
+from entra_plugin.domain.errors import TransientFailure
+from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.host import Host
+from entra_plugin.workflows import interface
+from entra_plugin.workflows.messages import RunRef, SyncJob
+
+_PATIENCE = timedelta(seconds=5)
+
+
+class TemporalWorkflows:
+    """The port behind ``host.Workflows``."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow of a discovery run."""
+        run = RunRef(tenant_id=str(tenant_id), run_id=str(run_id))
+        await self._start(
+            interface.DISCOVER_MANAGED_TENANTS, run, discovery_workflow_id(tenant_id, run_id)
+        )
+
+    async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow of a sync run."""
+        job = SyncJob(run=RunRef(tenant_id=str(tenant_id), run_id=str(run_id)))
+        await self._start(interface.SYNC_TENANTS, job, workflow_id(tenant_id, run_id))
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a workflow to stop; one that is gone already is no error."""
+
+        async def ask() -> None:
+            client = await self._host.temporal()
+            await client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_PATIENCE)
+
+        await _reached(ask())
+
+    async def _start(self, name: str, argument: RunRef | SyncJob, id_: str) -> None:
+        async def ask() -> None:
+            client = await self._host.temporal()
+            await client.start_workflow(
+                name,
+                argument,
+                id=id_,
+                task_queue=self._host.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                rpc_timeout=_PATIENCE,
+            )
+
+        await _reached(ask())
+
+
+async def _reached(call: Awaitable[None]) -> None:
+    """Make a call; what was done already, or is gone already, is fine."""
+    try:
+        await call
+    except WorkflowAlreadyStartedError:
+        return
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return
+        raise TransientFailure("temporal_unavailable", retry_after=10) from error
+    except (OSError, RuntimeError) as error:
+        raise TransientFailure("temporal_unavailable", retry_after=10) from error
