@@ -13,8 +13,10 @@ from entra_plugin.application.directories import ConnectedDirectories
 from entra_plugin.directory.microsoft.endpoints import Endpoints
 from entra_plugin.directory.microsoft.sign_in import SignIn
 from entra_plugin.directory.transport import Transport, tls_context
-from entra_plugin.host import Host
+from entra_plugin.host import Host, Started, WorkerPlugin
 from entra_plugin.store.transaction import Store
+from entra_plugin.web.runtime import Runtime
+from entra_plugin.workflows.plugin import EntraWorkerPlugin
 from entra_plugin.workflows.port import TemporalWorkflows
 
 ENTERPRISE = "enterprise"
@@ -22,22 +24,57 @@ EDITION = "NEXT_PUBLIC_EDITION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """What one process runs with."""
+class Opened:
+    """What one process runs with, once it is started."""
 
     context: Context
-    ports: SignInPorts
+    runtime: Runtime
     transport: Transport
+    sign_in: SignIn
+
+
+class Plugin:
+    """The plugin in one process: nothing is open before ``start``."""
+
+    def __init__(self) -> None:
+        self._opened: Opened | None = None
+
+    def start(self, host: Host, environment: Mapping[str, str] | None = None) -> Started:
+        """Put everything together for one host."""
+        self._opened = compose(host, os.environ if environment is None else environment)
+        return Started(name="entra", close=self.close)
+
+    def runtime(self) -> Runtime:
+        """The use cases for the web.
+
+        Raises:
+            RuntimeError: The host has not called ``psa_startup``.
+        """
+        return self._require().runtime
+
+    def worker_plugin(self) -> WorkerPlugin:
+        """The part of the host's Temporal worker."""
+        return WorkerPlugin(plugin=EntraWorkerPlugin(self._require().context))
 
     async def close(self) -> None:
         """Close the connections to the provider."""
-        await self.transport.close()
-        self.ports.sign_in.close()
+        if self._opened is not None:
+            await self._opened.transport.close()
+            self._opened.sign_in.close()
+            self._opened = None
+
+    def _require(self) -> Opened:
+        if self._opened is None:
+            raise RuntimeError("psa_startup has not been called")
+        return self._opened
 
 
-def start(host: Host, environment: Mapping[str, str] | None = None) -> Runtime:
-    """Put everything together for one host."""
-    env = os.environ if environment is None else environment
+plugin = Plugin()
+"""The plugin of this process, behind the hooks."""
+
+
+def compose(host: Host, env: Mapping[str, str]) -> Opened:
+    """Pick the adapters and hand them to the use cases."""
     endpoints = Endpoints.of(
         env.get("MICROSOFT_LOGIN_BASE_URL"), env.get("MICROSOFT_GRAPH_BASE_URL")
     )
@@ -64,7 +101,12 @@ def start(host: Host, environment: Mapping[str, str] | None = None) -> Runtime:
         clock=now,
     )
     ports = SignInPorts(sign_in=sign_in, resolver=resolver, directories=directories)
-    return Runtime(context=context, ports=ports, transport=transport)
+    return Opened(
+        context=context,
+        runtime=Runtime.of(context, ports),
+        transport=transport,
+        sign_in=sign_in,
+    )
 
 
 def now() -> datetime:
