@@ -15,6 +15,7 @@ from entra_plugin.resources import Locale, locale
 from entra_plugin.web.runtime import Runtime
 
 STATE_KEY = "entra"
+BASE_KEY = "entra_base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

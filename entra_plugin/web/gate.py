@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from entra_plugin.access import NOT_SIGNED_IN, decide
 from entra_plugin.host import Principal
 from entra_plugin.web import problems
-from entra_plugin.web.facts import STATE_KEY, Facts
+from entra_plugin.web.facts import BASE_KEY, STATE_KEY, Facts
 from entra_plugin.web.problems import Problem
-from entra_plugin.web.routes import Entry, find
+from entra_plugin.web.routes import PAGES_MOUNT, Entry, find
 from entra_plugin.web.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,13 @@ class Gate:
         self,
         app: ASGIApp,
         *,
+        mount: str,
         table: Sequence[Entry],
         runtime: Callable[[], Runtime],
         refuse: Refuse,
     ) -> None:
         self._app = app
+        self._mount = mount
         self._table = table
         self._runtime = runtime
         self._refuse = refuse
@@ -61,22 +63,29 @@ class Gate:
         """Judge one request; other kinds of connection are not served."""
         if scope["type"] != "http":
             return
-        scope = _without_trailing_slash(scope)
+        scope = self._prepared(scope)
         runtime = self._runtime()
         principal: Principal | None = None
-        facts: Facts | None = None
         try:
             principal = await runtime.context.host.principal(scope)
             judged = await self._judge(runtime, scope, principal)
         except problems.AWAY:
-            log.warning("database away during gate", exc_info=False)
+            log.warning("database away during gate")
             judged = problems.DATABASE_AWAY
         if isinstance(judged, Problem):
             await self._refuse(runtime, (scope, receive, send), principal, judged)
             return
-        facts = judged
-        state = {**scope.get("state", {}), STATE_KEY: facts}
-        await self._app({**scope, "state": state}, receive, send)
+        scope["state"][STATE_KEY] = judged
+        await self._app(scope, receive, send)
+
+    def _prepared(self, scope: Scope) -> Scope:
+        """The scope with the path as our routers know it, and the address of our pages."""
+        root = cast("str", scope.get("root_path", ""))
+        base = root.removesuffix(self._mount) + PAGES_MOUNT
+        return {
+            **_without_trailing_slash(scope),
+            "state": {**scope.get("state", {}), BASE_KEY: base},
+        }
 
     async def _judge(
         self, runtime: Runtime, scope: Scope, principal: Principal | None

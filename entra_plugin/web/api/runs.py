@@ -28,7 +28,7 @@ from entra_plugin.web.api.schema import (
     failures,
     ok,
 )
-from entra_plugin.web.csv import as_csv
+from entra_plugin.web.spreadsheet import as_csv
 from entra_plugin.web.decisions import client_sync
 from entra_plugin.web.events import follow
 from entra_plugin.web.facts import Known, Started

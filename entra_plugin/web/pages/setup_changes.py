@@ -1,0 +1,276 @@
+"""What people do in the wizard. Each answers the step again, with what came of it."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from entra_plugin.application.connect import NewCredentials, Validation
+from entra_plugin.application.map_tenants import Confirmed, MappingDecision, Preview
+from entra_plugin.application.overview import WizardStep
+from entra_plugin.domain.errors import EntraError
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId
+from entra_plugin.domain.states import MappingState, Trigger
+from entra_plugin.web import problems
+from entra_plugin.web.decisions import first_sync, require_client_create
+from entra_plugin.web.facts import Known, Started
+from entra_plugin.web.malformed import MalformedRequest
+from entra_plugin.web.pages.notice import Message, Tone, of_code, of_problem, success
+from entra_plugin.web.pages.render import Screen, wants_fragment
+from entra_plugin.web.pages.setup import show_step
+from entra_plugin.web.pages.steps import Shown, client_names
+from entra_plugin.web.problems import Problem
+from entra_plugin.web.responses import Html
+
+router = APIRouter(default_response_class=Html, include_in_schema=False)
+
+Result = TypeVar("Result")
+
+_MAX_FIELDS = 12_000
+_DECIDE = "decision."
+_OTHER = "other."
+
+
+async def attempt(work: Awaitable[Result]) -> tuple[Result | None, Problem | None]:
+    """Carry out a use case; a failure that people can read comes back as a problem."""
+    try:
+        return await work, None
+    except EntraError as error:
+        return None, problems.of_exception(error)
+
+
+@router.post("/setup/connect")
+async def connect(request: Request, known: Known, runtime: Started) -> Response:
+    """Send the person to Microsoft."""
+    screen = Screen(request, known, runtime)
+    address, problem = await attempt(runtime.start_sign_in(known.person))
+    if problem is not None or address is None:
+        return await _failed(screen, WizardStep.CONNECT, problem or problems.INTERNAL)
+    if wants_fragment(request):
+        return Html("", headers={"hx-redirect": address})
+    return RedirectResponse(address, status_code=303)
+
+
+@router.post("/setup/credentials")
+async def credentials(
+    request: Request,
+    known: Known,
+    runtime: Started,
+    client_id: Annotated[str, Form(max_length=200)],
+    client_secret: Annotated[str, Form(min_length=1, max_length=500)],
+) -> Html:
+    """Store the tenant's own app credentials; tested first where a connection is active."""
+    if "\x00" in client_id + client_secret:
+        raise MalformedRequest("client_id")
+    screen = Screen(request, known, runtime)
+    new = NewCredentials(client_id=client_id, client_secret=client_secret, expires_at=None)
+    _, problem = await attempt(runtime.rotate_credentials(known.tenant_id, new))
+    if problem is not None:
+        return await _failed(screen, WizardStep.CONNECT, problem)
+    message = success(known.locale, "connect.credentials.saved")
+    return await show_step(screen, WizardStep.CONNECT, Shown(message=message))
+
+
+@router.post("/setup/validate")
+async def validate(request: Request, known: Known, runtime: Started) -> Html:
+    """Test the connection."""
+    screen = Screen(request, known, runtime)
+    found, problem = await attempt(runtime.validate(known.tenant_id))
+    if problem is not None or found is None:
+        return await _failed(screen, WizardStep.CONNECT, problem or problems.INTERNAL)
+    return await show_step(
+        screen, WizardStep.CONNECT, Shown(message=_validation_message(screen, found))
+    )
+
+
+@router.post("/setup/disconnect")
+async def disconnect(request: Request, known: Known, runtime: Started) -> Html:
+    """End the connection; the dialog in the page has asked for confirmation."""
+    screen = Screen(request, known, runtime)
+    _, problem = await attempt(runtime.disconnect(known.tenant_id))
+    if problem is not None:
+        return await _failed(screen, WizardStep.CONNECT, problem)
+    message = success(known.locale, "connect.disconnected")
+    return await show_step(screen, WizardStep.CONNECT, Shown(message=message))
+
+
+@router.post("/setup/discovery")
+async def discover(request: Request, known: Known, runtime: Started) -> Html:
+    """Start a discovery."""
+    screen = Screen(request, known, runtime)
+    _, problem = await attempt(runtime.start_discovery(known.tenant_id, known.actor))
+    if problem is not None:
+        return await _failed(screen, WizardStep.DISCOVER, problem)
+    return await show_step(screen, WizardStep.DISCOVER, Shown())
+
+
+@router.post("/setup/mappings")
+async def confirm(request: Request, known: Known, runtime: Started) -> Html:
+    """Put the decisions of the form in force."""
+    screen = Screen(request, known, runtime)
+    form = await request.form(max_fields=_MAX_FIELDS)
+    preview = await runtime.preview_mappings(known.tenant_id)
+    decisions, chosen = _decisions(preview, form)
+    await require_client_create(runtime, known, decisions)
+    done, problem = await attempt(
+        runtime.confirm_mappings(known.person, version=_version(form), decisions=decisions)
+    )
+    if problem is not None or done is None:
+        return await _not_confirmed(screen, problem or problems.INTERNAL, chosen)
+    if form.get("start_sync") == "yes":
+        return await _start_first_sync(screen, _confirmed_message(screen, done))
+    return await show_step(
+        screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done))
+    )
+
+
+@router.post("/setup/mappings/accept")
+async def accept(request: Request, known: Known, runtime: Started) -> Html:
+    """Accept all exact matches of the preview that the person saw."""
+    screen = Screen(request, known, runtime)
+    form = await request.form(max_fields=_MAX_FIELDS)
+    preview = await runtime.preview_mappings(known.tenant_id)
+    decisions = [
+        MappingDecision(
+            managed_tenant_id=row.tenant.managed_tenant_id,
+            state=MappingState.MAPPED,
+            client_id=row.proposal.match.client_id,
+        )
+        for row in preview.auto_matched
+        if row.proposal.match is not None
+    ]
+    done, problem = await attempt(
+        runtime.confirm_mappings(known.person, version=_version(form), decisions=decisions)
+    )
+    if problem is not None or done is None:
+        return await _not_confirmed(screen, problem or problems.INTERNAL, {})
+    return await show_step(
+        screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done))
+    )
+
+
+@router.post("/setup/sync")
+async def sync(request: Request, known: Known, runtime: Started) -> Html:
+    """Start the initial sync, or join the one that is running."""
+    return await _start_first_sync(Screen(request, known, runtime), None)
+
+
+@router.post("/setup/runs/{run_id}/cancel")
+async def cancel(request: Request, known: Known, runtime: Started, run_id: UUID) -> Html:
+    """Ask the sync to stop."""
+    screen = Screen(request, known, runtime)
+    _, problem = await attempt(runtime.cancel_run(known.tenant_id, RunId(run_id)))
+    if problem is not None:
+        return await _failed(screen, WizardStep.SYNC, problem)
+    message = Message(tone=Tone.INFO, title=known.locale.text("sync.cancelling"))
+    return await show_step(screen, WizardStep.SYNC, Shown(message=message, run_id=RunId(run_id)))
+
+
+async def _start_first_sync(screen: Screen, message: Message | None) -> Html:
+    started, problem = await attempt(
+        first_sync(screen.runtime, screen.facts, Trigger.MANUAL)
+    )
+    if problem is not None or started is None:
+        return await _failed(screen, WizardStep.SYNC, problem or problems.INTERNAL)
+    if started.joined:
+        message = Message(tone=Tone.INFO, title=screen.facts.locale.text("sync.joined"))
+    return await show_step(
+        screen, WizardStep.SYNC, Shown(message=message, run_id=started.run_id)
+    )
+
+
+async def _failed(screen: Screen, step: WizardStep, problem: Problem) -> Html:
+    message = of_problem(screen.facts.locale, problem)
+    return await show_step(screen, step, Shown(message=message), status=problem.status)
+
+
+async def _not_confirmed(screen: Screen, problem: Problem, chosen: dict[str, str]) -> Html:
+    """The form again, as it was filled in; rows that others changed are marked and reset."""
+    ids = problem.details.get("managedTenantIds")
+    changed = frozenset(map(str, ids)) if isinstance(ids, list) else frozenset[str]()
+    if problem.code == "stale_version":
+        chosen = {key: value for key, value in chosen.items() if key not in changed}
+    shown = Shown(
+        message=of_problem(screen.facts.locale, problem), changed=changed, chosen=chosen
+    )
+    return await show_step(screen, WizardStep.MAP, shown, status=problem.status)
+
+
+def _validation_message(screen: Screen, found: Validation) -> Message:
+    texts = screen.facts.locale
+    if found.failure is not None:
+        return of_code(texts, found.failure.code, vendor_code=found.failure.vendor_code)
+    return Message(
+        tone=Tone.SUCCESS, title=texts.count("connect.valid", found.tenant_count or 0)
+    )
+
+
+def _confirmed_message(screen: Screen, done: Confirmed) -> Message:
+    return success(
+        screen.facts.locale,
+        "map.confirmed",
+        mapped=done.mapped,
+        create_new=done.create_new,
+        skipped=done.skipped,
+    )
+
+
+def _version(form: FormData) -> int:
+    value = form.get("version")
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > 18:
+        raise MalformedRequest("version")
+    return int(value)
+
+
+def _decisions(
+    preview: Preview, form: FormData
+) -> tuple[list[MappingDecision], dict[str, str]]:
+    """The rows that were decided, and what every row's list stood at."""
+    by_name = {name: client_id for client_id, name in client_names(preview).items()}
+    known = {
+        str(row.tenant.managed_tenant_id)
+        for rows in (
+            preview.auto_matched,
+            preview.needs_review,
+            preview.unmatched,
+            preview.decided,
+        )
+        for row in rows
+    }
+    chosen: dict[str, str] = {}
+    for key, value in form.multi_items():
+        if key.startswith(_DECIDE) and isinstance(value, str):
+            chosen[key.removeprefix(_DECIDE)] = _with_other(form, key, value, by_name)
+    unknown = chosen.keys() - known
+    if unknown:
+        raise MalformedRequest("decision")
+    return [_decision(key, value) for key, value in chosen.items() if value], chosen
+
+
+def _with_other(form: FormData, key: str, value: str, by_name: Mapping[str, str]) -> str:
+    """The value of the list, or the client that was typed in beside it."""
+    typed = form.get(_OTHER + key.removeprefix(_DECIDE))
+    if not isinstance(typed, str) or not typed.strip():
+        return value
+    return by_name.get(typed.strip(), "unknown")
+
+
+def _decision(key: str, value: str) -> MappingDecision:
+    managed_tenant_id = ManagedTenantId(UUID(key))
+    if value in {
+        MappingState.CREATE_NEW.value,
+        MappingState.SKIPPED.value,
+        MappingState.UNMAPPED.value,
+    }:
+        return MappingDecision(managed_tenant_id=managed_tenant_id, state=MappingState(value))
+    try:
+        client_id = ClientId(UUID(value))
+    except ValueError as error:
+        raise MalformedRequest("decision") from error
+    return MappingDecision(
+        managed_tenant_id=managed_tenant_id, state=MappingState.MAPPED, client_id=client_id
+    )

@@ -1,0 +1,193 @@
+"""What each step of the set-up wizard shows, read from the use cases."""
+
+from dataclasses import dataclass, field
+
+from entra_plugin.access import Permission
+from entra_plugin.application.connect import redirect_uri
+from entra_plugin.application.map_tenants import Preview, PreviewRow
+from entra_plugin.application.overview import OverviewFacts, WizardStep
+from entra_plugin.application.runs import RunDetails
+from entra_plugin.domain.ids import ManagedTenantId, RunId
+from entra_plugin.domain.states import MappingState
+from entra_plugin.store.runs import OPEN_STATES, Run
+from entra_plugin.web.decisions import may_create_clients
+from entra_plugin.web.pages.notice import Message
+from entra_plugin.web.pages.render import Screen
+
+STEPS = (WizardStep.CONNECT, WizardStep.DISCOVER, WizardStep.MAP, WizardStep.SYNC)
+
+SCOPES = ("User.Read", "Directory.Read.All", "DelegatedAdminRelationship.Read.All")
+
+FULL_SELECT = 100
+"""More clients than this are found by typing, not in every row's list."""
+
+TABLE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLink:
+    """One entry of the wizard's list of steps."""
+
+    step: WizardStep
+    number: int
+    current: bool
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a person just did to a step, to be shown with it."""
+
+    message: Message | None = None
+    changed: frozenset[str] = frozenset()
+    """Managed tenants whose decision somebody else changed meanwhile."""
+    chosen: dict[str, str] = field(default_factory=dict)
+    """What was chosen in the form that could not be accepted, by managed tenant."""
+    run_id: RunId | None = None
+
+
+async def step_values(
+    screen: Screen, facts: OverviewFacts, step: WizardStep, shown: Shown
+) -> dict[str, object]:
+    """The values of the template of one step."""
+    match step:
+        case WizardStep.CONNECT:
+            found = _connect(screen, facts)
+        case WizardStep.DISCOVER:
+            found = await _discover(screen, facts)
+        case WizardStep.MAP:
+            found = await _map(screen, shown)
+        case _:
+            found = await _sync(screen, facts, shown)
+    return found
+
+
+async def common_values(
+    screen: Screen, facts: OverviewFacts, step: WizardStep, shown: Shown
+) -> dict[str, object]:
+    """The values that every step's template has."""
+    host = screen.runtime.context.host
+    ended = facts.connection is None or facts.connection.ended_at is not None
+    order = list(STEPS)
+    reached = order.index(facts.step) if facts.step in order else len(order)
+    return {
+        "step": step.value,
+        "links": [
+            StepLink(step=s, number=i + 1, current=s == step, done=i < reached)
+            for i, s in enumerate(order)
+        ],
+        "message": shown.message,
+        "can_change": await host.authorize(screen.facts.principal, Permission.UPDATE),
+        "connected": not ended,
+        "overview": facts,
+        "mapped": facts.counts.get(MappingState.MAPPED, 0)
+        + facts.counts.get(MappingState.CREATE_NEW, 0),
+    }
+
+
+def is_open(run: Run | None) -> bool:
+    """True while a run is queued or running."""
+    return run is not None and run.state in OPEN_STATES
+
+
+def _connect(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
+    return {
+        "connection": facts.connection,
+        "source": facts.credential_source,
+        "redirect_uri": redirect_uri(screen.runtime.context.host.public_base_url),
+        "scopes": SCOPES,
+        "failure": facts.connection.failure if facts.connection else None,
+        "error_of": screen.facts.locale.error,
+    }
+
+
+async def _discover(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
+    page, decisions = await screen.runtime.read_mappings.managed_tenants(
+        screen.facts.tenant_id, limit=TABLE_LIMIT
+    )
+    return {
+        "run": facts.last_discovery,
+        "running": is_open(facts.last_discovery),
+        "tenants": page.items,
+        "decisions": decisions,
+        "more": page.next_cursor is not None,
+        "now": screen.runtime.context.clock(),
+        "error_of": screen.facts.locale.error,
+    }
+
+
+async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
+    preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
+    names = client_names(preview)
+    return {
+        "preview": preview,
+        "groups": _groups(preview),
+        "client_names": names,
+        "full_select": len(names) <= FULL_SELECT,
+        "can_create": await may_create_clients(screen.runtime, screen.facts),
+        "changed": shown.changed,
+        "chosen": {str(key): value for key, value in _chosen(preview, shown).items()},
+        "total": sum(len(rows) for _, rows in _groups(preview)),
+    }
+
+
+def _groups(preview: Preview) -> list[tuple[str, tuple[PreviewRow, ...]]]:
+    return [
+        ("auto_matched", preview.auto_matched),
+        ("needs_review", preview.needs_review),
+        ("unmatched", preview.unmatched),
+        ("decided", preview.decided),
+    ]
+
+
+def client_names(preview: Preview) -> dict[str, str]:
+    """The clients to choose from, by a name that is unique: a shared one carries part of its id."""
+    names = list(preview.clients.values())
+    twice = {name for name in names if names.count(name) > 1} if len(names) < 2000 else set(names)
+    labelled = {
+        str(client_id): f"{name} ({str(client_id)[:8]})" if name in twice else name
+        for client_id, name in preview.clients.items()
+    }
+    return dict(sorted(labelled.items(), key=lambda item: item[1].casefold()))
+
+
+def _chosen(preview: Preview, shown: Shown) -> dict[ManagedTenantId, str]:
+    """What each row's list stands at: what was just chosen, else the decision, else the match."""
+    chosen: dict[ManagedTenantId, str] = {}
+    for _, rows in _groups(preview):
+        for row in rows:
+            key = row.tenant.managed_tenant_id
+            chosen[key] = shown.chosen.get(str(key), _default(row))
+    return chosen
+
+
+def _default(row: PreviewRow) -> str:
+    decision = row.decision
+    if decision is not None and decision.state == MappingState.MAPPED:
+        return str(decision.client_id)
+    if decision is not None and decision.state != MappingState.UNMAPPED:
+        return decision.state.value
+    return str(row.proposal.match.client_id) if row.proposal.match else ""
+
+
+async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, object]:
+    run_id = shown.run_id or (facts.last_run.run_id if facts.last_run else None)
+    details: RunDetails | None = None
+    if run_id is not None:
+        details = await screen.runtime.read_runs.run(screen.facts.tenant_id, run_id)
+    return sync_values(screen, details)
+
+
+def sync_values(screen: Screen, details: RunDetails | None) -> dict[str, object]:
+    """The values of the part that follows a sync."""
+    open_run = details is not None and is_open(details.run)
+    finished = (
+        sum(1 for tenant in details.tenants if tenant.finished_at is not None) if details else 0
+    )
+    return {
+        "details": details,
+        "running": open_run,
+        "finished": finished,
+        "failed_tenants": [t for t in details.tenants if t.failure] if details else [],
+        "error_of": screen.facts.locale.error,
+    }
