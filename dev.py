@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""The newcomer's commands. Each does its own set-up; only the standard library is needed to begin.
+
+python3 dev.py up          run everything: database, Temporal, simulator, worker, pages
+python3 dev.py test        run all tests (--long: also those that take hours; --sdk: only the Graph client's)
+python3 dev.py lint        ruff, mypy, import-linter
+python3 dev.py bench       the benchmarks
+python3 dev.py screenshots pictures of the pages, for the documentation
+python3 dev.py setup       only the set-up
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+SDK_VENV = ROOT / ".venv-sdk"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main() -> int:
+    """Do what the first word says."""
+    if sys.version_info < (3, 11):
+        return stop("Python 3.11 or newer is needed; this is " + sys.version.split()[0])
+    command, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    commands = {
+        "setup": lambda: 0,
+        "up": lambda: run_in_place("-m", "devhost", "up", *rest),
+        "test": lambda: test(rest),
+        "lint": lint,
+        "bench": lambda: run_in_place("-m", "benchmarks", *rest),
+        "screenshots": lambda: screenshots(rest),
+    }
+    if command not in commands:
+        print(__doc__)
+        return 0 if command in {"-h", "--help", "help"} else 2
+    os.chdir(ROOT)
+    set_up(VENV, ROOT / "requirements.lock")
+    return commands[command]()
+
+
+def set_up(venv: Path, lock: Path) -> None:
+    """Make the environment and bring it to the lock file, if it is not there yet."""
+    begun = time.monotonic()
+    stamp = venv / "lock.sha256"
+    wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"setting up {venv.name} (the first time takes a minute)", flush=True)
+    python = make_environment(venv)
+    if not (venv / "bin" / "uv").exists():
+        call(str(python), "-m", "pip", "install", "--quiet", "uv")
+    environment = {"VIRTUAL_ENV": str(venv)}
+    uv = str(venv / "bin" / "uv")
+    call(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=environment)
+    if venv == VENV:
+        call(
+            *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", "."),
+            env=environment,
+        )
+    stamp.write_text(wanted)
+    print(f"installed in {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def make_environment(venv: Path) -> Path:
+    """A virtual environment with pip; Debian keeps the module for that in a package of its own."""
+    python = venv / "bin" / "python"
+    if python.exists():
+        if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
+            call(str(python), "-m", "ensurepip", "--upgrade")
+        return python
+    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
+    if made.returncode != 0:
+        shutil.rmtree(venv, ignore_errors=True)
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        if not can_install():
+            sys.exit(stop(f"virtual environments are not installed; type: apt install {package}"))
+        apt_install(package)
+        call(sys.executable, "-m", "venv", str(venv))
+    return python
+
+
+def test(options: list[str]) -> int:
+    """Run the tests; the browser tests need a Chromium."""
+    if "--sdk" in options:
+        return test_sdk([o for o in options if o != "--sdk"])
+    long = "--long" in options
+    rest = [option for option in options if option != "--long"]
+    ensure_browser()
+    marks = "not sdk" if long else "not sdk and not long"
+    code = run("-m", "pytest", "-m", marks, *rest)
+    if long and code == 0:
+        code = test_sdk([])
+    return code
+
+
+def test_sdk(options: list[str]) -> int:
+    """Read the simulator with Microsoft's own client, in an environment of its own (400 MB)."""
+    set_up(SDK_VENV, ROOT / "requirements-sdk.lock")
+    python = str(SDK_VENV / "bin" / "python")
+    return call(python, "-m", "pytest", "-m", "sdk", "tests/sdk", *options, check=False)
+
+
+def lint() -> int:
+    """All of them, even when the first one finds something."""
+    codes = [
+        run("-m", "ruff", "check", "."),
+        run("-m", "ruff", "format", "--check", "."),
+        run("-m", "mypy"),
+        call(str(VENV / "bin" / "lint-imports"), check=False),
+    ]
+    return max(codes)
+
+
+def screenshots(options: list[str]) -> int:
+    """Take pictures of the running pages."""
+    ensure_browser()
+    return run("-m", "devhost.screenshots", *options)
+
+
+def ensure_browser() -> None:
+    """The Chromium on PATH; as root on Debian, install one."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if not can_install():
+        sys.exit(stop("the browser tests need Chromium; type: apt install chromium"))
+    print("installing Chromium for the browser tests", flush=True)
+    apt_install("chromium", "fonts-liberation")
+
+
+def can_install() -> bool:
+    """True as root on Debian and its relatives."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian packages."""
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    call("apt-get", "update", "-qq", env=environment)
+    call(
+        *("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages),
+        env=environment,
+    )
+
+
+def run(*arguments: str) -> int:
+    """Run the environment's Python."""
+    return call(str(VENV / "bin" / "python"), *arguments, check=False)
+
+
+def run_in_place(*arguments: str) -> int:
+    """Become the environment's Python, so that signals and pids are the program's own."""
+    sys.stdout.flush()
+    python = str(VENV / "bin" / "python")
+    os.execv(python, [python, *arguments])
+
+
+def call(*command: str, env: dict[str, str] | None = None, check: bool = True) -> int:
+    """Run a command without standard input; with ``check``, a failure ends the program."""
+    done = subprocess.run(command, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
+    if check and done.returncode != 0:
+        sys.exit(stop(f"failed: {' '.join(command)}"))
+    return done.returncode
+
+
+def stop(sentence: str) -> int:
+    """Say why, and answer the exit code."""
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
