@@ -52,11 +52,10 @@ def set_up(venv: Path, lock: Path) -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"setting up {venv.name} (the first time takes a minute)", flush=True)
-    python = make_environment(venv)
-    if not (venv / "bin" / "uv").exists():
-        call(str(python), "-m", "pip", "install", "--quiet", "uv")
+    uv = ensure_uv()
+    if not (venv / "bin" / "python").exists():
+        call(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
     environment = {"VIRTUAL_ENV": str(venv)}
-    uv = str(venv / "bin" / "uv")
     call(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=environment)
     if venv == VENV:
         call(
@@ -67,22 +66,31 @@ def set_up(venv: Path, lock: Path) -> None:
     print(f"installed in {time.monotonic() - begun:.1f} s", flush=True)
 
 
-def make_environment(venv: Path) -> Path:
+def ensure_uv() -> str:
+    """uv in the main environment; the lock file keeps it there."""
+    uv, python = VENV / "bin" / "uv", VENV / "bin" / "python"
+    if uv.exists():
+        return str(uv)
+    if not python.exists():
+        make_environment()
+    probe = subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True)
+    if probe.returncode != 0:
+        call(str(python), "-m", "ensurepip", "--upgrade")
+    call(str(python), "-m", "pip", "install", "--quiet", "uv")
+    return str(uv)
+
+
+def make_environment() -> None:
     """A virtual environment with pip; Debian keeps the module for that in a package of its own."""
-    python = venv / "bin" / "python"
-    if python.exists():
-        if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
-            call(str(python), "-m", "ensurepip", "--upgrade")
-        return python
-    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
-    if made.returncode != 0:
-        shutil.rmtree(venv, ignore_errors=True)
-        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        if not can_install():
-            sys.exit(stop(f"virtual environments are not installed; type: apt install {package}"))
-        apt_install(package)
-        call(sys.executable, "-m", "venv", str(venv))
-    return python
+    command = [sys.executable, "-m", "venv", str(VENV)]
+    if subprocess.run(command, capture_output=True).returncode == 0:
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    if not can_install():
+        sys.exit(stop(f"virtual environments are not installed; type: apt install {package}"))
+    apt_install(package)
+    call(*command)
 
 
 def test(options: list[str]) -> int:
