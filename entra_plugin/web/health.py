@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from temporalio.service import RPCError
 
+from entra_plugin.host import HealthCheck
+from entra_plugin.resources import locale
 from entra_plugin.web.problems import AWAY
 from entra_plugin.web.runtime import Runtime
 
@@ -58,3 +60,18 @@ async def _temporal(runtime: Runtime) -> str | None:
     except (RPCError, RuntimeError, OSError):
         return "temporal_unavailable"
     return None
+
+
+def health_checks(runtime: Callable[[], Runtime]) -> tuple[HealthCheck, ...]:
+    """The probes as a host runs them: a sentence when something is wrong."""
+    return tuple(
+        HealthCheck(name=probe.name, check=_in_words(probe)) for probe in probes(runtime)
+    )
+
+
+def _in_words(probe: Probe) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        code = await probe.check()
+        return locale("en").error(code).sentence if code else None
+
+    return check
