@@ -64,9 +64,7 @@ async def _temporal(runtime: Runtime) -> str | None:
 
 def health_checks(runtime: Callable[[], Runtime]) -> tuple[HealthCheck, ...]:
     """The probes as a host runs them: a sentence when something is wrong."""
-    return tuple(
-        HealthCheck(name=probe.name, check=_in_words(probe)) for probe in probes(runtime)
-    )
+    return tuple(HealthCheck(name=probe.name, check=_in_words(probe)) for probe in probes(runtime))
 
 
 def _in_words(probe: Probe) -> Callable[[], Awaitable[str | None]]:

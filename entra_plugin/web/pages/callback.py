@@ -21,9 +21,7 @@ _MAX_VALUE = 8192
 @router.get("/callback")
 async def callback(request: Request, known: Known, runtime: Started) -> RedirectResponse:
     """Complete the sign-in and say on the set-up page how it went."""
-    answer = {
-        key: value for key, value in request.query_params.items() if len(value) <= _MAX_VALUE
-    }
+    answer = {key: value for key, value in request.query_params.items() if len(value) <= _MAX_VALUE}
     try:
         await runtime.complete_sign_in(known.person, answer)
     except EntraError as error:

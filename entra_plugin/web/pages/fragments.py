@@ -20,9 +20,7 @@ router = APIRouter(prefix="/fragments", default_response_class=Html, include_in_
 
 
 @router.get("/clients/{client_id}")
-async def client_action(
-    request: Request, known: Known, runtime: Started, client_id: UUID
-) -> Html:
+async def client_action(request: Request, known: Known, runtime: Started, client_id: UUID) -> Html:
     """Sync Entra Now, with the last sync or the one that is running; 404 when nothing is mapped."""
     return await _client(Screen(request, known, runtime), ClientId(client_id))
 
@@ -40,9 +38,7 @@ async def start_client_sync(
 
 
 @router.get("/contacts/{contact_id}")
-async def contact_panel(
-    request: Request, known: Known, runtime: Started, contact_id: UUID
-) -> Html:
+async def contact_panel(request: Request, known: Known, runtime: Started, contact_id: UUID) -> Html:
     """Where the contact comes from; 404 when it does not come from Entra."""
     screen = Screen(request, known, runtime)
     found = await contact_facts(runtime, known.tenant_id, ContactId(contact_id))

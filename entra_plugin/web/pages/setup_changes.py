@@ -123,9 +123,7 @@ async def confirm(request: Request, known: Known, runtime: Started) -> Html:
         return await _not_confirmed(screen, problem or problems.INTERNAL, chosen)
     if form.get("start_sync") == "yes":
         return await _start_first_sync(screen, _confirmed_message(screen, done))
-    return await show_step(
-        screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done))
-    )
+    return await show_step(screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done)))
 
 
 @router.post("/setup/mappings/accept")
@@ -148,9 +146,7 @@ async def accept(request: Request, known: Known, runtime: Started) -> Html:
     )
     if problem is not None or done is None:
         return await _not_confirmed(screen, problem or problems.INTERNAL, {})
-    return await show_step(
-        screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done))
-    )
+    return await show_step(screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done)))
 
 
 @router.post("/setup/sync")
@@ -171,16 +167,12 @@ async def cancel(request: Request, known: Known, runtime: Started, run_id: UUID)
 
 
 async def _start_first_sync(screen: Screen, message: Message | None) -> Html:
-    started, problem = await attempt(
-        first_sync(screen.runtime, screen.facts, Trigger.MANUAL)
-    )
+    started, problem = await attempt(first_sync(screen.runtime, screen.facts, Trigger.MANUAL))
     if problem is not None or started is None:
         return await _failed(screen, WizardStep.SYNC, problem or problems.INTERNAL)
     if started.joined:
         message = Message(tone=Tone.INFO, title=screen.facts.locale.text("sync.joined"))
-    return await show_step(
-        screen, WizardStep.SYNC, Shown(message=message, run_id=started.run_id)
-    )
+    return await show_step(screen, WizardStep.SYNC, Shown(message=message, run_id=started.run_id))
 
 
 async def _failed(screen: Screen, step: WizardStep, problem: Problem) -> Html:
@@ -194,9 +186,7 @@ async def _not_confirmed(screen: Screen, problem: Problem, chosen: dict[str, str
     changed = frozenset(map(str, ids)) if isinstance(ids, list) else frozenset[str]()
     if problem.code == "stale_version":
         chosen = {key: value for key, value in chosen.items() if key not in changed}
-    shown = Shown(
-        message=of_problem(screen.facts.locale, problem), changed=changed, chosen=chosen
-    )
+    shown = Shown(message=of_problem(screen.facts.locale, problem), changed=changed, chosen=chosen)
     return await show_step(screen, WizardStep.MAP, shown, status=problem.status)
 
 
@@ -204,9 +194,7 @@ def _validation_message(screen: Screen, found: Validation) -> Message:
     texts = screen.facts.locale
     if found.failure is not None:
         return of_code(texts, found.failure.code, vendor_code=found.failure.vendor_code)
-    return Message(
-        tone=Tone.SUCCESS, title=texts.count("connect.valid", found.tenant_count or 0)
-    )
+    return Message(tone=Tone.SUCCESS, title=texts.count("connect.valid", found.tenant_count or 0))
 
 
 def _confirmed_message(screen: Screen, done: Confirmed) -> Message:
@@ -226,9 +214,7 @@ def _version(form: FormData) -> int:
     return int(value)
 
 
-def _decisions(
-    preview: Preview, form: FormData
-) -> tuple[list[MappingDecision], dict[str, str]]:
+def _decisions(preview: Preview, form: FormData) -> tuple[list[MappingDecision], dict[str, str]]:
     """The rows that were decided, and what every row's list stood at."""
     by_name = {name: client_id for client_id, name in client_names(preview).items()}
     known = {
