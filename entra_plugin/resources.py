@@ -1,4 +1,4 @@
-"""Typed access to what people see: manifest, locales, templates and static files. Reads, never decides."""
+"""Typed access to what people see: manifest, locales, templates, static files. No rules here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -182,7 +182,7 @@ def static_file(name: str) -> bytes | None:
 
 
 def _htmx() -> bytes | None:
-    """Htmx as its package ships it; the package is located, not imported, as it would want Django."""
+    """Htmx as its package ships it; located and not imported, as the import would want Django."""
     spec = find_spec(_HTMX)
     if spec is None or spec.origin is None:
         return None

@@ -1,7 +1,7 @@
 """Our implementations of the host's hooks: records from the manifest, and what bootstrap opens.
 
-Outside the enterprise edition only the plugin's name and its migrations are given. What is heavy to import
-is imported by the hook that needs it.
+Outside the enterprise edition only the plugin's name and its migrations are given. What is heavy to
+import is imported by the hook that needs it.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -1,4 +1,4 @@
-"""The ASGI applications: JSON API, OAuth callback, pages with static files; each behind the gate."""
+"""The ASGI applications: JSON API, OAuth callback, pages and static files; each behind the gate."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -107,7 +107,7 @@ def router_app(
 
 
 class Shield:
-    """The last line: what nobody foresaw is logged by its type and answered without a trace of it."""
+    """The last line: what nobody foresaw is logged, and answered without a trace of it."""
 
     def __init__(self, app: ASGIApp, *, refuse: Refuse, runtime: Callable[[], Runtime]) -> None:
         self._app = app

@@ -1,8 +1,7 @@
-"""What the gate found out about a request, once: who asks, and which flags are on for his tenant."""
+"""What the gate found out about a request, once: who asks, and which flags are on for them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -13,6 +12,9 @@ from entra_plugin.domain.ids import TenantId
 from entra_plugin.host import Principal
 from entra_plugin.resources import Locale, locale
 from entra_plugin.web.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE_KEY = "entra"
 BASE_KEY = "entra_base"
@@ -53,7 +55,8 @@ def facts_of(request: Request) -> Facts:
 
 def runtime_of(request: Request) -> Runtime:
     """The started runtime of this process."""
-    return cast("Callable[[], Runtime]", request.app.state.runtime)()
+    started: Callable[[], Runtime] = request.app.state.runtime
+    return started()
 
 
 Known = Annotated[Facts, Depends(facts_of)]

@@ -1,8 +1,8 @@
-"""ASGI middleware that runs the gates ahead of parsing, so that nobody learns from an error what is hidden.
+"""ASGI middleware that runs the gates ahead of parsing: no error tells what is hidden.
 
-Order: signed in (401), a route we have (404), its flags (404), user type (403), permission (403), and for
-unsafe methods the CSRF token (403). Only then does a request reach a router, and its body a parser. The
-edition comes before all of these: outside enterprise nothing is mounted.
+Order: signed in (401), a route we have (404), its flags (404), user type (403), permission (403),
+and for unsafe methods the CSRF token (403). Only then does a request reach a router, and its body
+a parser. The edition comes before all of these: outside enterprise nothing is mounted.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""How a refused or failed request is answered: an envelope for programs, a readable page for people."""
+"""How a refused or failed request is answered: envelope for programs, readable page for people."""
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send

@@ -9,7 +9,7 @@ from entra_plugin.resources import manifest
 
 
 def checker(name: Name) -> Callable[[Principal, str], Decision]:
-    """A check of user type and one permission on any of our surfaces; flags are judged per request."""
+    """A check of user type and one permission on a surface; flags are judged per request."""
 
     def check(principal: Principal, surface: str) -> Decision:
         if surface not in _surfaces():

@@ -28,12 +28,12 @@ from entra_plugin.web.api.schema import (
     failures,
     ok,
 )
-from entra_plugin.web.spreadsheet import as_csv
 from entra_plugin.web.decisions import client_sync
 from entra_plugin.web.events import follow
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.malformed import MalformedRequest
 from entra_plugin.web.responses import Answer
+from entra_plugin.web.spreadsheet import as_csv
 
 router = APIRouter(default_response_class=Answer, tags=["runs"])
 

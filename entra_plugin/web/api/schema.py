@@ -1,5 +1,6 @@
 """The base of every body we read and every answer we give, and how errors are documented."""
 
+from collections.abc import Mapping
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -80,7 +81,7 @@ _ALWAYS: dict[int, tuple[str, ...]] = {
 TEMPORAL = {503: ("temporal_unavailable",)}
 
 
-def failures(*more: dict[int, tuple[str, ...]], changes: bool = False) -> Responses:
+def failures(*more: Mapping[int, tuple[str, ...]], changes: bool = False) -> Responses:
     """Document the codes that a route may answer, beside those that every route may."""
     codes = {status: list(known) for status, known in _ALWAYS.items()}
     if changes:

@@ -44,7 +44,7 @@ class UserFilterConfig(Body):
 
     licensed_only: bool = False
     include_guests: bool = False
-    exclude_patterns: Annotated[list[Text], Field(max_length=100)] = []
+    exclude_patterns: Annotated[list[Text], Field(default_factory=list, max_length=100)]
 
 
 class GuardConfig(Body):

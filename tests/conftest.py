@@ -1,0 +1,45 @@
+"""The real servers of a test session, started when the first test asks for them."""
+
+from collections.abc import Iterator
+
+import pytest
+from devhost.servers.postgres import Urls
+
+from support.postgres import fresh_database, running_postgres
+from support.simulator import Simulator, running_simulator
+from support.temporal import running_temporal
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Urls]:
+    """One PostgreSQL for the session."""
+    with running_postgres() as urls:
+        yield urls
+
+
+@pytest.fixture
+def database(postgres_server: Urls) -> Iterator[Urls]:
+    """A fresh, empty database."""
+    with fresh_database(postgres_server) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    """One Temporal dev server for the session."""
+    with running_temporal() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def shared_simulator() -> Iterator[Simulator]:
+    """One simulator for the session."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(shared_simulator: Simulator) -> Simulator:
+    """The simulator, as it was when it started."""
+    shared_simulator.control("/reset", {})
+    return shared_simulator

@@ -1,0 +1,116 @@
+"""A migrated and seeded devhost in this process, with the plugin composed over it."""
+
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from devhost.db.tables import users
+from devhost.host import DevHost
+from devhost.migrate import migrate
+from devhost.plugins.manager import Plugins
+from devhost.seeds.msps import MSPS
+from devhost.servers.postgres import Urls
+from devhost.settings import Settings
+from sqlalchemy import select
+
+from entra_plugin import bootstrap
+from entra_plugin.application.connect import Person
+from entra_plugin.application.sync.start import Actor
+from entra_plugin.domain.ids import RunId, TenantId, UserId
+from support.simulator import ORIGIN
+
+NORTHWIND = TenantId(MSPS[0].tenant_id)
+SOUTHWIND = TenantId(MSPS[1].tenant_id)
+MASTER_KEY = "the-master-key-of-the-tests"
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordingWorkflows:
+    """Takes the place of Temporal where a test calls the use cases itself."""
+
+    discoveries: list[RunId]
+    syncs: list[RunId]
+    cancelled: list[str]
+
+    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Note the start."""
+        self.discoveries.append(run_id)
+
+    async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Note the start."""
+        self.syncs.append(run_id)
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Note the wish."""
+        self.cancelled.append(workflow_id)
+
+
+@dataclass(slots=True, kw_only=True)
+class TestHost:
+    """A host and the plugin in it."""
+
+    __test__ = False
+    host: DevHost
+    opened: bootstrap.Opened
+    urls: Urls
+
+    async def person(self, login: str = "admin@northwind.example") -> Person:
+        """A seeded person as the use cases know him."""
+        async with self.host.database.engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    select(users.c.id, users.c.tenant_id).where(users.c.login == login)
+                )
+            ).one()
+        return Person(tenant_id=TenantId(row.tenant_id), user_id=UserId(row.id))
+
+    async def actor(self, login: str = "admin@northwind.example") -> Actor:
+        """A seeded person as runs remember him."""
+        return Actor(user_id=(await self.person(login)).user_id, name=login)
+
+
+def settings(
+    urls: Urls, folder: str, *, seed: str = "demo", temporal: str = "127.0.0.1:1"
+) -> Settings:
+    """The settings of a test's devhost."""
+    return Settings(
+        data_dir=folder,
+        base_url=ORIGIN,
+        port=8080,
+        edition="enterprise",
+        seed=seed,
+        owner_url=urls.owner,
+        app_url=urls.app,
+        app_role="psa_app",
+        temporal_address=temporal,
+        task_queue="psa",
+        master_api_key=MASTER_KEY,
+        simulator=None,
+    )
+
+
+@asynccontextmanager
+async def running_host(
+    urls: Urls,
+    environment: Mapping[str, str],
+    *,
+    seed: str = "demo",
+    temporal: str = "127.0.0.1:1",
+) -> AsyncIterator[TestHost]:
+    """Migrate and seed the database, and compose the plugin over a host on it."""
+    plugins = Plugins()
+    plugins.load()
+    assert not plugins.problems, plugins.problems
+    with tempfile.TemporaryDirectory(prefix="psa-test-host-") as folder:
+        facts = settings(urls, folder, seed=seed, temporal=temporal)
+        await migrate(facts, plugins)
+        host = DevHost(facts)
+        host.open()
+        opened = bootstrap.compose(host, environment)
+        try:
+            yield TestHost(host=host, opened=opened, urls=urls)
+        finally:
+            await opened.transport.close()
+            opened.sign_in.close()
+            await host.close()
