@@ -10,10 +10,12 @@ from entra_plugin.application.connect import SignInPorts
 from entra_plugin.application.context import Context
 from entra_plugin.application.credentials import CredentialResolver
 from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.application.remove_tenant import RemoveTenant
 from entra_plugin.directory.microsoft.endpoints import Endpoints
 from entra_plugin.directory.microsoft.sign_in import SignIn
 from entra_plugin.directory.transport import Transport, tls_context
-from entra_plugin.host import Host, Started, WorkerPlugin
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.host import Host, Started, TenantRemoval, WorkerPlugin
 from entra_plugin.store.transaction import Store
 from entra_plugin.web.runtime import Runtime
 from entra_plugin.workflows.plugin import EntraWorkerPlugin
@@ -55,6 +57,14 @@ class Plugin:
     def worker_plugin(self) -> WorkerPlugin:
         """The part of the host's Temporal worker."""
         return WorkerPlugin(plugin=EntraWorkerPlugin(self._require().context))
+
+    def tenant_removal(self, tenant_id: TenantId) -> TenantRemoval:
+        """What has to run when a tenant leaves; what it needs is looked up when it runs."""
+
+        async def run() -> None:
+            await RemoveTenant(self._require().context)(tenant_id)
+
+        return TenantRemoval(name="entra", run=run)
 
     async def close(self) -> None:
         """Close the connections to the provider."""

@@ -7,15 +7,17 @@ this module. Contract version 1.0.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from temporalio.client import Client as TemporalClient
-from temporalio.plugin import SimplePlugin
 
 from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId, UserId
+
+if TYPE_CHECKING:  # half a second to import, for a name
+    from temporalio.client import Client as TemporalClient
+    from temporalio.plugin import SimplePlugin
 
 # --- People ---
 
@@ -135,8 +137,8 @@ class WriteOutcome(Protocol):
     """One per item, in the order of the items.
 
     ``written``: id and version of the row (also when the same idempotency key was written before).
-    ``exists``: id of the row that already holds the unique value. ``changed``: the row no longer equals
-    ``expected``. ``rejected``: the host's code in ``code``.
+    ``exists``: id of the row that already holds the unique value. ``changed``: the row no longer
+    equals ``expected``. ``rejected``: the host's code in ``code``.
     """
 
     @property
@@ -178,8 +180,9 @@ class NewContact:
 class ContactUpdate:
     """Fields to set on one contact, only while ``expected`` still holds.
 
-    Keys of both mappings: ``full_name, email, role, department, office_location, active, client_id`` and
-    ``phone:<type>`` (the number of that type). Comparison is part of the UPDATE, not a read before it.
+    Keys of both mappings: ``full_name, email, role, department, office_location, active,
+    client_id`` and ``phone:<type>`` (the number of that type). Comparison is part of the UPDATE,
+    not a read before it.
     """
 
     id: ContactId
@@ -343,7 +346,7 @@ class Host(Protocol):
     @property
     def contacts(self) -> Contacts: ...
 
-    async def temporal(self) -> TemporalClient:
+    async def temporal(self) -> "TemporalClient":
         """The host's client, connected on first use.
 
         Raises:
@@ -368,7 +371,10 @@ class Host(Protocol):
         styles: Sequence[str],
         scripts: Sequence[str],
     ) -> str:
-        """A whole document of the host around ``body``; styles and scripts are URLs on the same origin."""
+        """A whole document of the host around ``body``.
+
+        Styles and scripts are URLs on the same origin.
+        """
 
     def contact_url(self, contact_id: ContactId) -> str: ...
     def client_url(self, client_id: ClientId) -> str: ...
@@ -377,7 +383,8 @@ class Host(Protocol):
 class Workflows(Protocol):
     """Starts and cancels our workflows by name and ids; implemented over the host's Temporal client.
 
-    Every method raises ``TransientFailure("temporal_unavailable")`` when the service cannot be reached.
+    Every method raises ``TransientFailure("temporal_unavailable")`` when the service cannot be
+    reached.
     """
 
     async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
@@ -506,7 +513,7 @@ class HttpApp:
 class WorkerPlugin:
     """What we add to the host's Temporal worker."""
 
-    plugin: SimplePlugin
+    plugin: "SimplePlugin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

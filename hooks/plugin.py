@@ -1,13 +1,15 @@
 """Our implementations of the host's hooks: records from the manifest, and what bootstrap opens.
 
 Outside the enterprise edition only the plugin's name and its migrations are given. What is heavy to
-import is imported by the hook that needs it.
+import is imported by the hook that needs it. Every hook is optional: a host that knows only some of
+them can use the plugin.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
 from entra_plugin import resources
 from entra_plugin.access import Permission as PermissionName
+from entra_plugin.domain.ids import TenantId
 from entra_plugin.host import (
     ClientAction,
     ContactPanel,
@@ -21,6 +23,7 @@ from entra_plugin.host import (
     PlatformAction,
     PluginInfo,
     Started,
+    TenantRemoval,
     WorkerPlugin,
 )
 
@@ -30,14 +33,14 @@ CONTRACT = ">=1.0,<2"
 ENSURE_FLAGS = "ensure_entra_phase1_flags"
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_plugin_info() -> tuple[PluginInfo, ...]:
     """Say who we are."""
     title = resources.locale("en").text("setup.title")
     return (PluginInfo(name="entra", version=_version(), title=title, contract=CONTRACT),)
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_startup(host: Host) -> tuple[Started, ...]:
     """Put the plugin together for this process."""
     from entra_plugin.bootstrap import plugin
@@ -45,7 +48,7 @@ def psa_startup(host: Host) -> tuple[Started, ...]:
     return (plugin.start(host),) if _enterprise() else ()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_pages() -> tuple[Page, ...]:
     """The pages of the manifest."""
     text = resources.locale("en").text
@@ -63,7 +66,7 @@ def psa_pages() -> tuple[Page, ...]:
     )
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_client_actions() -> tuple[ClientAction, ...]:
     """The client actions of the manifest."""
     text = resources.locale("en").text
@@ -79,7 +82,7 @@ def psa_client_actions() -> tuple[ClientAction, ...]:
     )
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_contact_panels() -> tuple[ContactPanel, ...]:
     """The contact panels of the manifest."""
     text = resources.locale("en").text
@@ -95,7 +98,7 @@ def psa_contact_panels() -> tuple[ContactPanel, ...]:
     )
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_permissions() -> tuple[Permission, ...]:
     """The permissions of the manifest, with their checks."""
     from entra_plugin.web.surfaces import checker
@@ -112,19 +115,19 @@ def psa_permissions() -> tuple[Permission, ...]:
     )
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_feature_flags() -> tuple[FeatureFlag, ...]:
     """The flags of the manifest."""
     return _flags() if _enterprise() else ()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_platform_actions() -> tuple[PlatformAction, ...]:
     """The action that makes sure of our flags."""
     return (PlatformAction(name=ENSURE_FLAGS, flags=_flags()),) if _enterprise() else ()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_migrations() -> tuple[Migrations, ...]:
     """Our schema; it is kept up to date in every edition."""
     from entra_plugin.store.tables import VERSION_TABLE, metadata, owns
@@ -139,7 +142,7 @@ def psa_migrations() -> tuple[Migrations, ...]:
     )
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_worker_plugins() -> tuple[WorkerPlugin, ...]:
     """Our workflows and activities."""
     from entra_plugin.bootstrap import plugin
@@ -147,7 +150,7 @@ def psa_worker_plugins() -> tuple[WorkerPlugin, ...]:
     return (plugin.worker_plugin(),) if _enterprise() else ()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def psa_http_apps() -> tuple[HttpApp, ...]:
     """JSON API, OAuth callback and pages."""
     from entra_plugin.bootstrap import plugin
@@ -156,7 +159,15 @@ def psa_http_apps() -> tuple[HttpApp, ...]:
     return build_apps(plugin.runtime) if _enterprise() else ()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
+def psa_tenant_removed(tenant_id: TenantId) -> tuple[TenantRemoval, ...]:
+    """What we hold of the tenant has to go; contacts and clients stay with the host."""
+    from entra_plugin.bootstrap import plugin
+
+    return (plugin.tenant_removal(tenant_id),) if _enterprise() else ()
+
+
+@hookimpl(optionalhook=True)
 def psa_health() -> tuple[HealthCheck, ...]:
     """The probes of what we stand on; each answers a sentence when something is wrong."""
     from entra_plugin.bootstrap import plugin
