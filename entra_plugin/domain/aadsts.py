@@ -1,10 +1,11 @@
 """What Microsoft's sign-in errors mean for us.
 
-Source: Microsoft's published AADSTS error codes. Microsoft asks applications to react to ``error`` and
-``suberror`` and not to numbers; a number therefore only makes the advice more exact, and an unknown one
-still gets a sane class.
+Source: Microsoft's published AADSTS error codes. Microsoft asks applications to react to ``error``
+and ``suberror`` and not to numbers; a number therefore only makes the advice more exact, and an
+unknown one still gets a sane class.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -63,6 +64,8 @@ _TABLE: Mapping[str, tuple[Blast, Sequence[int]]] = {
     "loop_detected": (Blast.SET_UP, (50196,)),
 }
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
 _BY_NUMBER: Mapping[int, str] = {
     number: code for code, (_, numbers) in _TABLE.items() for number in numbers
 }
@@ -85,7 +88,8 @@ def sign_in_error(
 
     Args:
         answer: ``error``, ``error_codes``, ``suberror`` as the service gave them.
-        at_customer: The answer came from a customer's authority, so that it may concern that one only.
+        at_customer: The answer came from a customer's authority, so that it may concern that one
+            only.
         retry_after: Seconds, if the service named them.
     """
     numbers = _numbers(answer)
@@ -121,9 +125,10 @@ def _numbers(answer: Mapping[str, object]) -> list[int]:
     """The AADSTS numbers; on a redirect they stand only at the start of the description."""
     codes = answer.get("error_codes")
     if isinstance(codes, list):
-        return [int(code) for code in codes if str(code).isdigit()]
+        return [int(text) for text in map(str, codes) if _NUMBER.fullmatch(text)]
     head = str(answer.get("error_description", "")).partition(":")[0]
-    return [int(head[6:])] if head.startswith("AADSTS") and head[6:].isdigit() else []
+    number = head.removeprefix("AADSTS")
+    return [int(number)] if number != head and _NUMBER.fullmatch(number) else []
 
 
 CODES = (

@@ -3,6 +3,7 @@
 Two addresses are the same person's exactly when their normal forms are equal.
 """
 
+import re
 import unicodedata
 
 import idna
@@ -10,17 +11,26 @@ import idna
 _MAX_LENGTH = 320
 """64 octets of local part, the sign, 255 octets of domain: RFC 5321 4.5.3.1."""
 
+_MAX_TYPED = 2000
+"""Longer text is not even looked at."""
+
+_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+
 MICROSOFT_INITIAL_SUFFIX = ".onmicrosoft.com"
 """Every directory's first domain; nobody writes to it, so a UPN on it is no address."""
 
 
 def normalise(address: str | None) -> str | None:
-    """The normal form, or None when the text cannot be an address."""
-    if not address:
+    """The normal form, or None when the text cannot be an address.
+
+    Control characters, direction marks and other invisible ones are refused: two addresses that
+    look alike must not differ, and the database holds no NUL.
+    """
+    if not address or len(address) > _MAX_TYPED:
         return None
-    folded = address if address.isascii() else unicodedata.normalize("NFKC", address)
-    local, at, domain = folded.strip().lower().rpartition("@")
-    if not at or not local or not domain or any(c.isspace() for c in folded.strip()):
+    folded = (address.lower() if address.isascii() else _folded(address)).strip()
+    local, _, domain = folded.rpartition("@")
+    if not local or not folded.isprintable() or " " in folded:
         return None
     ascii_domain = to_ascii(domain)
     if ascii_domain is None:
@@ -29,18 +39,26 @@ def normalise(address: str | None) -> str | None:
     return result if len(result) <= _MAX_LENGTH else None
 
 
+def _folded(text: str) -> str:
+    """NFKC and lower case; twice NFKC, because lower case may leave what composes."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+
+
 def to_ascii(domain: str) -> str | None:
     """A domain name in IDNA ASCII form, lower case, or None when it is none."""
     try:
         name = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
         return None
-    labels = name.rstrip(".").split(".")
-    return ".".join(labels) if all(labels) else None
+    name = name.removesuffix(".")
+    return name if _DOMAIN.fullmatch(name) else None
 
 
 def spellings(address: str) -> tuple[str, ...]:
-    """The forms in which a host may hold a normalised address: with ASCII and with Unicode domain."""
+    """The forms in which a host may hold a normalised address.
+
+    With ASCII and with Unicode domain.
+    """
     local, _, domain = address.rpartition("@")
     if "xn--" not in domain:
         return (address,)
@@ -56,7 +74,10 @@ def domain_of(address: str) -> str:
 
 
 def usable_address(mail: str | None, user_principal_name: str) -> str | None:
-    """The address a person can be written to: mail, else the UPN unless it is on the initial domain."""
+    """The address a person can be written to.
+
+    Mail, else the UPN unless it is on the initial domain.
+    """
     address = normalise(mail)
     if address is not None:
         return address

@@ -1,10 +1,12 @@
 """Domain names as evidence: what a website or an address says about who owns a directory."""
 
+import re
 from urllib.parse import urlsplit
 
 from entra_plugin.domain.addresses import MICROSOFT_INITIAL_SUFFIX, domain_of, normalise, to_ascii
 
 _MAX_LENGTH = 253
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 SHARED = frozenset(
     {
@@ -23,15 +25,18 @@ SHARED = frozenset(
 
 
 def website_domain(website: str | None) -> str | None:
-    """The domain of a website field, however it was typed; without ``www.``; None if it is no evidence."""
+    """The domain of a website field, however it was typed; without ``www.``.
+
+    None if it is no evidence.
+    """
     if not website or len(website) > 2048:
         return None
     text = website.strip()
     try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname
+        host = urlsplit(text if _SCHEME.match(text) else f"//{text}").hostname
     except ValueError:
         return None
-    return evidence_domain((host or "").removeprefix("www."))
+    return evidence_domain((to_ascii(host or "") or "").removeprefix("www."))
 
 
 def address_domain(address: str | None) -> str | None:

@@ -25,7 +25,8 @@ class EntraError(Exception):
     Args:
         code: Stable machine code; the sentence for people is ``error.<code>``.
         details: Ids, counts and paths that help the reader. Never a secret, a token or vendor text.
-        vendor_code: The provider's own code (``AADSTS65001``, ``Authorization_RequestDenied``), for support.
+        vendor_code: The provider's own code (``AADSTS65001``, ``Authorization_RequestDenied``), for
+            support.
     """
 
     def __init__(

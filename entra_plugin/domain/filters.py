@@ -1,11 +1,14 @@
-"""Which users count. Filters gate creation only: an identity that is already linked stays tracked."""
+"""Which users count. Filters gate creation only.
+
+An identity that is already linked stays tracked.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 
-from entra_plugin.domain.addresses import usable_address
+from entra_plugin.domain.addresses import spellings, usable_address
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.states import VerdictReason
 
@@ -65,8 +68,9 @@ class FilterRule:
     def _is_excluded(self, user: DirectoryUser) -> bool:
         if self._excluded is None:
             return False
-        names = (address_of(user), user.user_principal_name.lower())
-        return any(name and self._excluded.match(name) for name in names)
+        address = address_of(user)
+        names = (*(spellings(address) if address else ()), user.user_principal_name.lower())
+        return any(self._excluded.match(name) for name in names)
 
 
 def address_of(user: DirectoryUser) -> str | None:
@@ -79,7 +83,7 @@ def is_guest(user: DirectoryUser) -> bool:
     return (
         user.user_type == "Guest"
         or user.external_state is not None
-        or "#EXT#" in user.user_principal_name
+        or "#ext#" in user.user_principal_name.lower()
     )
 
 
@@ -91,8 +95,8 @@ def is_sync_account(user_principal_name: str) -> bool:
 def is_service_account(user_principal_name: str) -> bool:
     """True for an account that a program uses, by whole tokens of its name.
 
-    The dot separates people's names and is no break: ``sa.khan`` and ``svc.talbot`` are people, and so is
-    Abbott.
+    The dot separates people's names and is no break: ``sa.khan`` and ``svc.talbot`` are people, and
+    so is Abbott.
     """
     local = user_principal_name.lower().partition("@")[0]
     return (

@@ -1,4 +1,4 @@
-"""A user of a Microsoft directory as the rules see it, and the fingerprint that says whether it changed."""
+"""A user of a Microsoft directory as the rules see it, and the fingerprint of its attributes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,10 +11,13 @@ from entra_plugin.domain.ids import EntraTenantId, ObjectId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryUser:
-    """One Entra user, read with the ``$select`` of ``directory.microsoft``. Absent text is None, never "".
+    """One Entra user, read with the ``$select`` of ``directory.microsoft``.
 
-    ``mail``, ``user_principal_name`` and ``aliases`` are as Microsoft holds them, trimmed; addresses are
-    normalised by ``domain.addresses``. ``aliases`` are the SMTP entries of proxyAddresses and otherMails.
+    Absent text is None, never "".
+
+    ``mail``, ``user_principal_name`` and ``aliases`` are as Microsoft holds them, trimmed;
+    addresses are normalised by ``domain.addresses``. ``aliases`` are the SMTP entries of
+    proxyAddresses and otherMails.
     """
 
     object_id: ObjectId

@@ -1,7 +1,7 @@
-"""Which client is a managed tenant? Evidence, ranked, with words; and the narrow rule that needs no person.
+"""Which client is a managed tenant? Evidence in words, and the narrow rule that needs no person.
 
-Pure and indexed: every tenant is compared with the clients that share a domain or a rare word with it, never
-with all of them.
+Pure and indexed: every tenant is compared with the clients that share a domain or a rare word with
+it, never with all of them.
 """
 
 from collections import defaultdict
@@ -121,7 +121,7 @@ def _auto_match(
     candidates: Sequence[Suggestion],
     claims: Mapping[ClientId, set[ManagedTenantId]],
 ) -> Suggestion | None:
-    """The one client by an exact verified domain, if it is unique both ways and nothing contradicts."""
+    """The one client by an exact verified domain, if unique both ways and uncontradicted."""
     exact = index.exact(tenant)
     if len(exact) != 1:
         return None
@@ -140,6 +140,7 @@ class _ClientIndex:
         self._clients = {client.client_id: client for client in clients}
         self._words = {client.client_id: words(client.name) for client in clients}
         self._rarity = Rarity(self._words.values())
+        self._census = {client.client_id: _evidence_census(client) for client in clients}
         self._by_guid: defaultdict[UUID, set[ClientId]] = defaultdict(set)
         self._by_domain: defaultdict[str, set[ClientId]] = defaultdict(set)
         self._by_secondary: defaultdict[str, set[ClientId]] = defaultdict(set)
@@ -155,9 +156,8 @@ class _ClientIndex:
             self._by_domain[domain].add(client.client_id)
         for domain in _secondary_domains(client):
             self._by_secondary[domain].add(client.client_id)
-        for domain in client.census:
-            if evidence_domain(domain):
-                self._by_census[domain].add(client.client_id)
+        for domain in self._census[client.client_id]:
+            self._by_census[domain].add(client.client_id)
         for word in self._words[client.client_id]:
             self._by_word[word].add(client.client_id)
 
@@ -167,18 +167,21 @@ class _ClientIndex:
         return {client_id for d in domains for client_id in self._by_domain.get(d, ())}
 
     def marked_elsewhere(self, tenant: TenantFacts, client_id: ClientId) -> bool:
-        """True when the client carries another directory's id, or another client carries this one's."""
+        """True when the client carries another directory's id, or another client this one's."""
         mark = self._clients[client_id].directory_tenant_id
         holders = self._by_guid.get(tenant.entra_tenant_id, set())
         return (mark is not None and mark != tenant.entra_tenant_id) or bool(holders - {client_id})
 
     def contradicted(self, tenant: TenantFacts, client_id: ClientId) -> bool:
-        """True when the name is wholly different and the client's contacts live on other domains."""
-        client = self._clients[client_id]
+        """True when the name is wholly different and the client's contacts live on other domains.
+
+        Contacts with free mail speak neither for nor against.
+        """
+        census = self._census[client_id]
         alike = self._rarity.similarity(words(tenant.display_name), self._words[client_id])
-        if alike >= _UNRELATED_NAME or not client.census:
+        if alike >= _UNRELATED_NAME or not census:
             return False
-        return not any(domain in client.census for domain in tenant.domains)
+        return census.keys().isdisjoint(_evidence_domains(tenant))
 
     def suggestions(self, tenant: TenantFacts) -> tuple[Suggestion, ...]:
         """The best candidates of a tenant, best first."""
@@ -193,7 +196,7 @@ class _ClientIndex:
                 named = self._clients[client_id].name[:200]
                 why.append(Reason(evidence=Evidence.NAME, detail=named))
             if why:
-                score = _score(why, alike)
+                score = _score(why, alike, self._share(tenant, client_id))
                 found.append(Suggestion(client_id=client_id, score=score, reasons=tuple(why)))
         found.sort(key=lambda s: (-s.score, s.client_id))
         return tuple(found[:MAX_CANDIDATES])
@@ -214,22 +217,43 @@ class _ClientIndex:
                         reasons[client_id].append(Reason(evidence=evidence, detail=domain))
         return dict(reasons)
 
+    def _share(self, tenant: TenantFacts, client_id: ClientId) -> float:
+        """The share of the client's contacts whose address is on one of the tenant's domains."""
+        census = self._census[client_id]
+        total = sum(self._clients[client_id].census.values())
+        there = sum(census.get(domain, 0) for domain in set(_evidence_domains(tenant)))
+        return there / total if total else 0.0
+
     def _by_name(self, name: frozenset[str]) -> set[ClientId]:
         """Clients that share a word rare enough to lead somewhere."""
         postings = [self._by_word.get(word, set()) for word in name]
         return {c for posting in postings if len(posting) <= _MAX_POSTING for c in posting}
 
 
-def _score(reasons: Sequence[Reason], alike: float) -> float:
-    """Independent pieces of evidence add up as chances of being wrong multiply."""
+def _score(reasons: Sequence[Reason], alike: float, share: float) -> float:
+    """Independent pieces of evidence add up as chances of being wrong multiply.
+
+    The census weighs by its share: one contact of many says little.
+    """
     wrong = 1.0 - 0.6 * alike
     for reason in reasons:
-        wrong *= 1.0 - _STRENGTH.get(reason.evidence, 0.0)
+        weight = share if reason.evidence == Evidence.CENSUS else 1.0
+        wrong *= 1.0 - weight * _STRENGTH.get(reason.evidence, 0.0)
     return round(min(1.0 - wrong, 0.999), 3)
 
 
 def _evidence_domains(tenant: TenantFacts) -> list[str]:
     return [domain for domain in map(evidence_domain, tenant.domains) if domain]
+
+
+def _evidence_census(client: ClientFacts) -> Mapping[str, int]:
+    """The client's contacts by domain in ASCII form, without free mail."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    for name, count in client.census.items():
+        domain = evidence_domain(name)
+        if domain:
+            counts[domain] += count
+    return dict(counts)
 
 
 def _own_domains(client: ClientFacts) -> set[str]:

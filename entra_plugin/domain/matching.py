@@ -11,7 +11,10 @@ from entra_plugin.domain.states import VerdictReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A contact of the host that may be the person; ``linked_to`` is the identity that already has it."""
+    """A contact of the host that may be the person.
+
+    ``linked_to`` is the identity that already has it.
+    """
 
     contact_id: ContactId
     client_id: ClientId

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from math import log
+from math import fsum, log
 
 _LEGAL = frozenset(
     [
@@ -98,9 +98,12 @@ class Rarity:
         return log((self._total + 1) / (self._counts.get(word, 0) + 0.5)) + 0.1
 
     def similarity(self, first: frozenset[str], second: frozenset[str]) -> float:
-        """0 to 1: the weight of the shared words in that of all words; two empty names are not alike."""
+        """0 to 1: the weight of the shared words in that of all words.
+
+        Two empty names are not alike. The sums are exact, so that no order of words matters.
+        """
         if not first or not second:
             return 0.0
-        shared = sum(self.weight(word) for word in first & second)
-        everything = sum(self.weight(word) for word in first | second)
+        shared = fsum(self.weight(word) for word in first & second)
+        everything = fsum(self.weight(word) for word in first | second)
         return max(0.0, min(1.0, shared / everything)) if everything > 0 else 0.0

@@ -1,7 +1,9 @@
-"""The planner: what a page of users, compared with what we hold, should change. Pure; used by every run.
+"""The planner: what a page of users, compared with what we hold, should change.
 
-A plan is rows. ``Change`` rows are applied later, if they still hold then; ``Settled`` identities need no
-change of any contact and are remembered at once.
+Pure; used by every run.
+
+A plan is rows. ``Change`` rows are applied later, if they still hold then; ``Settled`` identities
+need no change of any contact and are remembered at once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +18,18 @@ from entra_plugin.domain.matching import Doubt, Index, Match, match
 from entra_plugin.domain.states import ChangeKind, DecisionKind, Verdict, VerdictReason
 
 PLANNER_VERSION = 1
-"""Part of the policy fingerprint: raised when the rules here change, so that everybody is planned anew."""
+"""Part of the policy fingerprint.
+
+Raised when the rules here change, so that everybody is planned anew.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What we hold of an identity. ``question`` is the reason and candidates of its open review item."""
+    """What we hold of an identity.
+
+    ``question`` is the reason and candidates of its open review item.
+    """
 
     acted: bytes | None
     verdict: Verdict
@@ -94,10 +102,14 @@ class Reading:
 
 
 def read(users: Iterable[DirectoryUser], known: Mapping[ObjectId, Known]) -> list[Reading]:
-    """Pair each user with what we hold of it."""
+    """Pair each user with what we hold of it.
+
+    A page may name a user twice; the last one counts, as Microsoft says of its delta pages.
+    """
+    latest = {user.object_id: user for user in users}
     return [
-        Reading(user=user, fingerprint=fingerprint(user), known=known.get(user.object_id))
-        for user in users
+        Reading(user=user, fingerprint=fingerprint(user), known=known.get(object_id))
+        for object_id, user in latest.items()
     ]
 
 
@@ -240,16 +252,19 @@ class Planner:
         )
 
     def _change_id(self, reading: Reading, kind: ChangeKind) -> ChangeId:
-        """The same for the same run, identity and kind, so that a repeated attempt repeats its rows."""
+        """The same for the same run, identity and kind: a repeated attempt repeats its rows."""
         digest = blake2b(self._scope.run_id.bytes, digest_size=16)
         digest.update(self._scope.entra_tenant_id.bytes)
         digest.update(reading.user.object_id.bytes)
         digest.update(kind.value.encode())
-        return ChangeId(UUID(bytes=digest.digest(), version=8))
+        return ChangeId(UUID(bytes=digest.digest()))
 
 
 def new_contact(user: DirectoryUser, address: str) -> dict[str, object]:
-    """The contact that a create would make: name, e-mail, work and mobile phone, job title, active."""
+    """The contact that a create would make.
+
+    Name, e-mail, work and mobile phone, job title, active.
+    """
     phones = [
         *({"type": "work", "number": number} for number in user.business_phones[:1]),
         *({"type": "mobile", "number": number} for number in (user.mobile_phone,) if number),

@@ -25,7 +25,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind, ChangeState
-from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
 
@@ -267,8 +267,7 @@ class Changes:
                 )
             )
         if cursor is not None:
-            (last,) = decode_cursor(cursor, 1)
-            statement = statement.where(sync_changes.c.position > int(last))
+            statement = statement.where(sync_changes.c.position > decode_position(cursor))
         ordered = statement.order_by(sync_changes.c.position).limit(size + 1)
         rows = [_change(row) for row in await self._connection.execute(ordered)]
         following = encode_cursor(str(rows[size - 1].position)) if len(rows) > size else None

@@ -20,7 +20,7 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.states import ItemState
-from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.people_tables import reconciliation_items as items
 
 
@@ -97,8 +97,7 @@ class Items:
             items.c.tenant_id == self._tenant_id, items.c.state == ItemState.OPEN.value
         )
         if cursor is not None:
-            (last,) = decode_cursor(cursor, 1)
-            statement = statement.where(items.c.position > int(last))
+            statement = statement.where(items.c.position > decode_position(cursor))
         rows = (
             await self._connection.execute(statement.order_by(items.c.position).limit(size + 1))
         ).all()

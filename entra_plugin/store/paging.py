@@ -1,10 +1,12 @@
-"""Keyset paging: every list has a limit and an opaque cursor that names the last row it answered."""
+"""Keyset paging: every list has a limit and an opaque cursor that names its last row."""
 
 import base64
-import binascii
-import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
+from uuid import UUID
+
+import msgspec
 
 from entra_plugin.domain.errors import NotAcceptable
 
@@ -12,6 +14,8 @@ Item = TypeVar("Item")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+_MAX_POSITION = 2**63 - 1
+"""The database's bigint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,7 @@ def clamp(limit: int | None) -> int:
 
 def encode_cursor(*parts: str) -> str:
     """An opaque cursor from the sort key of the last item."""
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, parts: int) -> list[str]:
@@ -39,11 +43,38 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
         NotAcceptable: ``invalid_cursor``.
     """
     try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        values = msgspec.json.decode(text, type=list[str])
+    except (ValueError, msgspec.MsgspecError) as error:
         raise NotAcceptable("invalid_cursor") from error
-    if not isinstance(values, list) or len(values) != parts:
-        raise NotAcceptable("invalid_cursor")
-    if not all(isinstance(value, str) for value in values):
+    if len(values) != parts or any("\x00" in value for value in values):
         raise NotAcceptable("invalid_cursor")
     return values
+
+
+def decode_position(cursor: str) -> int:
+    """The position in a cursor of a list that is ordered by position.
+
+    Raises:
+        NotAcceptable: ``invalid_cursor``.
+    """
+    (last,) = decode_cursor(cursor, 1)
+    if not (last.isascii() and last.isdecimal() and len(last) < 20 and int(last) <= _MAX_POSITION):
+        raise NotAcceptable("invalid_cursor")
+    return int(last)
+
+
+def decode_moment(cursor: str) -> tuple[datetime, UUID]:
+    """The moment and id in a cursor of a list that is ordered by time.
+
+    Raises:
+        NotAcceptable: ``invalid_cursor``.
+    """
+    at, last = decode_cursor(cursor, 2)
+    try:
+        moment, last_id = datetime.fromisoformat(at), UUID(last)
+    except ValueError as error:
+        raise NotAcceptable("invalid_cursor") from error
+    if moment.tzinfo is None:
+        raise NotAcceptable("invalid_cursor")
+    return moment, last_id

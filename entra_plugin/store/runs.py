@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import RunState, RunType, Trigger
-from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
 from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants, sync_runs
 
 OPEN_STATES = (RunState.QUEUED.value, RunState.RUNNING.value)
@@ -198,8 +197,7 @@ class Runs:
         if client_id is not None:
             statement = statement.where(sync_runs.c.client_id == client_id)
         if cursor is not None:
-            at, run_id = decode_cursor(cursor, 2)
-            moment, last = datetime.fromisoformat(at), UUID(run_id)
+            moment, last = decode_moment(cursor)
             statement = statement.where(
                 or_(
                     sync_runs.c.created_at < moment,

@@ -20,7 +20,8 @@ HEADER = (
     "after",
 )
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What begins a formula; the last four are the full-width forms of the first four."""
 
 
 async def as_csv(pages: AsyncIterator[Sequence[ChangeRow]]) -> AsyncIterator[str]:
