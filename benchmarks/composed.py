@@ -1,0 +1,131 @@
+"""The plugin composed over a host on a benchmark's database, connected, discovered and mapped."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid5
+
+from devhost.host import DevHost
+from devhost.migrate import migrate
+from devhost.plugins.manager import Plugins
+from devhost.seeds.msps import MSPS
+from devhost.servers.postgres import Urls
+from devhost.settings import Settings
+from devhost.simulator.running import ORIGIN, Simulator
+
+from benchmarks.people import CLIENT
+from entra_plugin import bootstrap
+from entra_plugin.application.connect import CompleteSignIn, Person, SignInPorts, StartSignIn
+from entra_plugin.application.context import Context
+from entra_plugin.application.credentials import CredentialResolver
+from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.application.discover import Discover
+from entra_plugin.application.map_tenants import ConfirmMappings, MappingDecision, PreviewMappings
+from entra_plugin.application.runs import StartDiscovery
+from entra_plugin.application.sync.start import Actor
+from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
+from entra_plugin.domain.states import MappingState
+
+TENANT = TenantId(MSPS[0].tenant_id)
+ADMINISTRATOR = UserId(uuid5(TENANT, MSPS[0].users[0].login))
+ACTOR = Actor(user_id=ADMINISTRATOR, name=MSPS[0].users[0].login)
+
+
+class NoWorkflows:
+    """Takes the place of Temporal where the use cases are called directly."""
+
+    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Leave it to the caller."""
+
+    async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Leave it to the caller."""
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Nothing runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A host, and the plugin in it."""
+
+    host: DevHost
+    opened: bootstrap.Opened
+    context: Context
+
+
+def settings(urls: Urls, folder: str, *, seed: str, temporal: str) -> Settings:
+    """The settings of a benchmark's devhost."""
+    return Settings(
+        data_dir=folder,
+        base_url=ORIGIN,
+        port=8080,
+        edition="enterprise",
+        seed=seed,
+        owner_url=urls.owner,
+        app_url=urls.app,
+        app_role="psa_app",
+        temporal_address=temporal,
+        task_queue="psa",
+        master_api_key="benchmark",
+        simulator=None,
+    )
+
+
+@asynccontextmanager
+async def composed(facts: Settings, *, workflows: bool = False) -> AsyncIterator[Composed]:
+    """Put the plugin together; without ``workflows`` nothing is started at Temporal."""
+    host = DevHost(facts)
+    host.open()
+    opened = bootstrap.compose(host, os.environ)
+    context = opened.context if workflows else replace(opened.context, workflows=NoWorkflows())
+    try:
+        yield Composed(host=host, opened=opened, context=context)
+    finally:
+        await opened.transport.close()
+        opened.sign_in.close()
+        await host.close()
+
+
+async def prepare(facts: Settings, simulator: Simulator) -> None:
+    """Migrate, seed, connect, discover and map, so that the next thing is the first sync."""
+    plugins = Plugins()
+    plugins.load()
+    await migrate(facts, plugins)
+    async with composed(facts) as parts:
+        await _connect(parts, simulator)
+        started = await StartDiscovery(parts.context)(TENANT, ACTOR)
+        await Discover(parts.context)(TENANT, started.run_id, lambda _: None)
+        await _map(parts.context)
+
+
+async def _connect(parts: Composed, simulator: Simulator) -> None:
+    directories = parts.context.directories
+    if not isinstance(directories, ConnectedDirectories):
+        raise TypeError("the composition root opens other directories")
+    ports = SignInPorts(
+        sign_in=parts.opened.sign_in,
+        resolver=CredentialResolver(parts.host.secrets, os.environ),
+        directories=directories,
+    )
+    person = _person()
+    url = await StartSignIn(parts.context, ports)(person)
+    await CompleteSignIn(parts.context, ports)(person, simulator.sign_in(url))
+
+
+async def _map(context: Context) -> None:
+    preview = await PreviewMappings(context)(TENANT)
+    rows = [*preview.auto_matched, *preview.needs_review, *preview.unmatched]
+    decisions = [
+        MappingDecision(
+            managed_tenant_id=row.tenant.managed_tenant_id,
+            state=MappingState.MAPPED,
+            client_id=ClientId(UUID(str(CLIENT))),
+        )
+        for row in rows
+    ]
+    await ConfirmMappings(context)(_person(), version=preview.version, decisions=decisions)
+
+
+def _person() -> Person:
+    return Person(tenant_id=TENANT, user_id=ADMINISTRATOR)

@@ -1,0 +1,98 @@
+"""What the database says about a piece of work: statements, rows written, log written, CPU."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from devhost.servers.postgres import Urls, libpq
+
+_STATEMENTS = """
+    SELECT coalesce(sum(s.calls), 0) FROM pg_stat_statements s
+    JOIN pg_roles r ON r.oid = s.userid AND r.rolname = 'psa_app'
+    JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()
+"""
+_ROWS = """
+    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables
+    WHERE NOT relname ^@ 'floor_'
+"""
+_BUSY = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = 'psa_app' AND application_name <> 'floor'
+"""
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Totals at one moment, or the difference of two."""
+
+    statements: int = 0
+    rows: int = 0
+    wal_mb: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def since(self, before: "Counts") -> "Counts":
+        """What was added."""
+        return Counts(
+            statements=self.statements - before.statements,
+            rows=self.rows - before.rows,
+            wal_mb=self.wal_mb - before.wal_mb,
+            cpu_seconds=self.cpu_seconds - before.cpu_seconds,
+        )
+
+
+class Counters:
+    """Reads the totals of one database."""
+
+    def __init__(self, urls: Urls) -> None:
+        name = urls.app.rpartition("/")[2]
+        address = libpq(urls.admin).rpartition("/")[0] + f"/{name}"
+        self._connection = psycopg.connect(address, autocommit=True)
+
+    def read(self) -> Counts:
+        """The totals, once the engine's sessions have ended: only then are their rows counted."""
+        self._wait_until_nobody_is_connected()
+        return Counts(
+            statements=int(str(self._value(_STATEMENTS))),
+            rows=int(str(self._value(_ROWS))),
+            wal_mb=float(str(self._value("SELECT pg_current_wal_lsn() - '0/0'"))) / 2**20,
+            cpu_seconds=self._cpu(),
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+    def _wait_until_nobody_is_connected(self) -> None:
+        deadline = time.monotonic() + 30
+        while self._value(_BUSY):
+            if time.monotonic() > deadline:
+                raise TimeoutError("a session of the application did not end")
+            time.sleep(0.01)
+
+    def _value(self, statement: str) -> object:
+        row = self._connection.execute(statement.encode()).fetchone()
+        return row[0] if row else None
+
+    def _cpu(self) -> float:
+        """CPU of the server process, of its children, and of those that have ended."""
+        own = _stat(int(str(self._value("SELECT pg_backend_pid()"))))
+        server = int(own[1])
+        total = sum(map(int, _stat(server)[11:15]))
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                fields = _stat(int(entry.name))
+                if fields and int(fields[1]) == server:
+                    total += sum(map(int, fields[11:13]))
+        return total / _TICKS
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of ``/proc/PID/stat`` behind the name: state, parent, ...; see proc(5)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return []
+    return text.rpartition(") ")[2].split()
