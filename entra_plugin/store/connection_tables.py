@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Table, Text, text
 
-from entra_plugin.domain.states import ConnectionStatus, ConnectionType
+from entra_plugin.domain.states import ConnectionStatus, ConnectionType, CredentialSource
 from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
 
 partner_connections = Table(
@@ -28,6 +28,7 @@ partner_connections = Table(
     moment("client_secret_expires_at"),
     one_of("type", ConnectionType),
     one_of("status", ConnectionStatus),
+    one_of("credential_source", CredentialSource, optional=True),
     Index(
         "uq_entra_partner_connections_one_active",
         "tenant_id",
@@ -49,6 +50,7 @@ oauth_attempts = Table(
     moment("created_at", nullable=False),
     moment("expires_at", nullable=False),
     moment("used_at"),
+    one_of("credential_source", CredentialSource),
 )
 """A sign-in that was started: bound to tenant, user and purpose, used once. ``flow`` holds the PKCE
 verifier and is emptied when the attempt is used."""

@@ -15,7 +15,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from entra_plugin.domain.states import DecisionKind, ItemState, LinkState, PinKind, Verdict
+from entra_plugin.domain.states import (
+    DecisionKind,
+    ItemState,
+    LinkState,
+    PinKind,
+    Verdict,
+    VerdictReason,
+)
 from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
 
 identities = Table(
@@ -36,6 +43,7 @@ identities = Table(
     moment("first_seen_at", nullable=False),
     moment("changed_at", nullable=False),
     one_of("verdict", Verdict),
+    one_of("reason", VerdictReason),
     Index("ix_entra_identities_verdict", "tenant_id", "entra_tenant_id", "verdict", "reason"),
 )
 """What we last saw of each Entra user (``seen``) and what we last settled on (``acted``)."""
@@ -61,6 +69,7 @@ contact_links = Table(
     document("base"),
     Column("host_version", BigInteger),
     one_of("state", LinkState),
+    one_of("reason", VerdictReason),
     Index(
         "uq_entra_contact_links_identity",
         "tenant_id",
@@ -77,8 +86,11 @@ contact_links = Table(
         postgresql_where=text("state = 'active'"),
     ),
 )
-"""Identity to contact; closed, never deleted. ``base`` holds the directory values last written or compared
-per field, ``host_version`` the contact's version at our last write."""
+"""Identity to contact; closed, never deleted.
+
+``base`` holds the directory values last written or compared per field, ``host_version`` the
+contact's version at our last write.
+"""
 
 reconciliation_items = Table(
     "entra_reconciliation_items",
@@ -102,6 +114,7 @@ reconciliation_items = Table(
     ref("settled_by", nullable=True),
     Column("settled_as", Text),
     one_of("state", ItemState),
+    one_of("reason", VerdictReason),
     Index(
         "uq_entra_reconciliation_items_open",
         "tenant_id",

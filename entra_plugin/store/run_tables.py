@@ -16,7 +16,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Trigger
+from entra_plugin.domain.states import (
+    ChangeKind,
+    ChangeState,
+    RunState,
+    RunType,
+    Trigger,
+    VerdictReason,
+)
 from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
 
 sync_settings = Table(
@@ -66,7 +73,7 @@ sync_runs = Table(
     Index(
         "uq_entra_sync_runs_one_at_a_time",
         "tenant_id",
-        text("(CASE type WHEN 'initial' THEN 'all' ELSE type END)"),
+        text("coalesce(nullif(type, 'initial'), 'all')"),
         unique=True,
         postgresql_where=text(
             "type IN ('all', 'initial', 'discovery') AND state IN ('queued', 'running')"
@@ -128,8 +135,11 @@ sync_run_tenants = Table(
         postgresql_where=text("writes AND state IN ('queued', 'running')"),
     ),
 )
-"""One managed tenant in a run. ``fence`` rises with each attempt; a write of an older attempt is refused.
-``reading`` rises when a listing had to start again from its first page."""
+"""One managed tenant in a run.
+
+``fence`` rises with each attempt; a write of an older attempt is refused. ``reading`` rises when a
+listing had to start again from its first page.
+"""
 
 sync_pages = Table(
     "entra_sync_pages",
@@ -181,7 +191,15 @@ sync_changes = Table(
     moment("applied_at"),
     one_of("kind", ChangeKind),
     one_of("state", ChangeState),
-    UniqueConstraint("tenant_id", "run_id", "managed_tenant_id", "object_id", "kind"),
+    one_of("reason", VerdictReason),
+    UniqueConstraint(
+        "tenant_id",
+        "run_id",
+        "managed_tenant_id",
+        "object_id",
+        "kind",
+        name="uq_entra_sync_changes_subject",
+    ),
     ForeignKeyConstraint(
         ["tenant_id", "run_id"],
         ["entra_sync_runs.tenant_id", "entra_sync_runs.run_id"],
@@ -197,6 +215,8 @@ sync_changes = Table(
     ),
     Index("ix_entra_sync_changes_identity", "tenant_id", "entra_tenant_id", "object_id"),
 )
-"""The plan, which becomes the history: one row per change. ``label`` is the identity's address for people,
-``snapshot`` the identity as read, from which apply stores it (emptied then), ``note`` what was found when a
-row went stale or was rejected."""
+"""The plan, which becomes the history: one row per change.
+
+``label`` is the identity's address for people, ``snapshot`` the identity as read, from which apply
+stores it (emptied then), ``note`` what was found when a row went stale or was rejected.
+"""

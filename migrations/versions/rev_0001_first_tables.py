@@ -12,6 +12,30 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+REASONS = (
+    "created",
+    "matched_email",
+    "matched_alias",
+    "linked_inactive",
+    "guest",
+    "disabled",
+    "no_address",
+    "resource_account",
+    "sync_account",
+    "service_account",
+    "unlicensed",
+    "excluded_pattern",
+    "multiple_matches",
+    "linked_elsewhere",
+    "claimed_twice",
+    "other_client",
+    "field_conflict",
+    "missing_upstream",
+    "decided",
+    "rejected_by_host",
+)
+"""Why an identity has its verdict, a link or an item is there, a change is planned."""
+
 TABLES = (
     "entra_partner_connections",
     "entra_oauth_attempts",
@@ -31,6 +55,11 @@ TABLES = (
     "entra_delta_cursors",
 )
 """In the order of creation."""
+
+
+def _reason(table: str) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{reason}'" for reason in REASONS)
+    return sa.CheckConstraint(f"reason IN ({listed})", name=op.f(f"ck_{table}_reason"))
 
 
 def upgrade() -> None:
@@ -96,6 +125,11 @@ def _create_connections() -> None:
         sa.CheckConstraint(
             "type IN ('direct', 'cipp')", name=op.f("ck_entra_partner_connections_type")
         ),
+        sa.CheckConstraint(
+            "credential_source IS NULL OR "
+            "credential_source IN ('tenant-secret', 'env', 'app-secret')",
+            name=op.f("ck_entra_partner_connections_credential_source"),
+        ),
         sa.PrimaryKeyConstraint(
             "tenant_id", "connection_id", name=op.f("pk_entra_partner_connections")
         ),
@@ -120,6 +154,10 @@ def _create_connections() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "credential_source IN ('tenant-secret', 'env', 'app-secret')",
+            name=op.f("ck_entra_oauth_attempts_credential_source"),
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "state", name=op.f("pk_entra_oauth_attempts")),
     )
 
@@ -318,7 +356,7 @@ def _create_runs() -> None:
     op.create_index(
         "uq_entra_sync_runs_one_at_a_time",
         "entra_sync_runs",
-        ["tenant_id", sa.literal_column("(CASE type WHEN 'initial' THEN 'all' ELSE type END)")],
+        ["tenant_id", sa.literal_column("coalesce(nullif(type, 'initial'), 'all')")],
         unique=True,
         postgresql_where=sa.text(
             "type IN ('all', 'initial', 'discovery') AND state IN ('queued', 'running')"
@@ -438,6 +476,7 @@ def _create_runs() -> None:
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        _reason("entra_sync_changes"),
         sa.CheckConstraint(
             "kind IN ('create', 'link', 'update', 'inactivate', 'reactivate', 'move', 'queue', 'close_link', 'none')",
             name=op.f("ck_entra_sync_changes_kind"),
@@ -459,7 +498,7 @@ def _create_runs() -> None:
             "managed_tenant_id",
             "object_id",
             "kind",
-            name=op.f("uq_entra_sync_changes_tenant_id_run_id_managed_tenant_id_object_id_kind"),
+            name=op.f("uq_entra_sync_changes_subject"),
         ),
     )
     op.create_index(
@@ -502,6 +541,7 @@ def _create_people() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        _reason("entra_identities"),
         sa.CheckConstraint(
             "verdict IN ('linked', 'filtered', 'queued', 'ignored', 'undone', 'failed')",
             name=op.f("ck_entra_identities_verdict"),
@@ -537,6 +577,7 @@ def _create_people() -> None:
             "base", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("host_version", sa.BigInteger(), nullable=True),
+        _reason("entra_contact_links"),
         sa.CheckConstraint(
             "state IN ('active', 'closed')", name=op.f("ck_entra_contact_links_state")
         ),
@@ -578,6 +619,7 @@ def _create_people() -> None:
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_by", sa.Uuid(), nullable=True),
         sa.Column("settled_as", sa.Text(), nullable=True),
+        _reason("entra_reconciliation_items"),
         sa.CheckConstraint(
             "state IN ('open', 'resolved', 'dismissed')",
             name=op.f("ck_entra_reconciliation_items_state"),
