@@ -2,7 +2,8 @@
 """The newcomer's commands. Each does its own set-up; only the standard library is needed to begin.
 
 python3 dev.py up          run everything: database, Temporal, simulator, worker, pages
-python3 dev.py test        run all tests (--long: also those that take hours; --sdk: only the Graph client's)
+python3 dev.py test        run all tests (--long: also those that take hours;
+                           --sdk: only those with Microsoft's Graph client)
 python3 dev.py lint        ruff, mypy, import-linter
 python3 dev.py bench       the benchmarks
 python3 dev.py screenshots pictures of the pages, for the documentation
@@ -16,6 +17,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -25,10 +30,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def main() -> int:
     """Do what the first word says."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by whatever python3 is there
         return stop("Python 3.11 or newer is needed; this is " + sys.version.split()[0])
     command, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
-    commands = {
+    commands: dict[str, Callable[[], int]] = {
         "setup": lambda: 0,
         "up": lambda: run_in_place("-m", "devhost", "up", *rest),
         "test": lambda: test(rest),
@@ -67,7 +72,7 @@ def set_up(venv: Path, lock: Path) -> None:
 
 
 def ensure_uv() -> str:
-    """uv in the main environment; the lock file keeps it there."""
+    """The uv in the main environment; the lock file keeps it there."""
     uv, python = VENV / "bin" / "uv", VENV / "bin" / "python"
     if uv.exists():
         return str(uv)

@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from devhost.servers import postgres
-from devhost.servers.running import running_postgres, running_temporal
-
 from benchmarks.measure import Bench
 from benchmarks.report import print_report
+from devhost.servers import postgres
+from devhost.servers.running import running_postgres, running_temporal
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
+from benchmarks.people import CLIENT
 from devhost.host import DevHost
 from devhost.migrate import migrate
 from devhost.plugins.manager import Plugins
@@ -13,8 +14,6 @@ from devhost.seeds.msps import MSPS
 from devhost.servers.postgres import Urls
 from devhost.settings import Settings
 from devhost.simulator.running import ORIGIN, Simulator
-
-from benchmarks.people import CLIENT
 from entra_plugin import bootstrap
 from entra_plugin.application.connect import CompleteSignIn, Person, SignInPorts, StartSignIn
 from entra_plugin.application.context import Context

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
 from devhost.servers.postgres import Urls, libpq
 
 _STATEMENTS = """

@@ -6,11 +6,10 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from devhost import settings as settings_file
-
 from benchmarks.child import Order, Stopwatch, serve
 from benchmarks.composed import ACTOR, TENANT, Composed, composed
 from benchmarks.people import ENTRA_TENANT
+from devhost import settings as settings_file
 from entra_plugin.application.runs import StartDiscovery
 from entra_plugin.application.sync.apply import Apply
 from entra_plugin.application.sync.open import OpenRun

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from devhost import settings as settings_file
-from devhost.processes.tether import die_with_parent
-from devhost.servers.postgres import Urls, libpq
-from devhost.servers.running import fresh_database
-from devhost.settings import Settings
-from devhost.simulator.running import Simulator, running_simulator
 
 from benchmarks import floor
 from benchmarks.child import Child, Report
 from benchmarks.composed import TENANT, prepare, settings
 from benchmarks.counters import Counters, Counts
 from benchmarks.people import write_seed
+from devhost import settings as settings_file
+from devhost.processes.tether import die_with_parent
+from devhost.servers.postgres import Urls, libpq
+from devhost.servers.running import fresh_database
+from devhost.settings import Settings
+from devhost.simulator.running import Simulator, running_simulator
 
 FIRST = "first sync"
 AGAIN = "unchanged sync"

@@ -1,1 +1,4 @@
-"""A small PSA platform to run and show plugins in. It knows its plugins by the hook contract alone."""
+"""A small PSA platform to run and show plugins in.
+
+It knows its plugins by the hook contract alone.
+"""

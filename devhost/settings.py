@@ -1,4 +1,7 @@
-"""What every process of the devhost is told: one JSON file of mode 600, named by ``DEVHOST_SETTINGS``."""
+"""What every process of the devhost is told.
+
+One JSON file of mode 600, named by ``DEVHOST_SETTINGS``.
+"""
 
 import json
 import os

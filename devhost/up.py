@@ -50,10 +50,8 @@ class Startup:
         print(f"[{time.monotonic() - self.begun:5.1f} s] {line}", flush=True)  # noqa: T201
 
 
-async def run(options: argparse.Namespace) -> int:
-    """Start everything, and keep it running until a signal comes."""
-    folder = Path(options.data_dir).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+async def run(options: argparse.Namespace, folder: Path) -> int:
+    """Start everything in ``folder``, and keep it running until a signal comes."""
     begun = time.monotonic()
     startup: Startup
 
@@ -326,4 +324,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--temporal", metavar="ADDRESS", help="use this Temporal service")
     parser.add_argument("--database", metavar="URL", help="use this PostgreSQL server (admin role)")
     parser.add_argument("--no-simulator", action="store_true", help="no stand-in for Microsoft")
-    return asyncio.run(run(parser.parse_args(arguments)))
+    options = parser.parse_args(arguments)
+    folder = Path(options.data_dir).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return asyncio.run(run(options, folder))

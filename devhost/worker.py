@@ -6,6 +6,7 @@ import signal
 from datetime import timedelta
 from typing import Protocol, cast
 
+from temporalio.client import Client
 from temporalio.plugin import SimplePlugin
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -58,15 +59,9 @@ async def run() -> None:
 
 
 async def _work(host: DevHost, parts: list[SimplePlugin], stop: asyncio.Event) -> None:
-    client = await host.temporal()
-    while not stop.is_set():
-        try:
-            await client.service_client.check_health()
-        except RPCError:
-            log.warning("waiting for Temporal")
-            await asyncio.sleep(1)
-        else:
-            break
+    client = await _connect(host, stop)
+    if client is None:
+        return
     async with Worker(
         client,
         task_queue=host.task_queue,
@@ -76,6 +71,17 @@ async def _work(host: DevHost, parts: list[SimplePlugin], stop: asyncio.Event) -
     ):
         log.info("worker ready")
         await stop.wait()
+
+
+async def _connect(host: DevHost, stop: asyncio.Event) -> Client | None:
+    """A connected client, which workers need; None when told to stop before Temporal was there."""
+    while not stop.is_set():
+        try:
+            return await Client.connect(host.settings.temporal_address)
+        except (RPCError, RuntimeError):
+            log.warning("waiting for Temporal")
+            await asyncio.sleep(1)
+    return None
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The gates, in one place: who may see and do what, in the order of checks that people can rely on.
 
-Signed in (401), flag (404, so that a disabled feature cannot be told from an absent one), user type (403
-whatever the roles), permission (403). The edition comes before all of these: outside ``enterprise`` nothing
-is registered at all (``hooks.plugin``).
+Signed in (401), flag (404, so that a disabled feature cannot be told from an absent one), user type
+(403 whatever the roles), permission (403). The edition comes before all of these: outside
+``enterprise`` nothing is registered at all (``hooks.plugin``).
 """
 
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ class Flags:
     async def is_on(self, flag: Flag, tenant_id: TenantId) -> bool:
         """Evaluate one flag.
 
-        The tenant goes along both as targeting key and as attribute: a host's transaction context could
-        otherwise supply another tenant's.
+        The tenant goes along both as targeting key and as attribute: a host's transaction context
+        could otherwise supply another tenant's.
         """
         client = api.get_client(domain="psa")
         context = EvaluationContext(

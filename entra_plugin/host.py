@@ -1,7 +1,7 @@
 """What we ask of a host, as Protocols, and the records that we hand to it.
 
-A host reads the records by attribute and implements the Protocols in its own classes; it need not import
-this module. Contract version 1.0.
+A host reads the records by attribute and implements the Protocols in its own classes; it need not
+import this module. Contract version 1.0.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -260,7 +260,7 @@ class Contacts(Protocol):
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: TenantId, addresses: Sequence[str]
     ) -> Sequence[Contact]:
-        """Contacts of all clients of the tenant whose lower-cased, trimmed e-mail is among ``addresses``."""
+        """Contacts, of any client, whose lower-cased, trimmed e-mail is among ``addresses``."""
 
     async def by_names(
         self,
@@ -304,7 +304,7 @@ class SecretStore(Protocol):
 
 
 class Database(Protocol):
-    """The host's database, under the application role (no superuser, no BYPASSRLS, no ownership)."""
+    """The host's database, under the application role: no superuser, no BYPASSRLS, no owner."""
 
     @property
     def engine(self) -> AsyncEngine: ...
@@ -381,7 +381,7 @@ class Host(Protocol):
 
 
 class Workflows(Protocol):
-    """Starts and cancels our workflows by name and ids; implemented over the host's Temporal client.
+    """Starts and cancels our workflows by name and ids, over the host's Temporal client.
 
     Every method raises ``TransientFailure("temporal_unavailable")`` when the service cannot be
     reached.
@@ -400,8 +400,11 @@ class Workflows(Protocol):
 # --- Records that our hooks return ---
 
 When = Mapping[str, object]
-"""A condition as data: ``{"flag": key}``, ``{"permission": name}``, ``{"all": [...]}``, ``{"any": [...]}``,
-``{"not": condition}``."""
+"""A condition as data.
+
+``{"flag": key}``, ``{"permission": name}``, ``{"not": condition}``, and ``{"all": [...]}`` or
+``{"any": [...]}`` of conditions.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 # mypy: disable-error-code="empty-body"
 """The host's hook contract (pluggy project ``psa``, version 1.0) as we understand it.
 
-The host owns the specifications; a contract test compares these with the host's. Every hook is synchronous,
-cheap, never raises for reasons of ours, and returns a tuple of frozen records from ``entra_plugin.host``.
+The host owns the specifications; a contract test compares these with the host's. Every hook is
+synchronous, cheap, never raises for reasons of ours, and returns a tuple of frozen records from
+``entra_plugin.host``.
 """
 
 import pluggy

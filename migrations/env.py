@@ -1,7 +1,7 @@
 """Runs our revisions on the connection that the host passes, under a lock that two hosts share.
 
-A host sets ``config.attributes["connection"]`` and ``config.attributes["app_role"]``. From the developer's
-command line, ``DATABASE_URL`` names the database and ``PSA_APP_ROLE`` the role.
+A host sets ``config.attributes["connection"]`` and ``config.attributes["app_role"]``. From the
+developer's command line, ``DATABASE_URL`` names the database and ``PSA_APP_ROLE`` the role.
 """
 
 import os

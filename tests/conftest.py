@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from devhost.servers.postgres import Urls
 
+from devhost.servers.postgres import Urls
 from support.postgres import fresh_database, running_postgres
 from support.simulator import Simulator, running_simulator
 from support.temporal import running_temporal

@@ -1,0 +1,1 @@
+"""What people see, as data: manifest, schema, locales, templates, static files."""

@@ -102,7 +102,7 @@ contacts = Table(
     ForeignKeyConstraint(["tenant_id", "client_id"], ["psa_clients.tenant_id", "psa_clients.id"]),
     Index("ix_psa_contacts_client_name", "tenant_id", "client_id", "name_key"),
 )
-"""People at clients; one address is one contact's within a tenant, as in PSA platforms in the field."""
+"""People at clients; an address is one contact's within a tenant, as in real PSA platforms."""
 
 contact_phones = Table(
     "psa_contact_phones",

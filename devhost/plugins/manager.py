@@ -45,8 +45,8 @@ class Plugins:
         """Register one plugin object.
 
         Raises:
-            PluginValidationError: It implements a hook that this host does not have, and does not say
-                that it can do without.
+            PluginValidationError: It implements a hook that this host does not have, and does not
+                say that it can do without.
         """
         self._manager.register(plugin, name)
         self._manager.check_pending()
@@ -56,7 +56,10 @@ class Plugins:
         return [name for name, _ in self._manager.list_name_plugin()]
 
     def records(self, hook: str, **arguments: object) -> list[object]:
-        """The records of all plugins for one hook; a plugin that raises is reported and left out."""
+        """The records of all plugins for one hook.
+
+        A plugin that raises is reported and left out.
+        """
         collected: list[object] = []
         plugins = self._manager.get_plugins()
         for name, plugin in self._manager.list_name_plugin():

@@ -1,5 +1,7 @@
 # mypy: disable-error-code="empty-body"
-"""The hooks of this platform, contract version 1.0. They belong to the host; plugins implement them.
+"""The hooks of this platform, contract version 1.0.
+
+They belong to the host; plugins implement them.
 
 Every hook is synchronous, cheap, and returns a tuple of records that the host reads by attribute.
 """

@@ -124,13 +124,20 @@ _HOLDERS = text("""
 
 _FIELDS = ("full_name", "email", "role", "department", "office_location")
 
+_UNCHANGED = " AND ".join(
+    f"(NOT r.e ? '{f}' OR c.{f} IS NOT DISTINCT FROM r.e ->> '{f}')" for f in _FIELDS
+)
+_ASSIGNED = ", ".join(
+    f"{f} = CASE WHEN h.s ? '{f}' THEN h.s ->> '{f}' ELSE c.{f} END" for f in _FIELDS
+)
+
 _UPDATE = text(f"""
     WITH input AS (
         SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id uuid, e jsonb, s jsonb)
     ), holding AS (
         SELECT c.id, r.s FROM input r
         JOIN psa_contacts c ON c.tenant_id = :tenant_id AND c.id = r.id
-        WHERE {" AND ".join(f"(NOT r.e ? '{f}' OR c.{f} IS NOT DISTINCT FROM r.e ->> '{f}')" for f in _FIELDS)}
+        WHERE {_UNCHANGED}
             AND (NOT r.e ? 'active' OR c.active = CAST(r.e ->> 'active' AS boolean))
             AND (NOT r.e ? 'client_id' OR c.client_id = CAST(r.e ->> 'client_id' AS uuid))
             AND NOT EXISTS (
@@ -150,7 +157,7 @@ _UPDATE = text(f"""
         ON CONFLICT (tenant_id, contact_id, type) DO UPDATE SET number = excluded.number
     )
     UPDATE psa_contacts c
-    SET {", ".join(f"{f} = CASE WHEN h.s ? '{f}' THEN h.s ->> '{f}' ELSE c.{f} END" for f in _FIELDS)},
+    SET {_ASSIGNED},
         name_key = lower(btrim(coalesce(h.s ->> 'full_name', c.full_name))),
         email_key = lower(btrim(CASE WHEN h.s ? 'email' THEN h.s ->> 'email' ELSE c.email END)),
         email_domain = split_part(lower(btrim(

@@ -1,4 +1,4 @@
-"""Feature flags: an OpenFeature provider that asks the database each time, and the platform's edits."""
+"""Feature flags: a provider that asks the database each time, and the platform's edits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

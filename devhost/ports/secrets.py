@@ -35,7 +35,7 @@ class SecretProvider(Protocol):
 
 
 class EnvironmentSecrets:
-    """``PSA_SECRET_<NAME>`` for the installation, ``PSA_SECRET_<TENANT, no dashes>_<NAME>`` for a tenant."""
+    """``PSA_SECRET_<NAME>``, and ``PSA_SECRET_<TENANT, no dashes>_<NAME>`` for one tenant."""
 
     writable = False
 

@@ -1,7 +1,7 @@
 """Starts children, starts them again when they die, and stops them all.
 
-Every child gets a signal from the kernel when the supervisor dies, however it dies; pids are also written
-down, so that a start finds what an earlier one may have left.
+Every child gets a signal from the kernel when the supervisor dies, however it dies; pids are also
+written down, so that a start finds what an earlier one may have left.
 """
 
 import asyncio
@@ -62,7 +62,10 @@ class Supervisor:
         self._stopping = False
 
     def sweep(self) -> None:
-        """End what an earlier supervisor left: only processes that are still the ones written down."""
+        """End what an earlier supervisor left.
+
+        Only processes that are still the ones written down.
+        """
         if not self._pid_file.exists():
             return
         for name, (pid, born) in json.loads(self._pid_file.read_text()).items():
@@ -117,7 +120,7 @@ class Supervisor:
             )
 
     async def _watch(self, name: str) -> None:
-        while not self._stopping:
+        while True:
             child = self._children[name]
             code = await child.process.wait()
             if self._stopping:
@@ -150,7 +153,10 @@ async def _stop(child: Child) -> None:
 
 
 def birth(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks; None if there is none. Tells reused pids apart."""
+    """When a process started, in the kernel's ticks; None if there is none.
+
+    Tells reused pids apart.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,4 +1,7 @@
-"""Tie a child's life to its parent's: when the parent dies, however it dies, the child gets a signal."""
+"""Tie a child's life to its parent's.
+
+When the parent dies, however it dies, the child gets a signal.
+"""
 
 import ctypes
 import signal
@@ -11,10 +14,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
-    """A ``preexec_fn`` for a child started from the main thread; None where the kernel has no such thing.
+    """A ``preexec_fn`` for a child of the main thread; None where the kernel has no such thing.
 
-    The kernel sends the signal when the thread that started the child ends, so it must be the main one. It
-    is set after a change of user, which would clear it.
+    The kernel sends the signal when the thread that started the child ends, so it must be the main
+    one. It is set after a change of user, which would clear it.
     """
     if sys.platform != "linux":
         return None

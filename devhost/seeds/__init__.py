@@ -1,4 +1,7 @@
-"""What a fresh devhost holds: MSPs and their people, clients, contacts, and the directories at Microsoft."""
+"""What a fresh devhost holds.
+
+MSPs and their people, clients, contacts, and the directories at Microsoft.
+"""
 
 from devhost.seeds.load import load_seed
 

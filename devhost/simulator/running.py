@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+
 from devhost.processes.tether import die_with_parent
 
 ORIGIN = "http://127.0.0.1:8080"

@@ -1,4 +1,7 @@
-"""Connect, validate, rotate, disconnect: nothing is stored that did not work, nothing is half-stored."""
+"""Connect, validate, rotate, disconnect.
+
+Nothing is stored that did not work, nothing is half-stored.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -227,7 +230,10 @@ class NewCredentials:
 
 
 class RotateCredentials:
-    """Replace the tenant's Microsoft app credentials without losing the connection: test, then save."""
+    """Replace the tenant's Microsoft app credentials without losing the connection.
+
+    Test, then save.
+    """
 
     def __init__(self, context: Context, ports: SignInPorts) -> None:
         self._context = context
@@ -287,8 +293,8 @@ class Disconnect:
         """Disconnect; doing it again is harmless.
 
         Raises:
-            TransientFailure: ``temporal_unavailable``: disconnected, but a running sync could not be
-                told; it ends by itself before its next managed tenant.
+            TransientFailure: ``temporal_unavailable``: disconnected, but a running sync could not
+                be told; it ends by itself before its next managed tenant.
         """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             connections = Connections(connection, tenant_id)

@@ -1,4 +1,7 @@
-"""Where the Microsoft app credentials come from: tenant secrets, then environment, then app secrets."""
+"""Where the Microsoft app credentials come from.
+
+Tenant secrets, then environment, then app secrets.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Opens the directory of a tenant's active connection, and keeps it open for as long as it stays the same."""
+"""Opens the directory of a tenant's active connection, and keeps it while that stays the same."""
 
 import asyncio
 from collections import defaultdict
@@ -101,7 +101,10 @@ class ConnectedDirectories:
         tenant_id: TenantId,
         of: Connection | None,
     ) -> MicrosoftDirectory:
-        """A directory that is not kept; for a probe of a connection that does not exist yet, ``of`` is None."""
+        """A directory that is not kept.
+
+        For a probe of a connection that does not exist yet, ``of`` is None.
+        """
 
         async def renewed(tokens: TokenSet) -> None:
             if of is not None:

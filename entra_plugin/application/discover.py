@@ -1,4 +1,7 @@
-"""Find the managed tenants: list them, then ask each for its domains; one that refuses stops no other."""
+"""Find the managed tenants: list them, then ask each for its domains.
+
+One that refuses stops no other.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +24,10 @@ _PROGRESS_EVERY = 10
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """What people see while it runs; ``failed`` are managed tenants whose details could not be read."""
+    """What people see while it runs.
+
+    ``failed`` are managed tenants whose details could not be read.
+    """
 
     listed: int = 0
     checked: int = 0

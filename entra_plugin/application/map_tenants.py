@@ -38,7 +38,10 @@ class PreviewRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """Every discovered managed tenant, in exactly one list; ``clients`` are the names to choose from."""
+    """Every discovered managed tenant, in exactly one list.
+
+    ``clients`` are the names to choose from.
+    """
 
     version: int
     auto_matched: tuple[PreviewRow, ...]

@@ -1,7 +1,7 @@
 """What the rest of the package asks of a provider of directories; two adapters will answer it.
 
-Every method raises from ``domain.errors`` only: AuthorisationLost (the connection is dead), ConsentMissing
-(this managed tenant), TransientFailure (later), ConfigurationInvalid.
+Every method raises from ``domain.errors`` only: AuthorisationLost (the connection is dead),
+ConsentMissing (this managed tenant), TransientFailure (later), ConfigurationInvalid.
 """
 
 from collections.abc import AsyncIterator
@@ -69,7 +69,10 @@ class Directory(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def probe(self) -> int:
-        """Prove that the connection works; answers the number of managed tenants that are listed."""
+        """Prove that the connection works.
+
+        Answers the number of managed tenants that are listed.
+        """
 
     def managed_tenants(self) -> AsyncIterator[ListedTenant]:
         """List the customers; rows that are no tenant are left out.
@@ -84,7 +87,7 @@ class Directory(Protocol):
     def user_pages(
         self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
     ) -> AsyncIterator[UserPage]:
-        """List all users page by page, from the first page or from a next link of an earlier reading.
+        """List all users page by page, from the first page or an earlier reading's next link.
 
         Raises:
             PageExpired: ``resume`` or a next link is no longer accepted.

@@ -1,4 +1,4 @@
-"""HTTP to a provider: GET and nothing else, with patience, and only to the origin it was made for."""
+"""HTTP to a provider: GET only, with patience, and only to the origin it was made for."""
 
 import asyncio
 import random
@@ -114,7 +114,7 @@ async def _wait(response: httpx.Response | None, attempt: int) -> None:
 
 def _backoff(attempt: int) -> float:
     """Seconds, with jitter so that many waiters do not come back at once."""
-    return 0.25 * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+    return 0.25 * float(2**attempt) * (0.5 + random.random() / 2)  # noqa: S311 - no secret
 
 
 def retry_after(value: str | None) -> float | None:

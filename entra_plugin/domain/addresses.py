@@ -5,6 +5,7 @@ Two addresses are the same person's exactly when their normal forms are equal.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 
@@ -20,6 +21,7 @@ MICROSOFT_INITIAL_SUFFIX = ".onmicrosoft.com"
 """Every directory's first domain; nobody writes to it, so a UPN on it is no address."""
 
 
+@lru_cache(maxsize=8192)
 def normalise(address: str | None) -> str | None:
     """The normal form, or None when the text cannot be an address.
 

@@ -1,7 +1,7 @@
 """A user of a Microsoft directory as the rules see it, and the fingerprint of its attributes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
@@ -55,8 +55,7 @@ def fingerprint(user: DirectoryUser) -> bytes:
 
 def attributes(user: DirectoryUser) -> Mapping[str, object]:
     """The user as a JSON document, for storing."""
-    document = asdict(user)
-    document["object_id"] = str(user.object_id)
+    document: dict[str, object] = msgspec.to_builtins(user)
     return document
 
 

@@ -1,7 +1,8 @@
 """The one MetaData, its naming convention, and what every table of ours has in common.
 
-Every table's primary key, unique keys and foreign keys start with ``tenant_id``; every table is under row
-level security. The migrations and the guard tests walk ``metadata``, so a table cannot be forgotten.
+Every table's primary key, unique keys and foreign keys start with ``tenant_id``; every table is
+under row level security. The migrations and the guard tests walk ``metadata``, so a table cannot be
+forgotten.
 """
 
 from datetime import datetime
@@ -22,7 +23,10 @@ metadata = MetaData(
 )
 
 TENANT_SETTING = "entra.tenant_id"
-"""The PostgreSQL setting that the policies compare with; set per transaction by ``tenant_transaction``."""
+"""The PostgreSQL setting that the policies compare with.
+
+Set per transaction by ``tenant_transaction``.
+"""
 
 
 def tenant_key() -> Column[UUID]:

@@ -100,6 +100,24 @@ _CLAIMED_TWICE = text("""
     WHERE c.tenant_id = :tenant_id AND c.change_id = contested.change_id
 """)
 
+_DROP_REPEATED = text("""
+    WITH dropped AS (
+        DELETE FROM entra_sync_changes c
+        USING entra_reconciliation_items i, entra_identities d
+        WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+            AND c.managed_tenant_id = :managed_tenant_id
+            AND c.state = 'planned' AND c.kind = 'queue'
+            AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
+            AND i.object_id = c.object_id AND i.state = 'open'
+            AND (i.reason, i.candidates, i.client_id) = (c.reason, c.candidates, c.client_id)
+            AND d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
+            AND d.object_id = c.object_id
+            AND d.acted_fingerprint = decode(c.snapshot ->> 'fingerprint', 'hex')
+        RETURNING 1
+    )
+    SELECT count(*) FROM dropped
+""")
+
 _DROP_READING = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -108,7 +126,8 @@ _DROP_READING = text("""
 
 _SETTLE = text("""
     UPDATE entra_sync_changes c
-    SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id), note = CAST(d.note AS jsonb),
+    SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id),
+        note = CAST(d.note AS jsonb),
         applied_at = CASE d.state WHEN 'applied' THEN CAST(:now AS timestamptz) END,
         snapshot = CASE d.state WHEN 'applied' THEN NULL ELSE c.snapshot END
     FROM unnest(:change_ids, :states, :contact_ids, :notes)
@@ -178,6 +197,11 @@ class Changes:
     async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Turn rows that claim one contact, or plan one address, into review items."""
         await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
+
+    async def drop_repeated(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> int:
+        """Forget planned questions that are open already, word for word; answers how many."""
+        scope = self._scope(run_id, managed_tenant_id)
+        return int((await self._connection.execute(_DROP_REPEATED, scope)).scalar_one())
 
     async def planned(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, *, limit: int

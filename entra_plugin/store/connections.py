@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +12,9 @@ from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId, UserI
 from entra_plugin.domain.states import ConnectionStatus, ConnectionType, CredentialSource
 from entra_plugin.store.connection_tables import partner_connections as table
 from entra_plugin.store.runs import Failure, failure_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

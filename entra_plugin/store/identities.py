@@ -78,15 +78,24 @@ _KNOWN = text("""
     SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
         q.reason AS question, q.candidates
     FROM entra_identities i
-    LEFT JOIN entra_contact_links l
-        ON l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
-        AND l.object_id = i.object_id AND l.state = 'active'
-    LEFT JOIN entra_reconciliation_items q
-        ON q.tenant_id = i.tenant_id AND q.entra_tenant_id = i.entra_tenant_id
-        AND q.object_id = i.object_id AND q.state = 'open'
+    LEFT JOIN LATERAL (
+        SELECT contact_id FROM entra_contact_links
+        WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
+            AND object_id = i.object_id AND state = 'active'
+        LIMIT 1) l ON true
+    LEFT JOIN LATERAL (
+        SELECT reason, candidates FROM entra_reconciliation_items
+        WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
+            AND object_id = i.object_id AND state = 'open'
+        LIMIT 1) q ON true
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = ANY(:object_ids)
 """).bindparams(bindparam("object_ids", type_=ARRAY(Uuid())))
+"""LIMIT 1 says nothing new, the indexes are unique; it keeps the planner at one look-up per identity.
+
+Right after a first sync the tables have no statistics, and a plain join was then planned as a scan
+of all links for each identity: quadratic.
+"""
 
 _REMEMBER = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
@@ -116,7 +125,7 @@ _STORE_APPLIED = text("""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict = 'failed' THEN NULL ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
+        CASE WHEN d.verdict <> 'failed' THEN decode(c.snapshot ->> 'fingerprint', 'hex') END,
         d.verdict, c.reason, :now, :now
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
     JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id

@@ -55,8 +55,8 @@ _OPEN_FROM_CHANGES = text("""
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) WHERE state = 'open' DO UPDATE
     SET reason = excluded.reason, candidates = excluded.candidates, details = excluded.details,
         client_id = excluded.client_id, label = excluded.label, version = i.version + 1
-    WHERE (i.reason, i.candidates, i.details, i.client_id)
-        IS DISTINCT FROM (excluded.reason, excluded.candidates, excluded.details, excluded.client_id)
+    WHERE (i.reason, i.candidates, i.details, i.client_id) IS DISTINCT FROM
+        (excluded.reason, excluded.candidates, excluded.details, excluded.client_id)
 """).bindparams(bindparam("change_ids", type_=ARRAY(Uuid())))
 
 _CLOSE_FOR = text("""

@@ -43,8 +43,11 @@ managed_tenants = Table(
     UniqueConstraint("tenant_id", "entra_tenant_id"),
     Index("ix_entra_managed_tenants_search", "tenant_id", "search_key"),
 )
-"""One customer directory of one MSP. ``health_code`` is an error code of the last reading or check, empty
-when all is well. ``policy_fingerprint`` is that of the last successful sync."""
+"""One customer directory of one MSP.
+
+``health_code`` is an error code of the last reading or check, empty when all is well.
+``policy_fingerprint`` is that of the last successful sync.
+"""
 
 managed_tenant_domains = Table(
     "entra_managed_tenant_domains",
@@ -93,5 +96,8 @@ client_tenant_mappings = Table(
     ),
     Index("ix_entra_client_tenant_mappings_client", "tenant_id", "client_id"),
 )
-"""Every decision ever made; ``ended_at`` is empty on the current one. ``version`` is the MSP's mapping
-counter at the moment of the decision. ``state`` mapped needs a client."""
+"""Every decision ever made; ``ended_at`` is empty on the current one.
+
+``version`` is the MSP's mapping counter at the moment of the decision. ``state`` mapped needs a
+client.
+"""

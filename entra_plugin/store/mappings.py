@@ -1,4 +1,7 @@
-"""Queries on decisions about managed tenants: every one is kept, one per managed tenant is current."""
+"""Queries on decisions about managed tenants.
+
+Every one is kept, one per managed tenant is current.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,6 +75,17 @@ class Pages:
                 unchanged=counts.unchanged,
                 filtered=counts.filtered,
             )
+        )
+
+    async def count_unchanged(self, fence: Fence, more: int) -> None:
+        """Add to the unchanged ones of the reading what turned out so once it was complete."""
+        if more == 0:
+            return
+        first = sync_pages.c.page == 1
+        await self._connection.execute(
+            update(sync_pages)
+            .where(*self._reading(fence), first)
+            .values(unchanged=sync_pages.c.unchanged + more)
         )
 
     async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> PageCounts:

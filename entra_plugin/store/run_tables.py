@@ -42,7 +42,7 @@ sync_settings = Table(
     moment("updated_at", nullable=False),
     ref("updated_by", nullable=True),
 )
-"""One row per tenant. ``version`` guards edits of the settings, ``mapping_version`` counts decisions."""
+"""One row per tenant. ``version`` guards edits, ``mapping_version`` counts decisions."""
 
 sync_runs = Table(
     "entra_sync_runs",

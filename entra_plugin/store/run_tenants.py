@@ -1,4 +1,4 @@
-"""Queries on the managed tenants of a run, and the fence that keeps an attempt thought dead from writing."""
+"""Queries on the managed tenants of a run, and the fence that keeps dead attempts from writing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -22,7 +22,8 @@ class Store:
     async def tenant_transaction(self, tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:
         """Begin, set the tenant, and commit at the end or roll back on an exception.
 
-        The setting lives as long as the transaction, so that a pooled connection never carries it over.
+        The setting lives as long as the transaction, so that a pooled connection never carries it
+        over.
         """
         async with self._engine.begin() as connection:
             await connection.execute(_ENTER, {"setting": TENANT_SETTING, "tenant": str(tenant_id)})

@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.domain.errors import NotFound
+from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, ChangeState
+from entra_plugin.domain.states import ChangeKind, ChangeState, Verdict
 from entra_plugin.store.identities import Identities, LinkRow
 from entra_plugin.store.managed_tenants import ManagedTenant
+from entra_plugin.store.mapping_tables import managed_tenants
+from entra_plugin.store.people_tables import identities
 from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
+from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
 
 _LAST_CHANGES = 5
@@ -46,6 +50,17 @@ class ContactFacts:
     changes: tuple[ContactChange, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """Why people of a run's customers were left out or wait, with how many; most frequent first.
+
+    Empty where the rows no longer add up to the run's counts, because a later run changed them.
+    """
+
+    filtered: tuple[tuple[str, int], ...] = ()
+    queued: tuple[tuple[str, int], ...] = ()
+
+
 async def client_facts(runtime: Runtime, tenant_id: TenantId, client_id: ClientId) -> ClientFacts:
     """Read what is known of a client.
 
@@ -61,6 +76,19 @@ async def client_facts(runtime: Runtime, tenant_id: TenantId, client_id: ClientI
     return ClientFacts(
         tenants=tuple(tenants),
         last_run=_only(details, client_id) if details else None,
+    )
+
+
+async def reasons_of(runtime: Runtime, facts: Facts, details: RunDetails) -> Reasons:
+    """Count by reason who was left out of a finished run, and who waits for a decision."""
+    counts = details.run.counts
+    run_id = details.run.run_id
+    async with runtime.context.store.tenant_transaction(facts.tenant_id) as connection:
+        filtered = await _filtered(connection, facts.tenant_id, run_id)
+        queued = await _queued(connection, facts.tenant_id, run_id)
+    return Reasons(
+        filtered=_if_complete(filtered, counts["filtered"]),
+        queued=_if_complete(queued, counts["queued"]) if Flag.QUEUE in facts.flags else (),
     )
 
 
@@ -80,10 +108,100 @@ async def contact_facts(
     return ContactFacts(link=link, changes=changes)
 
 
+async def client_or_nothing(
+    runtime: Runtime, tenant_id: TenantId, client_id: ClientId
+) -> ClientFacts:
+    """What is known of a client, which may be nothing.
+
+    Raises:
+        NotFound: The platform knows no such client.
+    """
+    try:
+        return await client_facts(runtime, tenant_id, client_id)
+    except NotFound:
+        async with runtime.context.store.tenant_transaction(tenant_id) as connection:
+            host = runtime.context.host.clients
+            if not await host.by_ids(connection, tenant_id, [client_id]):
+                raise
+        return ClientFacts(tenants=(), last_run=None)
+
+
+async def contact_or_none(
+    runtime: Runtime, tenant_id: TenantId, contact_id: ContactId
+) -> ContactFacts | None:
+    """Where a contact comes from, or None when it is not from Entra.
+
+    Raises:
+        NotFound: The platform knows no such contact.
+    """
+    try:
+        return await contact_facts(runtime, tenant_id, contact_id)
+    except NotFound:
+        async with runtime.context.store.tenant_transaction(tenant_id) as connection:
+            host = runtime.context.host.contacts
+            if not await host.by_ids(connection, tenant_id, [contact_id]):
+                raise
+        return None
+
+
 def _only(details: RunDetails, client_id: ClientId) -> RunDetails:
     """The run with the managed tenants of this client alone."""
     mine = tuple(t for t in details.tenants if t.client_id == client_id)
     return RunDetails(run=details.run, tenants=mine)
+
+
+def _if_complete(
+    reasons: tuple[tuple[str, int], ...], expected: int
+) -> tuple[tuple[str, int], ...]:
+    return reasons if sum(number for _, number in reasons) == expected else ()
+
+
+async def _filtered(
+    connection: AsyncConnection, tenant_id: TenantId, run_id: RunId
+) -> tuple[tuple[str, int], ...]:
+    number = func.count()
+    statement = (
+        select(identities.c.reason, number)
+        .join(
+            managed_tenants,
+            and_(
+                managed_tenants.c.tenant_id == identities.c.tenant_id,
+                managed_tenants.c.entra_tenant_id == identities.c.entra_tenant_id,
+            ),
+        )
+        .join(
+            sync_run_tenants,
+            and_(
+                sync_run_tenants.c.tenant_id == managed_tenants.c.tenant_id,
+                sync_run_tenants.c.managed_tenant_id == managed_tenants.c.managed_tenant_id,
+            ),
+        )
+        .where(
+            identities.c.tenant_id == tenant_id,
+            identities.c.verdict == Verdict.FILTERED.value,
+            sync_run_tenants.c.run_id == run_id,
+        )
+        .group_by(identities.c.reason)
+        .order_by(number.desc(), identities.c.reason)
+    )
+    return tuple((reason, count) for reason, count in await connection.execute(statement))
+
+
+async def _queued(
+    connection: AsyncConnection, tenant_id: TenantId, run_id: RunId
+) -> tuple[tuple[str, int], ...]:
+    number = func.count()
+    statement = (
+        select(sync_changes.c.reason, number)
+        .where(
+            sync_changes.c.tenant_id == tenant_id,
+            sync_changes.c.run_id == run_id,
+            sync_changes.c.kind == ChangeKind.QUEUE.value,
+        )
+        .group_by(sync_changes.c.reason)
+        .order_by(number.desc(), sync_changes.c.reason)
+    )
+    return tuple((reason, count) for reason, count in await connection.execute(statement))
 
 
 async def _last_run_of_client(

@@ -1,6 +1,7 @@
 """The activities: each calls one use case, and turns what it raises into a step or a retry.
 
-Nothing that an exception says leaves here: Temporal keeps histories, and a database error can quote a row.
+Nothing that an exception says leaves here: Temporal keeps histories, and a database error can quote
+a row.
 """
 
 import asyncio
@@ -48,7 +49,10 @@ Result = TypeVar("Result")
 
 _BEAT_SECONDS = 4.0
 _UNREACHABLE_TRIES = 6
-"""How often a step is tried when the provider does not answer at all; throttling is waited for longer."""
+"""How often a step is tried when the provider does not answer at all.
+
+Throttling is waited for longer.
+"""
 
 _STOP_REASONS = frozenset({"feature_off", "not_connected"})
 
@@ -215,7 +219,7 @@ async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:
     except EntraError as error:
         raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
     except Exception as error:  # noqa: BLE001 - the worker's boundary
-        log.error(
+        log.error(  # noqa: TRY400 - log.exception would write what the exception says
             "activity failed",
             extra={
                 "activity": activity.info().activity_type,

@@ -1,4 +1,7 @@
-"""The workflows: order, windows, and what happens when a step fails. They decide nothing about people."""
+"""The workflows: order, windows, and what happens when a step fails.
+
+They decide nothing about people.
+"""
 
 import asyncio
 from collections import deque
@@ -106,7 +109,7 @@ class SyncTenants:
     async def _child(self, run: RunRef, managed_tenant_id: str) -> str | None:
         customer = CustomerRef(run.tenant_id, run.run_id, managed_tenant_id)
         try:
-            return await workflow.execute_child_workflow(
+            stop: str | None = await workflow.execute_child_workflow(
                 interface.SYNC_MANAGED_TENANT,
                 customer,
                 result_type=str | None,  # type: ignore[arg-type]
@@ -117,10 +120,13 @@ class SyncTenants:
             end = CustomerEnd(customer=customer, state="joined", code=None)
             await _close(interface.CLOSE_CUSTOMER, end)
             return None
-        except ChildWorkflowError:
+        except ChildWorkflowError as error:
+            if isinstance(error.cause, CancelledError):
+                raise asyncio.CancelledError from error
             end = CustomerEnd(customer=customer, state="failed", code="internal_error")
             await _close(interface.CLOSE_CUSTOMER, end)
             return None
+        return stop
 
 
 @workflow.defn(name=interface.SYNC_MANAGED_TENANT)
@@ -136,7 +142,7 @@ class SyncManagedTenant:
                 (interface.APPLY, interface.WAITING),
                 (interface.RECORD, interface.SHORT),
             ):
-                step = await workflow.execute_activity(
+                step: Step = await workflow.execute_activity(
                     name,
                     customer,
                     result_type=Step,

@@ -1,4 +1,4 @@
-"""Names and time limits of the activities, shared by the workflows and by those who carry them out."""
+"""Names and time limits of the activities, shared by workflows and activities."""
 
 from datetime import timedelta
 

@@ -1,4 +1,7 @@
-"""What passes between workflows and activities: ids, counters and codes. Never people, never tokens."""
+"""What passes between workflows and activities: ids, counters and codes.
+
+Never people, never tokens.
+"""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +25,10 @@ class CustomerRef:
 
 @dataclass(frozen=True)
 class SyncJob:
-    """The input of a sync run; after continue-as-new with what is left and how wide the window is."""
+    """The input of a sync run.
+
+    After continue-as-new with what is left and how wide the window is.
+    """
 
     run: RunRef
     remaining: list[str] | None = None

@@ -338,14 +338,16 @@ def _create_runs() -> None:
             nullable=True,
         ),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'held', 'completed', 'partial', 'failed', 'cancelled', 'joined', 'skipped')",
+            "state IN ('queued', 'running', 'held', 'completed', 'partial', 'failed', "
+            "'cancelled', 'joined', 'skipped')",
             name=op.f("ck_entra_sync_runs_state"),
         ),
         sa.CheckConstraint(
             "trigger IN ('manual', 'scheduled', 'api')", name=op.f("ck_entra_sync_runs_trigger")
         ),
         sa.CheckConstraint(
-            "type IN ('initial', 'all', 'client', 'person', 'preview', 'undo', 'discovery', 'validation')",
+            "type IN ('initial', 'all', 'client', 'person', 'preview', 'undo', "
+            "'discovery', 'validation')",
             name=op.f("ck_entra_sync_runs_type"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "run_id", name=op.f("pk_entra_sync_runs")),
@@ -400,7 +402,8 @@ def _create_runs() -> None:
             nullable=True,
         ),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'held', 'completed', 'partial', 'failed', 'cancelled', 'joined', 'skipped')",
+            "state IN ('queued', 'running', 'held', 'completed', 'partial', 'failed', "
+            "'cancelled', 'joined', 'skipped')",
             name=op.f("ck_entra_sync_run_tenants_state"),
         ),
         sa.ForeignKeyConstraint(
@@ -478,11 +481,13 @@ def _create_runs() -> None:
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         _reason("entra_sync_changes"),
         sa.CheckConstraint(
-            "kind IN ('create', 'link', 'update', 'inactivate', 'reactivate', 'move', 'queue', 'close_link', 'none')",
+            "kind IN ('create', 'link', 'update', 'inactivate', 'reactivate', 'move', "
+            "'queue', 'close_link', 'none')",
             name=op.f("ck_entra_sync_changes_kind"),
         ),
         sa.CheckConstraint(
-            "state IN ('planned', 'held', 'applied', 'stale', 'superseded', 'discarded', 'failed', 'undone')",
+            "state IN ('planned', 'held', 'applied', 'stale', 'superseded', 'discarded', "
+            "'failed', 'undone')",
             name=op.f("ck_entra_sync_changes_state"),
         ),
         sa.ForeignKeyConstraint(

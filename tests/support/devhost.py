@@ -4,6 +4,9 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import select
 
 from devhost.db.tables import users
 from devhost.host import DevHost
@@ -12,13 +15,14 @@ from devhost.plugins.manager import Plugins
 from devhost.seeds.msps import MSPS
 from devhost.servers.postgres import Urls
 from devhost.settings import Settings
-from sqlalchemy import select
-
 from entra_plugin import bootstrap
 from entra_plugin.application.connect import Person
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.domain.ids import RunId, TenantId, UserId
 from support.simulator import ORIGIN
+
+if TYPE_CHECKING:
+    from entra_plugin.host import Host
 
 NORTHWIND = TenantId(MSPS[0].tenant_id)
 SOUTHWIND = TenantId(MSPS[1].tenant_id)
@@ -107,7 +111,7 @@ async def running_host(
         await migrate(facts, plugins)
         host = DevHost(facts)
         host.open()
-        opened = bootstrap.compose(host, environment)
+        opened = bootstrap.compose(cast("Host", host), environment)
         try:
             yield TestHost(host=host, opened=opened, urls=urls)
         finally:

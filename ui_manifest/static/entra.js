@@ -1,4 +1,4 @@
-/* Loads htmx unless the host has it; copies text, asks before irreversible acts, moves the focus. */
+/* Loads htmx unless the host has it; copies text, opens dialogs, moves the focus, and says progress aloud. */
 (() => {
   "use strict";
   if (window.entraReady) return;
@@ -30,6 +30,27 @@
     });
   }
 
+  // What is swapped in cannot announce itself: the region has to be there before its text changes.
+  const live = document.createElement("div");
+  live.id = "entra-live";
+  live.className = "entra-hidden";
+  live.setAttribute("role", "status");
+
+  function say(root) {
+    const source = root && root.querySelector("[data-entra-say]");
+    const text = source ? source.textContent.replace(/\s+/g, " ").trim() : "";
+    if (!text || text === live.textContent) return;
+    if (!live.isConnected) (document.querySelector("main") || document.body).append(live);
+    live.textContent = text;
+  }
+
+  const isPoll = (element) => Boolean(element && element.hasAttribute && element.hasAttribute("data-entra-poll"));
+
+  function lost(isLost) {
+    const notice = document.querySelector("[data-entra-lost]");
+    if (notice) notice.hidden = !isLost;
+  }
+
   document.addEventListener("click", (event) => {
     const copier = event.target.closest("[data-entra-copy]");
     if (copier) copy(copier);
@@ -47,14 +68,51 @@
       event.detail.isError = false;
     }
   });
+  document.addEventListener("htmx:sendError", () => lost(true));
+  document.addEventListener("htmx:responseError", (event) => {
+    if (!event.detail.xhr.getResponseHeader("X-Entra-Fragment")) lost(true);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) lost(false);
+  });
 
-  document.addEventListener("htmx:afterSettle", (event) => {
-    const root = document.getElementById("entra-setup");
-    const source = event.detail.requestConfig && event.detail.requestConfig.elt;
-    if (!root || !root.contains(event.target) && event.target !== root) return;
-    if (source && source.hasAttribute && source.hasAttribute("data-entra-poll")) return;
+  function tellTitle(root) {
+    const title = root.dataset.entraTitle;
+    if (!title || !window.entraTitle || title === window.entraTitle) return;
+    document.title = document.title.replace(window.entraTitle, title);
+    window.entraTitle = title;
+  }
+
+  function moveFocus(root, source) {
+    const lostFocus = document.activeElement === null || document.activeElement === document.body;
+    if (isPoll(source) && !lostFocus) return;
+    if (isPoll(source) && !window.entraFocusInside) return;
     const target = root.querySelector("[data-entra-focus]");
     if (target) target.focus();
+  }
+
+  document.addEventListener("htmx:beforeRequest", () => {
+    const root = document.getElementById("entra-setup");
+    window.entraFocusInside = Boolean(root && root.contains(document.activeElement));
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const source = event.detail.requestConfig && event.detail.requestConfig.elt;
+    const root = document.getElementById("entra-setup");
+    const panel = event.target.closest && event.target.closest(".entra-panel");
+    if (panel) say(panel);
+    if (!root || !(root === event.target || root.contains(event.target))) return;
+    tellTitle(root);
+    say(root);
+    moveFocus(root, source);
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const root = document.getElementById("entra-setup");
+    if (!root) return;
+    window.entraTitle = root.dataset.entraTitle;
+    const message = root.querySelector(".entra-message[data-entra-focus]");
+    if (message) message.focus();
   });
 
   loadHtmx();

@@ -1,6 +1,7 @@
-"""Apply a plan as far as it still holds: batch by batch, each batch one transaction, contacts first.
+"""Apply a plan as far as it still holds: in batches, each one transaction, contacts first.
 
-Running it again finds only what is left. A row that no longer holds becomes stale with what was found.
+Running it again finds only what is left. A row that no longer holds becomes stale with what was
+found.
 """
 
 import json
@@ -24,6 +25,7 @@ from entra_plugin.host import NewContact, PhoneNumber, WriteOutcome, WriteStatus
 from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.identities import Identities, NewLink
 from entra_plugin.store.items import Items
+from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import Fence, RunTenants
 
 BATCH = 1000
@@ -57,8 +59,8 @@ class Apply:
         """Apply until no row is planned; creates that met a new contact are planned once more.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or ``run_closed``;
-                nothing of the plan is applied from then on.
+            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
+                ``run_closed``; nothing of the plan is applied from then on.
         """
         await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
@@ -68,7 +70,7 @@ class Apply:
             if fence is None:
                 raise NotAcceptable("run_closed")
             policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
-            await Changes(connection, tenant_id).queue_claimed_twice(run_id, managed_tenant_id)
+            await _settle(connection, tenant_id, fence)
         await self._apply_all(tenant_id, fence, policy)
         if await self._plan_stale_again(tenant_id, fence, policy):
             await self._apply_all(tenant_id, fence, policy)
@@ -207,10 +209,16 @@ class Apply:
             )
             users = [from_attributes(snapshot) for snapshot in snapshots]
             await planner.plan(connection, users, self._context.clock())
-            await Changes(connection, tenant_id).queue_claimed_twice(
-                fence.run_id, fence.managed_tenant_id
-            )
+            await _settle(connection, tenant_id, fence)
         return True
+
+
+async def _settle(connection: AsyncConnection, tenant_id: TenantId, fence: Fence) -> None:
+    """What only the whole plan shows: two identities that claim one contact or one address."""
+    changes = Changes(connection, tenant_id)
+    await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+    repeated = await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
+    await Pages(connection, tenant_id).count_unchanged(fence, repeated)
 
 
 def _new_contact(row: ChangeRow) -> NewContact:

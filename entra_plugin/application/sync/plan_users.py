@@ -1,4 +1,4 @@
-"""Plan some users of one directory: compare them with what we hold, and write down what should change.
+"""Plan users of one directory: compare them with what we hold, and write down the changes.
 
 The number of statements is the same for one user and for a page of 999.
 """

@@ -1,4 +1,7 @@
-"""Make the clients that ``create_new`` decisions ask for: at most once, and by explicit starts only."""
+"""Make the clients that ``create_new`` decisions ask for.
+
+At most once, and by explicit starts only.
+"""
 
 from uuid import UUID, uuid4
 
@@ -20,8 +23,8 @@ class ProvisionClients:
     async def __call__(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Create, and map each managed tenant to its new client; one transaction.
 
-        The mapping's id is the idempotency key at the host, so that a crash in between makes no second
-        client.
+        The mapping's id is the idempotency key at the host, so that a crash in between makes no
+        second client.
         """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:

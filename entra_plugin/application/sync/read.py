@@ -48,7 +48,8 @@ class ReadAndPlan:
         """Read what is left to read.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or ``run_closed``.
+            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
+                ``run_closed``.
             EntraError: What the directory answered.
         """
         await self._scopes.require_ui_flag(tenant_id)

@@ -1,4 +1,4 @@
-"""Close what a run did: a managed tenant from its committed rows, then the run from its managed tenants."""
+"""Close what a run did: managed tenants from their committed rows, then the run from those."""
 
 from collections.abc import Sequence
 
@@ -108,7 +108,10 @@ class Record:
 
 
 def outcome(tenants: Sequence[RunTenant], *, cancelled: bool, failed: bool) -> RunState:
-    """The state of a run from those of its managed tenants; joined and skipped ones do not count."""
+    """The state of a run from those of its managed tenants.
+
+    Joined and skipped ones do not count.
+    """
     if cancelled:
         return RunState.CANCELLED
     states = [t.state for t in tenants if t.state not in {RunState.JOINED, RunState.SKIPPED}]

@@ -1,4 +1,7 @@
-"""What is read again before each managed tenant: may this sync still touch it, and by which policy?"""
+"""What is read again before each managed tenant.
+
+May this sync still touch it, and by which policy?
+"""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,7 +41,7 @@ class Scopes:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
     ) -> Policy:
-        """The policy of a managed tenant, if connection and mapping are still what the run began with.
+        """The policy of a managed tenant, if connection and mapping are as the run began with.
 
         Raises:
             NotAcceptable: ``not_connected`` or ``mapping_changed``.

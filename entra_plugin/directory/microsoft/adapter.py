@@ -63,7 +63,7 @@ class MicrosoftDirectory:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Microsoft Graph answers changes only, and each customer is a throttling bucket of its own."""
+        """Graph answers changes only, and each customer is a throttling bucket of its own."""
         return Capabilities(delta=True, concurrency=8)
 
     async def probe(self) -> int:

@@ -1,4 +1,7 @@
-"""Microsoft sign-in through MSAL, which blocks and remembers failures: a fresh client each time, in a thread."""
+"""Microsoft sign-in through MSAL, which blocks and remembers failures.
+
+A fresh client each time, in a thread.
+"""
 
 import asyncio
 import ssl
@@ -62,7 +65,10 @@ class _NoMemory(dict[str, object]):
 
 
 class _HttpClient:
-    """What MSAL asks over HTTP, with failures as ours: MSAL raises some, returns and caches others."""
+    """What MSAL asks over HTTP, with failures as ours.
+
+    MSAL raises some, returns and caches others.
+    """
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -126,7 +132,8 @@ class SignIn:
 
         def begin() -> dict[str, object]:
             with warnings.catch_warnings():
-                # A cross-site form_post carries no SameSite=Lax cookie; PKCE and state guard the query.
+                # A cross-site form_post carries no SameSite=Lax cookie; PKCE and state guard the
+                # query.
                 warnings.filterwarnings("ignore", message="response_mode='form_post'")
                 flow: dict[str, object] = self._app(credentials, tenant).initiate_auth_code_flow(
                     list(DELEGATED_SCOPES),
@@ -171,7 +178,7 @@ class SignIn:
     async def redeem(
         self, credentials: Credentials, *, tenant: str, refresh_token: str, at_customer: bool
     ) -> TokenSet:
-        """A token for Microsoft Graph at one directory's authority, from the partner's refresh token."""
+        """A token for Graph at one directory's authority, from the partner's refresh token."""
 
         def exchange() -> Mapping[str, object]:
             result: Mapping[str, object] = self._app(

@@ -18,8 +18,8 @@ Renewed = Callable[[TokenSet], Awaitable[None]]
 class DelegatedTokens:
     """Tokens from the partner's refresh token: his own, and one for each customer's directory.
 
-    Many tasks may ask at once; for one directory one of them asks Microsoft. Redeeming does not use the
-    refresh token up, and only the one that the home authority answers replaces it.
+    Many tasks may ask at once; for one directory one of them asks Microsoft. Redeeming does not use
+    the refresh token up, and only the one that the home authority answers replaces it.
     """
 
     def __init__(

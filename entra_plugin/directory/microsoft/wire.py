@@ -1,4 +1,7 @@
-"""Microsoft Graph's JSON, decoded once into our types. Names are Microsoft's, from its v1.0 metadata."""
+"""Microsoft Graph's JSON, decoded once into our types.
+
+Names are Microsoft's, from its v1.0 metadata.
+"""
 
 import re
 import unicodedata
@@ -19,7 +22,10 @@ USER_SELECT = (
     "accountEnabled,isResourceAccount,userType,externalUserState,assignedLicenses,jobTitle,"
     "department,companyName,officeLocation,businessPhones,mobilePhone"
 )
-"""One ``$select`` for every reading. Without it a listing lacks accountEnabled and sees nobody disabled."""
+"""One ``$select`` for every reading.
+
+Without it a listing lacks accountEnabled and sees nobody disabled.
+"""
 
 
 class License(msgspec.Struct):

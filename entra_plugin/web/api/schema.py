@@ -1,7 +1,7 @@
 """The base of every body we read and every answer we give, and how errors are documented."""
 
 from collections.abc import Mapping
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -48,7 +48,7 @@ class View(BaseModel):
 class Envelope(BaseModel, Generic[Data]):
     """What every successful answer looks like."""
 
-    success: bool = True
+    success: Literal[True]
     data: Data
 
 
@@ -62,7 +62,7 @@ class Listed(View, Generic[Data]):
 class ErrorBody(BaseModel):
     """What every failed answer looks like."""
 
-    success: bool = False
+    success: Literal[False]
     error: str = Field(description="One sentence for people.")
     code: str = Field(description="Stable machine code.")
     details: dict[str, object]
@@ -100,4 +100,4 @@ def failures(*more: Mapping[int, tuple[str, ...]], changes: bool = False) -> Res
 
 def ok(data: Data) -> Envelope[Data]:
     """Put an answer into the envelope."""
-    return Envelope(data=data)
+    return Envelope(success=True, data=data)

@@ -13,7 +13,7 @@ from entra_plugin.web.pages.notice import Message, of_problem
 from entra_plugin.web.pages.render import Screen, fragment
 from entra_plugin.web.pages.setup_changes import attempt
 from entra_plugin.web.pages.steps import is_open
-from entra_plugin.web.panels import client_facts, contact_facts
+from entra_plugin.web.panels import client_or_nothing, contact_or_none
 from entra_plugin.web.responses import Html
 
 router = APIRouter(prefix="/fragments", default_response_class=Html, include_in_schema=False)
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/fragments", default_response_class=Html, include_in_
 
 @router.get("/clients/{client_id}")
 async def client_action(request: Request, known: Known, runtime: Started, client_id: UUID) -> Html:
-    """Sync Entra Now, with the last sync or the one that is running; 404 when nothing is mapped."""
+    """Sync Entra Now, with the last sync or the one that is running; 404 for an unknown client."""
     return await _client(Screen(request, known, runtime), ClientId(client_id))
 
 
@@ -39,9 +39,11 @@ async def start_client_sync(
 
 @router.get("/contacts/{contact_id}")
 async def contact_panel(request: Request, known: Known, runtime: Started, contact_id: UUID) -> Html:
-    """Where the contact comes from; 404 when it does not come from Entra."""
+    """Where the contact comes from; nothing (204) when not from Entra, 404 for an unknown one."""
     screen = Screen(request, known, runtime)
-    found = await contact_facts(runtime, known.tenant_id, ContactId(contact_id))
+    found = await contact_or_none(runtime, known.tenant_id, ContactId(contact_id))
+    if found is None:
+        return Html("", status_code=204)
     return fragment(
         screen.render("fragments/contact_panel.html", link=found.link, changes=found.changes)
     )
@@ -50,14 +52,16 @@ async def contact_panel(request: Request, known: Known, runtime: Started, contac
 async def _client(
     screen: Screen, client_id: ClientId, *, message: Message | None = None, status: int = 200
 ) -> Html:
-    found = await client_facts(screen.runtime, screen.facts.tenant_id, client_id)
+    found = await client_or_nothing(screen.runtime, screen.facts.tenant_id, client_id)
     host = screen.runtime.context.host
+    in_place = screen.request.headers.get("hx-target") == f"entra-client-{client_id}"
     body = screen.render(
-        "fragments/client_sync.html",
+        "parts/client_state.html" if in_place and found.tenants else "fragments/client_sync.html",
         client_id=client_id,
         tenants=found.tenants,
         details=found.last_run,
         running=is_open(found.last_run.run) if found.last_run else False,
+        followed=in_place,
         message=message,
         can_change=await host.authorize(screen.facts.principal, Permission.UPDATE),
         error_of=screen.facts.locale.error,

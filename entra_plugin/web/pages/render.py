@@ -32,16 +32,25 @@ def _environment() -> Environment:
 
 
 def render(name: str, texts: Locale, *, zone: str = "UTC", **values: object) -> str:
-    """Fill a template; ``t``, ``n`` and ``moment`` are there in each."""
+    """Fill a template; ``t``, ``n``, ``moment`` and ``day`` are there in each."""
     return (
         _environment()
         .get_template(name)
-        .render(t=texts.text, n=texts.count, moment=_moment(zone), lang=texts.tag, **values)
+        .render(
+            t=texts.text,
+            n=texts.count,
+            moment=_moment(zone, "%d %b %Y, %H:%M"),
+            day=_moment(zone, "%d %b %Y"),
+            lang=texts.tag,
+            **values,
+        )
     )
 
 
 def wants_fragment(request: Request) -> bool:
-    """True when only the piece of page is asked for."""
+    """True when only the piece of page is asked for; going back in a browser asks for all of it."""
+    if "hx-history-restore-request" in request.headers:
+        return False
     return "hx-request" in request.headers or "x-psa-fragment" in request.headers
 
 
@@ -103,7 +112,7 @@ def fragment(body: str, *, status: int = 200, headers: dict[str, str] | None = N
     return Html(body, status_code=status, headers={FRAGMENT_HEADER: "1", **(headers or {})})
 
 
-def _moment(zone: str) -> Callable[[datetime | None], Markup]:
+def _moment(zone: str, form: str) -> Callable[[datetime | None], Markup]:
     """A function that writes a time in the person's zone, with the exact one for machines."""
     try:
         local = ZoneInfo(zone)
@@ -114,7 +123,7 @@ def _moment(zone: str) -> Callable[[datetime | None], Markup]:
         if at is None:
             return Markup("&ndash;")
         here = at.astimezone(local)
-        shown = f"{here.day} {here:%b %Y, %H:%M}"
+        shown = here.strftime(form).removeprefix("0")
         return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), escape(shown))
 
     return moment

@@ -34,7 +34,8 @@ async def show_step(
     current = wanted if wanted in STEPS else WizardStep.SYNC
     common = await common_values(screen, facts, current, shown)
     values = await step_values(screen, facts, current, shown)
-    title = screen.facts.locale.text("setup.title")
+    texts = screen.facts.locale
+    title = texts.text("setup.title.step", step=texts.text(f"setup.step.{current}"))
     return await screen.answer("setup.html", title=title, status=status, **common, **values)
 
 

@@ -1,6 +1,7 @@
 """What people do in the wizard. Each answers the step again, with what came of it."""
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -31,8 +32,20 @@ router = APIRouter(default_response_class=Html, include_in_schema=False)
 Result = TypeVar("Result")
 
 _MAX_FIELDS = 12_000
+_WRONG_FIELD: Mapping[str, str] = {
+    "client_id_invalid": "client_id",
+    "app_not_found": "client_id",
+    "client_credentials_refused": "client_secret",
+    "client_secret_expired": "client_secret",
+    "client_secret_wrong": "client_secret",
+}
+"""The field of the credentials that an error code is about."""
+
 _DECIDE = "decision."
 _OTHER = "other."
+
+
+_NO_SUCH_CLIENT = Problem(status=422, code="unknown_client")
 
 
 async def attempt(work: Awaitable[Result]) -> tuple[Result | None, Problem | None]:
@@ -70,7 +83,12 @@ async def credentials(
     new = NewCredentials(client_id=client_id, client_secret=client_secret, expires_at=None)
     _, problem = await attempt(runtime.rotate_credentials(known.tenant_id, new))
     if problem is not None:
-        return await _failed(screen, WizardStep.CONNECT, problem)
+        shown = Shown(
+            message=of_problem(known.locale, problem),
+            entered_id=client_id,
+            wrong_field=_WRONG_FIELD.get(problem.code),
+        )
+        return await show_step(screen, WizardStep.CONNECT, shown, status=problem.status)
     message = success(known.locale, "connect.credentials.saved")
     return await show_step(screen, WizardStep.CONNECT, Shown(message=message))
 
@@ -114,14 +132,19 @@ async def confirm(request: Request, known: Known, runtime: Started) -> Html:
     screen = Screen(request, known, runtime)
     form = await request.form(max_fields=_MAX_FIELDS)
     preview = await runtime.preview_mappings(known.tenant_id)
-    decisions, chosen = _decisions(preview, form)
+    chosen, typed = _choices(preview, form)
+    start_sync = form.get("start_sync") == "yes"
+    kept = Shown(chosen=chosen, typed=typed, start_sync=start_sync)
+    if typed:
+        return await _not_confirmed(screen, _NO_SUCH_CLIENT, kept)
+    decisions = [_decision(key, value) for key, value in chosen.items() if value]
     await require_client_create(runtime, known, decisions)
     done, problem = await attempt(
         runtime.confirm_mappings(known.person, version=_version(form), decisions=decisions)
     )
     if problem is not None or done is None:
-        return await _not_confirmed(screen, problem or problems.INTERNAL, chosen)
-    if form.get("start_sync") == "yes":
+        return await _not_confirmed(screen, problem or problems.INTERNAL, kept)
+    if start_sync:
         return await _start_first_sync(screen, _confirmed_message(screen, done))
     return await show_step(screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done)))
 
@@ -145,7 +168,7 @@ async def accept(request: Request, known: Known, runtime: Started) -> Html:
         runtime.confirm_mappings(known.person, version=_version(form), decisions=decisions)
     )
     if problem is not None or done is None:
-        return await _not_confirmed(screen, problem or problems.INTERNAL, {})
+        return await _not_confirmed(screen, problem or problems.INTERNAL, Shown())
     return await show_step(screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done)))
 
 
@@ -180,13 +203,15 @@ async def _failed(screen: Screen, step: WizardStep, problem: Problem) -> Html:
     return await show_step(screen, step, Shown(message=message), status=problem.status)
 
 
-async def _not_confirmed(screen: Screen, problem: Problem, chosen: dict[str, str]) -> Html:
+async def _not_confirmed(screen: Screen, problem: Problem, kept: Shown) -> Html:
     """The form again, as it was filled in; rows that others changed are marked and reset."""
     ids = problem.details.get("managedTenantIds")
     changed = frozenset(map(str, ids)) if isinstance(ids, list) else frozenset[str]()
+    chosen = kept.chosen
     if problem.code == "stale_version":
         chosen = {key: value for key, value in chosen.items() if key not in changed}
-    shown = Shown(message=of_problem(screen.facts.locale, problem), changed=changed, chosen=chosen)
+    message = of_problem(screen.facts.locale, problem)
+    shown = replace(kept, message=message, changed=changed, chosen=chosen)
     return await show_step(screen, WizardStep.MAP, shown, status=problem.status)
 
 
@@ -198,13 +223,17 @@ def _validation_message(screen: Screen, found: Validation) -> Message:
 
 
 def _confirmed_message(screen: Screen, done: Confirmed) -> Message:
-    return success(
-        screen.facts.locale,
-        "map.confirmed",
-        mapped=done.mapped,
-        create_new=done.create_new,
-        skipped=done.skipped,
-    )
+    texts = screen.facts.locale
+    numbers = {
+        "map.done.mapped": done.mapped,
+        "map.done.create_new": done.create_new,
+        "map.done.skipped": done.skipped,
+        "map.done.unmapped": done.unmapped,
+    }
+    parts = [texts.text(key, n=number) for key, number in numbers.items() if number]
+    if not parts:
+        return Message(tone=Tone.INFO, title=texts.text("map.done.nothing"))
+    return success(texts, "map.done", what=", ".join(parts))
 
 
 def _version(form: FormData) -> int:
@@ -214,8 +243,8 @@ def _version(form: FormData) -> int:
     return int(value)
 
 
-def _decisions(preview: Preview, form: FormData) -> tuple[list[MappingDecision], dict[str, str]]:
-    """The rows that were decided, and what every row's list stood at."""
+def _choices(preview: Preview, form: FormData) -> tuple[dict[str, str], dict[str, str]]:
+    """What every row stands at, and the names typed that no client has; by managed tenant."""
     by_name = {name: client_id for client_id, name in client_names(preview).items()}
     known = {
         str(row.tenant.managed_tenant_id)
@@ -228,21 +257,24 @@ def _decisions(preview: Preview, form: FormData) -> tuple[list[MappingDecision],
         for row in rows
     }
     chosen: dict[str, str] = {}
-    for key, value in form.multi_items():
-        if key.startswith(_DECIDE) and isinstance(value, str):
-            chosen[key.removeprefix(_DECIDE)] = _with_other(form, key, value, by_name)
-    unknown = chosen.keys() - known
-    if unknown:
+    unknown: dict[str, str] = {}
+    for name, value in form.multi_items():
+        key = name.removeprefix(_DECIDE)
+        if key == name or not isinstance(value, str):
+            continue
+        typed = _typed(form, key)
+        chosen[key] = by_name.get(typed, value) if typed else value
+        if typed and typed not in by_name:
+            unknown[key] = typed
+    if chosen.keys() - known:
         raise MalformedRequest("decision")
-    return [_decision(key, value) for key, value in chosen.items() if value], chosen
+    return chosen, unknown
 
 
-def _with_other(form: FormData, key: str, value: str, by_name: Mapping[str, str]) -> str:
-    """The value of the list, or the client that was typed in beside it."""
-    typed = form.get(_OTHER + key.removeprefix(_DECIDE))
-    if not isinstance(typed, str) or not typed.strip():
-        return value
-    return by_name.get(typed.strip(), "unknown")
+def _typed(form: FormData, key: str) -> str:
+    """The client's name typed in beside the list of a row, if any."""
+    value = form.get(_OTHER + key)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _decision(key: str, value: str) -> MappingDecision:

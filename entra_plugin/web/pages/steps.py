@@ -13,6 +13,7 @@ from entra_plugin.store.runs import OPEN_STATES, Run
 from entra_plugin.web.decisions import may_create_clients
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
+from entra_plugin.web.panels import Reasons, reasons_of
 
 STEPS = (WizardStep.CONNECT, WizardStep.DISCOVER, WizardStep.MAP, WizardStep.SYNC)
 
@@ -43,6 +44,13 @@ class Shown:
     """Managed tenants whose decision somebody else changed meanwhile."""
     chosen: dict[str, str] = field(default_factory=dict)
     """What was chosen in the form that could not be accepted, by managed tenant."""
+    typed: dict[str, str] = field(default_factory=dict)
+    """Names typed that no client has, by managed tenant."""
+    start_sync: bool = False
+    entered_id: str = ""
+    """The application id of credentials that could not be accepted."""
+    wrong_field: str | None = None
+    """The field of the credentials that the message is about."""
     run_id: RunId | None = None
 
 
@@ -52,7 +60,7 @@ async def step_values(
     """The values of the template of one step."""
     match step:
         case WizardStep.CONNECT:
-            found = _connect(screen, facts)
+            found = _connect(screen, facts, shown)
         case WizardStep.DISCOVER:
             found = await _discover(screen, facts)
         case WizardStep.MAP:
@@ -73,7 +81,12 @@ async def common_values(
     return {
         "step": step.value,
         "links": [
-            StepLink(step=s, number=i + 1, current=s == step, done=i < reached)
+            StepLink(
+                step=s,
+                number=i + 1,
+                current=s == step,
+                done=i < reached and not (s == WizardStep.SYNC and is_open(facts.last_run)),
+            )
             for i, s in enumerate(order)
         ],
         "message": shown.message,
@@ -90,13 +103,15 @@ def is_open(run: Run | None) -> bool:
     return run is not None and run.state in OPEN_STATES
 
 
-def _connect(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
+def _connect(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, object]:
     return {
         "connection": facts.connection,
         "source": facts.credential_source,
         "redirect_uri": redirect_uri(screen.runtime.context.host.public_base_url),
         "scopes": SCOPES,
         "failure": facts.connection.failure if facts.connection else None,
+        "entered_id": shown.entered_id,
+        "wrong_field": shown.wrong_field,
         "error_of": screen.facts.locale.error,
     }
 
@@ -126,6 +141,8 @@ async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
         "full_select": len(names) <= FULL_SELECT,
         "can_create": await may_create_clients(screen.runtime, screen.facts),
         "changed": shown.changed,
+        "typed": shown.typed,
+        "start_sync": shown.start_sync,
         "chosen": {str(key): value for key, value in _chosen(preview, shown).items()},
         "total": sum(len(rows) for _, rows in _groups(preview)),
     }
@@ -175,7 +192,10 @@ async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str,
     details: RunDetails | None = None
     if run_id is not None:
         details = await screen.runtime.read_runs.run(screen.facts.tenant_id, run_id)
-    return sync_values(screen, details)
+    reasons = Reasons()
+    if details is not None and not is_open(details.run):
+        reasons = await reasons_of(screen.runtime, screen.facts, details)
+    return {**sync_values(screen, details), "reasons": reasons}
 
 
 def sync_values(screen: Screen, details: RunDetails | None) -> dict[str, object]:
