@@ -1,0 +1,134 @@
+"""Values of the domain with sensible defaults, so that a test names only what it is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid5
+
+from entra_plugin.domain.filters import FilterRule, Filters
+from entra_plugin.domain.identity import DirectoryUser, IdentityKey
+from entra_plugin.domain.ids import (
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+)
+from entra_plugin.domain.mapping import ClientFacts, TenantFacts
+from entra_plugin.domain.matching import Candidate, Index
+from entra_plugin.domain.planning import Known, PagePlan, Planner, Remembered, Scope, read
+
+_NAMES = UUID("6f1d2c1e-0d0c-4a55-9a6f-5f6f0b0a9d11")
+
+DIRECTORY = EntraTenantId(UUID("11111111-1111-4111-8111-111111111111"))
+
+
+def guid(name: object) -> UUID:
+    """A UUID that is the same for the same name."""
+    return uuid5(_NAMES, str(name))
+
+
+CLIENT = ClientId(guid("client"))
+OTHER_CLIENT = ClientId(guid("other client"))
+RUN = RunId(guid("run"))
+SCOPE = Scope(run_id=RUN, entra_tenant_id=DIRECTORY, client_id=CLIENT)
+
+_ADA = DirectoryUser(
+    object_id=ObjectId(guid("ada")),
+    user_principal_name="ada@contoso.example",
+    mail="ada@contoso.example",
+    aliases=(),
+    display_name="Ada Lovelace",
+    given_name="Ada",
+    surname="Lovelace",
+    enabled=True,
+    user_type="Member",
+    external_state=None,
+    resource_account=False,
+    licensed=True,
+    job_title="Engineer",
+    department=None,
+    company_name=None,
+    office_location=None,
+    business_phones=(),
+    mobile_phone=None,
+)
+
+
+def user(name: object = "ada", **attributes: Any) -> DirectoryUser:
+    """A licensed member with an address; ``name`` decides the object id."""
+    return replace(_ADA, object_id=ObjectId(guid(name)), **attributes)
+
+
+def person(local: str, domain: str = "contoso.example", **attributes: Any) -> DirectoryUser:
+    """A user whose UPN and mail are one address."""
+    address = f"{local}@{domain}"
+    return user(address, user_principal_name=address, mail=address, **attributes)
+
+
+def identity(of: DirectoryUser) -> IdentityKey:
+    """The key of a user of the one directory."""
+    return IdentityKey(entra_tenant_id=DIRECTORY, object_id=of.object_id)
+
+
+def contact(
+    name: object,
+    *,
+    client_id: ClientId = CLIENT,
+    active: bool = True,
+    linked_to: IdentityKey | None = None,
+) -> Candidate:
+    """A contact; ``name`` decides its id."""
+    return Candidate(
+        contact_id=ContactId(guid(name)), client_id=client_id, active=active, linked_to=linked_to
+    )
+
+
+def plan_of(
+    users: Iterable[DirectoryUser],
+    *,
+    index: Index | None = None,
+    known: Mapping[ObjectId, Known] | None = None,
+    decisions: Mapping[ObjectId, Remembered] | None = None,
+    filters: Filters | None = None,
+    scope: Scope = SCOPE,
+) -> PagePlan:
+    """The plan of one page, everything looked at anew."""
+    plan = PagePlan()
+    planner = Planner(scope, FilterRule(filters or Filters()), decisions or {})
+    planner.plan(read(users, known or {}), index or {}, plan)
+    return plan
+
+
+def tenant(name: str, *domains: str, display_name: str | None = None) -> TenantFacts:
+    """A managed tenant; ``name`` decides its ids."""
+    return TenantFacts(
+        managed_tenant_id=ManagedTenantId(guid(f"managed {name}")),
+        entra_tenant_id=EntraTenantId(guid(f"directory {name}")),
+        display_name=name if display_name is None else display_name,
+        domains=domains,
+    )
+
+
+def client(
+    name: str,
+    *,
+    website: str | None = None,
+    domain: str | None = None,
+    billing_email: str | None = None,
+    inbound_domains: Sequence[str] = (),
+    directory_tenant_id: UUID | None = None,
+    census: Mapping[str, int] | None = None,
+) -> ClientFacts:
+    """A client; ``name`` decides its id."""
+    return ClientFacts(
+        client_id=ClientId(guid(f"client {name}")),
+        name=name,
+        website=website,
+        domain=domain,
+        billing_email=billing_email,
+        inbound_domains=tuple(inbound_domains),
+        directory_tenant_id=directory_tenant_id,
+        census=census or {},
+    )
