@@ -25,6 +25,13 @@ from devhost.settings import Settings, write_private
 TASK_QUEUE = "psa"
 _PORT = 8080
 _READY_SECONDS = 90
+_ENDPOINTS = {
+    "--microsoft-login-base-url": "MICROSOFT_LOGIN_BASE_URL",
+    "--microsoft-graph-base-url": "MICROSOFT_GRAPH_BASE_URL",
+    "--ca-file": "ENTRA_CA_FILE",
+    "--cipp-allowed-hosts": "ENTRA_CIPP_ALLOWED_HOSTS",
+}
+_CREDENTIALS = ("MICROSOFT_CLIENT_ID", "MICROSOFT_CLIENT_SECRET", "MICROSOFT_TENANT_ID")
 
 
 class CannotStart(Exception):
@@ -229,16 +236,24 @@ def _environment(startup: Startup) -> dict[str, str]:
         "DEVHOST_SETTINGS": str(startup.folder / "settings.json"),
         "NEXT_PUBLIC_EDITION": startup.options.edition,
     }
-    if startup.simulator is not None:
-        found = {
+    told = _told(startup.options)
+    if startup.simulator is not None and not any(name.endswith("_BASE_URL") for name in told):
+        environment |= {
             "MICROSOFT_LOGIN_BASE_URL": startup.simulator["signInUrl"],
             "MICROSOFT_GRAPH_BASE_URL": startup.simulator["graphUrl"],
             "ENTRA_CA_FILE": startup.simulator["caFile"],
             "MICROSOFT_CLIENT_ID": startup.simulator["clientId"],
             "MICROSOFT_CLIENT_SECRET": startup.simulator["clientSecret"],
         }
-        environment |= {k: v for k, v in found.items() if k not in os.environ}
-    return environment
+    return environment | told
+
+
+def _told(options: argparse.Namespace) -> dict[str, str]:
+    """What the operator says of Microsoft, in options or else in the environment."""
+    said = {name: getattr(options, name.lower()) for name in _ENDPOINTS.values()}
+    names = (*_ENDPOINTS.values(), *_CREDENTIALS)
+    inherited = {name: os.environ[name] for name in names if os.environ.get(name)}
+    return inherited | {name: value for name, value in said.items() if value}
 
 
 async def _wait_for_web(startup: Startup, base_url: str) -> None:
@@ -324,6 +339,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--temporal", metavar="ADDRESS", help="use this Temporal service")
     parser.add_argument("--database", metavar="URL", help="use this PostgreSQL server (admin role)")
     parser.add_argument("--no-simulator", action="store_true", help="no stand-in for Microsoft")
+    for option, name in _ENDPOINTS.items():
+        parser.add_argument(option, dest=name.lower(), help=f"in place of {name}")
     options = parser.parse_args(arguments)
     folder = Path(options.data_dir).resolve()
     folder.mkdir(parents=True, exist_ok=True)

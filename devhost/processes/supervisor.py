@@ -75,7 +75,10 @@ class Supervisor:
                 _wait_for_end(pid, born)
 
     async def start(self, spec: ChildSpec) -> None:
-        """Start a child and watch over it."""
+        """Start a child and watch over it; the log of the last start is kept beside the new one."""
+        log = self._logs / f"{spec.name}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
         process = await self._spawn(spec)
         self._children[spec.name] = Child(spec, process, time.monotonic())
         self._watchers.append(asyncio.create_task(self._watch(spec.name)))
