@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -29,6 +30,18 @@ class Simulator:
     ca_file: str
     client_id: str
     client_secret: str
+
+    @classmethod
+    def of(cls, facts: Mapping[str, str]) -> Self:
+        """The simulator that ``devhost.json`` or ``simulator.json`` describes."""
+        return cls(
+            control_url=facts["controlUrl"],
+            graph_url=facts["graphUrl"],
+            sign_in_url=facts["signInUrl"],
+            ca_file=facts["caFile"],
+            client_id=facts["clientId"],
+            client_secret=facts["clientSecret"],
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -100,15 +113,7 @@ def _described(path: Path, process: "subprocess.Popen[bytes]") -> Simulator:
         assert process.poll() is None, "the simulator ended"
         assert time.monotonic() < deadline, "the simulator did not start"
         time.sleep(0.02)
-    facts = json.loads(path.read_text())
-    simulator = Simulator(
-        control_url=facts["controlUrl"],
-        graph_url=facts["graphUrl"],
-        sign_in_url=facts["signInUrl"],
-        ca_file=facts["caFile"],
-        client_id=facts["clientId"],
-        client_secret=facts["clientSecret"],
-    )
+    simulator = Simulator.of(json.loads(path.read_text()))
     while True:
         try:
             simulator.control("/requests")
