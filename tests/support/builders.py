@@ -26,7 +26,7 @@ DIRECTORY = EntraTenantId(UUID("11111111-1111-4111-8111-111111111111"))
 
 def guid(name: object) -> UUID:
     """A UUID that is the same for the same name."""
-    return uuid5(_NAMES, str(name))
+    return uuid5(_NAMES, str(name).encode("unicode_escape").decode())
 
 
 CLIENT = ClientId(guid("client"))

@@ -1,6 +1,7 @@
 """Domains as evidence: read from whatever people typed, never from free mail or shared hosting."""
 
 import pytest
+
 from entra_plugin.domain.domains import SHARED, address_domain, evidence_domain, website_domain
 
 

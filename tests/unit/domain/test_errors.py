@@ -1,6 +1,7 @@
 """Every failure carries a stable code, and names the decision it asks for by its class."""
 
 import pytest
+
 from entra_plugin.domain import errors
 from entra_plugin.domain.errors import EntraError, NotFound, TransientFailure
 

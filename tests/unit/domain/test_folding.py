@@ -1,6 +1,7 @@
 """What looks alike to people is found by the same prefix."""
 
 import pytest
+
 from entra_plugin.domain.folding import search_key
 
 

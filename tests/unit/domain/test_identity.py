@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import msgspec
 import pytest
+
 from entra_plugin.domain.identity import (
     DirectoryUser,
     IdentityKey,
@@ -12,7 +13,6 @@ from entra_plugin.domain.identity import (
     from_attributes,
 )
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
-
 from support.builders import guid, user
 
 ADA = user(aliases=("a@contoso.example", "b@contoso.example"), business_phones=("1",))

@@ -1,4 +1,4 @@
-"""The match order: the address, then UPN and aliases, inside the client; every doubt goes to a person."""
+"""The match order: address, then UPN and aliases, in the client; every doubt goes to a person."""
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Company names are compared by the words that tell companies apart."""
 
 import pytest
+
 from entra_plugin.domain.names import Rarity, words
 
 

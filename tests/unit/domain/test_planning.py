@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
 from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, RunId
@@ -16,7 +17,6 @@ from entra_plugin.domain.planning import (
     set_aside_unchanged,
 )
 from entra_plugin.domain.states import ChangeKind, DecisionKind, Verdict, VerdictReason
-
 from support.builders import OTHER_CLIENT, SCOPE, contact, guid, person, plan_of, user
 
 ADA = user()

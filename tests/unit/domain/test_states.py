@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 
 import pytest
+
 from entra_plugin.domain import flags, states
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.states import (
