@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,6 +79,19 @@ class CloseRecord(Protocol):
     async def close(self) -> None:
         """Close it."""
         ...
+
+
+class PluginMount(Mount):
+    """A mount that answers at its own address too, without a slash and without a redirect."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the mount's own address as its root."""
+        found, child = super().matches(scope)
+        if found is Match.NONE and scope["type"] == "http":
+            path = f"{scope['path']}/"
+            found, child = super().matches({**scope, "path": path})
+            child["path"] = path
+        return found, child
 
 
 class SecurityHeaders:
@@ -377,7 +390,7 @@ def build(host: DevHost, plugins: Plugins) -> Starlette:
         routes=[
             *web.routes(),
             *PlatformFlags(host.database.engine, actions).routes(),
-            *(Mount(record.mount, record.app) for record in mounts),
+            *(PluginMount(record.mount, record.app) for record in mounts),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         middleware=[Middleware(SecurityHeaders)],

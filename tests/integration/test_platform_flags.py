@@ -1,0 +1,109 @@
+"""The platform flag API with our action, as the guide's curl lines use it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from entra_plugin.domain.flags import Flag
+from support.inside import Inside
+from support.program import Program
+from support.running import FLAGS, RunningHost
+
+ENSURE = {"__action": "ensure_entra_phase1_flags"}
+KEYS = sorted(flag.value for flag in Flag)
+
+
+@pytest.fixture
+def platform(host: RunningHost) -> Iterator[httpx.Client]:
+    """A client with the master tenant's key."""
+    headers = {"x-api-key": str(host.facts["masterApiKey"])}
+    with httpx.Client(base_url=host.base_url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+def flags(platform: httpx.Client) -> dict[str, dict[str, object]]:
+    return {str(flag["key"]): flag for flag in platform.get(FLAGS).json()["data"]}
+
+
+def test_the_start_has_ensured_the_five_flags_and_targeted_every_msp(
+    platform: httpx.Client,
+) -> None:
+    assert sorted(key for key in flags(platform) if key.startswith("entra-")) == KEYS
+
+
+def test_ensuring_again_creates_nothing(platform: httpx.Client) -> None:
+    answer = platform.post(FLAGS, json=ENSURE)
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert data["createdKeys"] == []
+    assert sorted(data["existingKeys"]) == KEYS
+
+
+def test_two_at_once_make_no_duplicate_and_new_flags_are_off_for_everyone(
+    platform: httpx.Client, admin: Program, host: RunningHost
+) -> None:
+    for key, flag in flags(platform).items():
+        if key in KEYS:
+            assert platform.delete(f"{FLAGS}/{flag['id']}").status_code == 200
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: platform.post(FLAGS, json=ENSURE), range(8)))
+    assert [a.status_code for a in answers] == [200] * 8
+    created = [key for a in answers for key in a.json()["data"]["createdKeys"]]
+    assert sorted(created) == KEYS
+    assert admin.get("/").failure == (404, "not_found")
+    for key in KEYS:
+        host.target(key, host.tenant_id(0), "add")
+    assert admin.get("/").status == 200
+
+
+def test_targeting_one_msp_leaves_the_others_alone(host: RunningHost) -> None:
+    with Program(host.base_url, "admin@southwind.example") as other:
+        before = other.get("/").status
+        host.target(Flag.UI.value, host.tenant_id(1), "add")
+        assert other.get("/").status == 200
+        host.target(Flag.UI.value, host.tenant_id(1), "remove")
+        assert other.get("/").failure == (404, "not_found")
+        assert before in {200, 404}
+
+
+def test_keys_are_checked_and_kept_only_as_hashes(
+    platform: httpx.Client, host: RunningHost, inside: Inside
+) -> None:
+    with httpx.Client(base_url=host.base_url, trust_env=False) as client:
+        assert client.post(FLAGS, json=ENSURE).status_code == 401
+        wrong = client.post(FLAGS, json=ENSURE, headers={"x-api-key": "wrong"})
+    assert wrong.status_code == 401
+    assert wrong.json()["success"] is False
+    kept = str(inside.rows("SELECT * FROM psa_api_keys"))
+    assert str(host.facts["masterApiKey"]) not in kept
+
+
+def test_bad_requests_are_told_apart(platform: httpx.Client) -> None:
+    some = next(iter(flags(platform).values()))["id"]
+    tenant = {"__action": "add", "tenantId": str(uuid4())}
+    cases: list[tuple[str, object, int]] = [
+        (FLAGS, {"__action": "no_such_action"}, 400),
+        (FLAGS, {}, 400),
+        (FLAGS, {"key": KEYS[0]}, 409),
+        (f"{FLAGS}/{uuid4()}/tenants", tenant, 404),
+        (f"{FLAGS}/{some}/tenants", {**tenant, "__action": "toggle"}, 400),
+        (f"{FLAGS}/{some}/tenants", {"__action": "add", "tenantId": "northwind"}, 400),
+    ]
+    for path, body, status in cases:
+        answer = platform.post(path, json=body)
+        assert answer.status_code == status, (path, body, answer.text)
+        assert answer.json()["success"] is False
+    assert platform.get(f"{FLAGS}/{uuid4()}").status_code == 404
+
+
+def test_a_flag_of_ones_own_can_be_created_changed_and_deleted(platform: httpx.Client) -> None:
+    created = platform.post(FLAGS, json={"key": "a-flag-of-ours", "title": "Ours"})
+    assert created.status_code == 201
+    path = f"{FLAGS}/{created.json()['data']['id']}"
+    changed = platform.patch(path, json={"active": False})
+    assert changed.json()["data"]["active"] is False
+    assert platform.delete(path).status_code == 200
+    assert platform.get(path).status_code == 404
