@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"measuring {size:,} users", flush=True)
             bench = Bench(server, size, repeat=options.repeat, temporal=temporal)
             others = options.others if size == sizes[len(sizes) // 2] else 0
-            measured.append(bench.run(others=others, latency=size == sizes[-1] and not options.small))
+            measured.append(
+                bench.run(others=others, latency=size == sizes[-1] and not options.small)
+            )
     print_report(measured)
 
 

@@ -1,6 +1,7 @@
-"""A process that does what it is told, one JSON line at a time, so that its memory and CPU are its own."""
+"""A process that is told what to do by JSON lines, so that its memory and CPU are its own."""
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -39,9 +40,11 @@ class Child:
         )
 
     def __enter__(self) -> Self:
+        """Nothing more to open."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """No more orders: the process ends by itself."""
         self._pipe(self._process.stdin).close()
         self._pipe(self._process.stdout).close()
         self._process.wait(timeout=30)
@@ -67,7 +70,12 @@ class Child:
 
 
 async def serve(handlers: Mapping[str, Handler]) -> None:
-    """The measured side: carry out orders until there are no more."""
+    """The measured side: carry out orders until there are no more.
+
+    What was loaded by now is left out of garbage collection, as in the devhost's worker.
+    """
+    gc.collect()
+    gc.freeze()
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)
         seconds = await handlers[order["do"]](order)
@@ -81,12 +89,14 @@ class Stopwatch:
     last_cpu = 0.0
 
     def __enter__(self) -> Self:
+        """Begin."""
         self.seconds = 0.0
         self._cpu = time.process_time()
         self._begun = time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End."""
         self.seconds = time.perf_counter() - self._begun
         Stopwatch.last_cpu = time.process_time() - self._cpu
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from uuid import UUID, uuid5
+from typing import TYPE_CHECKING, cast
+from uuid import uuid5
 
-from benchmarks.people import CLIENT
+from benchmarks.people import MEASURED, WARM_UP
 from devhost.host import DevHost
 from devhost.migrate import migrate
 from devhost.plugins.manager import Plugins
@@ -25,6 +26,9 @@ from entra_plugin.application.runs import StartDiscovery
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import MappingState
+
+if TYPE_CHECKING:
+    from entra_plugin.host import Host
 
 TENANT = TenantId(MSPS[0].tenant_id)
 ADMINISTRATOR = UserId(uuid5(TENANT, MSPS[0].users[0].login))
@@ -76,7 +80,7 @@ async def composed(facts: Settings, *, workflows: bool = False) -> AsyncIterator
     """Put the plugin together; without ``workflows`` nothing is started at Temporal."""
     host = DevHost(facts)
     host.open()
-    opened = bootstrap.compose(host, os.environ)
+    opened = bootstrap.compose(cast("Host", host), os.environ)
     context = opened.context if workflows else replace(opened.context, workflows=NoWorkflows())
     try:
         yield Composed(host=host, opened=opened, context=context)
@@ -113,13 +117,14 @@ async def _connect(parts: Composed, simulator: Simulator) -> None:
 
 
 async def _map(context: Context) -> None:
+    clients = {c.entra_tenant_id: ClientId(c.client_id) for c in (MEASURED, WARM_UP)}
     preview = await PreviewMappings(context)(TENANT)
     rows = [*preview.auto_matched, *preview.needs_review, *preview.unmatched]
     decisions = [
         MappingDecision(
             managed_tenant_id=row.tenant.managed_tenant_id,
             state=MappingState.MAPPED,
-            client_id=ClientId(UUID(str(CLIENT))),
+            client_id=clients[row.tenant.entra_tenant_id],
         )
         for row in rows
     ]

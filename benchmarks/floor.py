@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -19,14 +20,14 @@ import psycopg
 
 from benchmarks.child import Order, Stopwatch, serve
 from benchmarks.composed import TENANT, composed
-from benchmarks.people import CLIENT, ENTRA_TENANT
+from benchmarks.people import MEASURED
 from devhost import settings as settings_file
 from devhost.servers.postgres import libpq
 from entra_plugin.application.directories import ConnectedDirectories
 from entra_plugin.directory.microsoft.wire import USER_SELECT, User, UserList
 from entra_plugin.domain.ids import EntraTenantId
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 TABLES = """
     CREATE TABLE floor_contacts (tenant_id uuid, id uuid, client_id uuid NOT NULL,
@@ -88,9 +89,12 @@ class Floor:
             if not isinstance(directories, ConnectedDirectories):
                 raise TypeError("the composition root opens other directories")
             directory = await directories.of_tenant(TENANT)
-            token = await directory.tokens.of(EntraTenantId(ENTRA_TENANT))
+            token = await directory.tokens.of(EntraTenantId(MEASURED.entra_tenant_id))
         self._connection = psycopg.connect(libpq(facts.app_url), application_name="floor")
         self._reader = _Reader(token)
+        _write(self._connection, ())  # warm, as the engine is
+        self._connection.execute(_STORED, [TENANT])
+        self._connection.commit()
         return 0.0
 
     async def close(self, _: Order) -> float:
@@ -112,7 +116,7 @@ class Floor:
         connection, reader = self._require()
         reader.connect()
         with Stopwatch() as watch:
-            stored = dict(connection.execute(_STORED, [TENANT]).fetchall())
+            stored: dict[object, object] = dict(connection.execute(_STORED, [TENANT]))
             connection.commit()
             changed = [u for u in reader.users() if stored.get(u.id) != _fingerprint(u)]
         if changed:
@@ -165,7 +169,7 @@ def _write(connection: Connection, users: Iterable[User]) -> None:
             copy.set_types(_TYPES)
             for user in users:
                 copy.write_row(_row(user))
-        keys = {"tenant": TENANT, "client": CLIENT, "run": UUID(int=1)}
+        keys = {"tenant": TENANT, "client": MEASURED.client_id, "run": UUID(int=1)}
         for statement in _WRITE:
             cursor.execute(statement, keys)
     connection.commit()

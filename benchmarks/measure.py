@@ -1,4 +1,4 @@
-"""Runs the scenarios: each repeat on a fresh database, floors and engine in turn on the same data."""
+"""Runs the scenarios: each repeat on a fresh database, floors and engine in turn."""
 
 import asyncio
 import os

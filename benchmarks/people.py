@@ -1,63 +1,107 @@
-"""The directory that is synced: one managed tenant of realistic users, the same each time."""
+"""The directories that are synced: realistic users, the same each time."""
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from devhost.seeds.model import GraphUser
 from devhost.seeds.people import FAMILY, GIVEN, person
 
-ENTRA_TENANT = UUID("b0000000-0000-4000-8000-000000000001")
-CLIENT = UUID("bc000000-0000-4000-8000-000000000001")
-DOMAIN = "benchmark.example"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """A managed tenant and the client that it is mapped to."""
+
+    entra_tenant_id: UUID
+    client_id: UUID
+    name: str
+    domain: str
+
+
+MEASURED = Customer(
+    entra_tenant_id=UUID("b0000000-0000-4000-8000-000000000001"),
+    client_id=UUID("bc000000-0000-4000-8000-000000000001"),
+    name="Measured Works",
+    domain="measured.example",
+)
+WARM_UP = Customer(
+    entra_tenant_id=UUID("b0000000-0000-4000-8000-000000000002"),
+    client_id=UUID("bc000000-0000-4000-8000-000000000002"),
+    name="Earlier Works",
+    domain="earlier.example",
+)
+"""Synced before the clock starts: a live worker has synced others before."""
+
+_WARM_UP_USERS = 20
 _NON_LATIN = (("花子", "山田"), ("Борис", "Петров"), ("Ελένη", "Παππά"), ("Åse", "Ødegård"))
 
 
 def write_seed(folder: Path, users: int) -> None:
     """Write the folder that a simulator and a host are started with."""
-    tenant = {
-        "entra_tenant_id": str(ENTRA_TENANT),
-        "display_name": "Benchmark Works",
-        "default_domain": DOMAIN,
-        "verified_domains": [DOMAIN],
-    }
-    client = {"client_id": str(CLIENT), "name": "Benchmark Works", "website": f"https://{DOMAIN}"}
     folder.mkdir(parents=True)
-    (folder / "tenants.jsonl").write_text(json.dumps(tenant) + "\n")
-    (folder / "clients.jsonl").write_text(json.dumps(client) + "\n")
-    with (folder / "users.jsonl").open("w", encoding="utf-8") as file:
-        for user in _users(users):
-            row = {"entra_tenant_id": str(ENTRA_TENANT), **user}
+    both = ((MEASURED, users), (WARM_UP, _WARM_UP_USERS))
+    _write(folder / "tenants.jsonl", (_tenant(customer) for customer, _ in both))
+    _write(folder / "clients.jsonl", (_client(customer) for customer, _ in both))
+    _write(
+        folder / "users.jsonl",
+        (
+            {"entra_tenant_id": str(customer.entra_tenant_id), **user}
+            for customer, count in both
+            for user in _users(customer, count)
+        ),
+    )
+
+
+def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _users(count: int) -> Iterator[GraphUser]:
+def _tenant(customer: Customer) -> Mapping[str, object]:
+    return {
+        "entra_tenant_id": str(customer.entra_tenant_id),
+        "display_name": customer.name,
+        "default_domain": customer.domain,
+        "verified_domains": [customer.domain],
+    }
+
+
+def _client(customer: Customer) -> Mapping[str, object]:
+    return {"client_id": str(customer.client_id), "name": customer.name}
+
+
+def _users(customer: Customer, count: int) -> Iterator[GraphUser]:
     rng = random.Random(count)
     for number in range(count):
         names = (rng.choice(GIVEN), rng.choice(FAMILY))
-        yield _user(number, rng.random(), names, rng)
+        yield _user(customer, number, rng.random(), names, rng)
 
 
-def _user(number: int, kind: float, names: tuple[str, str], rng: random.Random) -> GraphUser:
-    """Mostly employees; and guests, disabled and service accounts, shared addresses, other scripts."""
+def _user(
+    customer: Customer, number: int, kind: float, names: tuple[str, str], rng: random.Random
+) -> GraphUser:
+    """Mostly employees; and guests, disabled, service accounts, shared addresses, other scripts."""
     given, family = names
-    upn = f"{given}.{family}{number}@{DOMAIN}".lower()
+    domain = customer.domain
+    upn = f"{given}.{family}{number}@{domain}".lower()
+    alias = f"{given[0]}{family}{number}@{domain}".lower()
     changes: dict[str, object] = {
         "userPrincipalName": upn,
-        "companyName": "Benchmark Works",
-        "proxyAddresses": [f"SMTP:{upn}", f"smtp:{given[0].lower()}{family.lower()}{number}@{DOMAIN}"],
+        "companyName": customer.name,
+        "proxyAddresses": [f"SMTP:{upn}", f"smtp:{alias}"],
     }
     if kind < 0.04:
         changes |= {"userType": "Guest", "externalUserState": "Accepted"}
     elif kind < 0.10:
         changes |= {"accountEnabled": False, "assignedLicenses": []}
     elif kind < 0.12:
-        changes |= {"userPrincipalName": f"svc-{number}@{DOMAIN}"}
+        changes |= {"userPrincipalName": f"svc-{number}@{domain}"}
     elif kind < 0.13:
-        changes |= {"mail": f"team{number // 100}@{DOMAIN}", "proxyAddresses": []}
+        changes |= {"mail": f"team{number // 100}@{domain}", "proxyAddresses": []}
     elif kind < 0.17:
         given, family = _NON_LATIN[number % len(_NON_LATIN)]
-    return person(ENTRA_TENANT, given, family, DOMAIN, rng, **changes)
+    return person(customer.entra_tenant_id, given, family, domain, rng, **changes)

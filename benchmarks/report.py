@@ -17,7 +17,12 @@ from benchmarks.measure import (
 _HEAD = ("users", "scenario", "users/s", "range", "of floor", "statements/user", "rows",
          "WAL MB", "CPU s", "database CPU s", "peak MB")  # fmt: skip
 
-_FLOORS = {FIRST: FLOOR_FIRST, AGAIN: FLOOR_AGAIN, WHOLE_FIRST: FLOOR_FIRST, WHOLE_AGAIN: FLOOR_AGAIN}
+_FLOORS = {
+    FIRST: FLOOR_FIRST,
+    AGAIN: FLOOR_AGAIN,
+    WHOLE_FIRST: FLOOR_FIRST,
+    WHOLE_AGAIN: FLOOR_AGAIN,
+}
 
 _FLOOR_TARGET, _FLOOR_GOAL = 0.25, 0.5
 _STATEMENTS_TARGET = 0.05
@@ -94,10 +99,11 @@ def _judged(measured: Sequence[Measured]) -> list[str]:
     for each in measured:
         for scenario in (FIRST, AGAIN):
             ratio = _of_floor(each, scenario) or 0.0
+            statements = _statements(each, scenario)
             lines.append(
                 f"{each.users:,} users, {scenario}: {ratio:.2f} of the floor "
-                f"(at least {_FLOOR_TARGET}, goal {_FLOOR_GOAL}), {_statements(each, scenario):.3f} "
-                f"statements per user (at most {_STATEMENTS_TARGET} where pages are full)"
+                f"(at least {_FLOOR_TARGET}, goal {_FLOOR_GOAL}), {statements:.3f} statements "
+                f"per user (at most {_STATEMENTS_TARGET} where pages are full)"
             )
     first, last = measured[0], measured[-1]
     if last is not first:

@@ -1,6 +1,7 @@
 """The host's one Temporal worker, assembled from the plugins' worker plugins."""
 
 import asyncio
+import gc
 import logging
 import signal
 from datetime import timedelta
@@ -69,6 +70,8 @@ async def _work(host: DevHost, parts: list[SimplePlugin], stop: asyncio.Event) -
         max_concurrent_activities=32,
         graceful_shutdown_timeout=_GRACE,
     ):
+        gc.collect()
+        gc.freeze()  # what is loaded stays; without this every full collection walks all of it
         log.info("worker ready")
         await stop.wait()
 

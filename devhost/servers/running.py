@@ -1,4 +1,4 @@
-"""Servers that live as long as a ``with`` block: for tests and benchmarks, in folders of their own."""
+"""Servers that live as long as a ``with`` block, in folders of their own: for tests, benchmarks."""
 
 import socket
 import subprocess

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import random
 import re
 import time
@@ -17,6 +18,8 @@ from devhost.simulator.tokens import Mint
 
 _KEPT = 100_000
 _WINDOW = 10.0
+_WORTH_PACKING = 1024
+_PACKED_KEPT = 64
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -55,6 +58,8 @@ class Recorder:
     faults: list[Fault] = field(default_factory=list)
     throttle: int | None = None
     arrivals: dict[str, deque[float]] = field(default_factory=dict)
+    packed: dict[bytes, bytes] = field(default_factory=dict)
+    """Compressed bodies by the hash of the plain ones, the one used last at the end."""
     rng: random.Random = field(default_factory=lambda: random.Random(7))
 
     def reset(self) -> None:
@@ -87,7 +92,7 @@ class Recorder:
                 status=response.status_code,
             )
         )
-        _compress(request, response)
+        self._compress(request, response)
         if fault is not None and fault.truncate is not None:
             _cut(response, fault.truncate)
         return response
@@ -124,6 +129,21 @@ class Recorder:
             "application/json",
         )
 
+    def _compress(self, request: Request, response: Response) -> None:
+        """Answer a client that can take it in gzip; a page asked for again is not packed again."""
+        accepted = request.headers.get("accept-encoding", "")
+        if "gzip" not in accepted or len(response.body) < _WORTH_PACKING:
+            return
+        body = bytes(response.body)
+        key = hashlib.blake2b(body, digest_size=16).digest()
+        held = self.packed.pop(key, None) or gzip.compress(body, 1)
+        self.packed[key] = held
+        if len(self.packed) > _PACKED_KEPT:
+            del self.packed[next(iter(self.packed))]
+        response.body = held
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(held))
+
     def _tenant(self, host: str, request: Request) -> str | None:
         if host == "sign_in":
             return request.url.path.strip("/").partition("/")[0]
@@ -140,14 +160,6 @@ def _faulty(fault: Fault) -> Response:
         body = msgspec.json.decode(raw, type=str).encode()
     kind = headers.pop("content-type", "application/json")
     return Response(body, status, headers, kind)
-
-
-def _compress(request: Request, response: Response) -> None:
-    if "gzip" not in request.headers.get("accept-encoding", "") or len(response.body) < 1024:
-        return
-    response.body = gzip.compress(bytes(response.body), 1)
-    response.headers["content-encoding"] = "gzip"
-    response.headers["content-length"] = str(len(response.body))
 
 
 def _cut(response: Response, length: int) -> None:

@@ -8,6 +8,8 @@ import msgspec
 
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
 
+_ENCODER = msgspec.msgpack.Encoder()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryUser:
@@ -50,7 +52,7 @@ class IdentityKey:
 
 def fingerprint(user: DirectoryUser) -> bytes:
     """Sixteen bytes over every attribute; equal exactly when no attribute that we read differs."""
-    return blake2b(msgspec.msgpack.encode(user), digest_size=16).digest()
+    return blake2b(_ENCODER.encode(user), digest_size=16).digest()
 
 
 def attributes(user: DirectoryUser) -> Mapping[str, object]:

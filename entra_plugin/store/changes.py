@@ -206,7 +206,10 @@ class Changes:
     async def planned(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, *, limit: int
     ) -> list[ChangeRow]:
-        """The next rows to apply, in the order they were planned, locked for this transaction."""
+        """The next rows to apply, in the order they were planned.
+
+        They are not locked: the caller holds the fence, and only its holder settles planned rows.
+        """
         statement = (
             _rows()
             .where(
@@ -217,7 +220,6 @@ class Changes:
             )
             .order_by(sync_changes.c.position)
             .limit(limit)
-            .with_for_update()
         )
         return [_change(row) for row in await self._connection.execute(statement)]
 

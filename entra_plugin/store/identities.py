@@ -91,11 +91,14 @@ _KNOWN = text("""
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = ANY(:object_ids)
 """).bindparams(bindparam("object_ids", type_=ARRAY(Uuid())))
-"""LIMIT 1 says nothing new, the indexes are unique; it keeps the planner at one look-up per identity.
+"""LIMIT 1 says nothing new, the indexes are unique; it keeps the plan at one look-up per identity.
 
 Right after a first sync the tables have no statistics, and a plain join was then planned as a scan
 of all links for each identity: quadratic.
 """
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_REASONS = {reason.value: reason for reason in VerdictReason}
 
 _REMEMBER = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
@@ -176,7 +179,7 @@ class Identities:
                 "object_ids": list(object_ids),
             },
         )
-        return {row.object_id: _known(row) for row in rows}
+        return {object_id: _known(*held) for object_id, *held in rows}
 
     async def remember(
         self, entra_tenant_id: EntraTenantId, settled: Sequence[Settled], now: datetime
@@ -387,16 +390,20 @@ def _active_link() -> ColumnElement[bool]:
     )
 
 
-def _known(row: Row[*tuple[object, ...]]) -> Known:
-    question = None
-    if row.question is not None:
-        question = (VerdictReason(row.question), tuple(sorted(row.candidates)))
+def _known(
+    acted: bytes | None,
+    verdict: str,
+    reason: str,
+    linked: ContactId | None,
+    question: str | None,
+    candidates: Sequence[ContactId],
+) -> Known:
     return Known(
-        acted=row.acted_fingerprint,
-        verdict=Verdict(row.verdict),
-        reason=VerdictReason(row.reason),
-        linked=row.linked,
-        question=question,
+        acted=acted,
+        verdict=_VERDICTS[verdict],
+        reason=_REASONS[reason],
+        linked=linked,
+        question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
     )
 
 

@@ -28,14 +28,15 @@ Without it a listing lacks accountEnabled and sees nobody disabled.
 """
 
 
-class License(msgspec.Struct):
+class License(msgspec.Struct, gc=False):
     """An assigned licence; that there is one is all we read."""
 
-    skuId: UUID | None = None  # noqa: N815
 
+class User(msgspec.Struct, rename="camel", gc=False):
+    """A user; a property that Microsoft left out is as if it were null.
 
-class User(msgspec.Struct, rename="camel"):
-    """A user; a property that Microsoft left out is as if it were null."""
+    What a decoder makes has no cycles: without the collector a page decodes in half the time.
+    """
 
     id: UUID
     user_principal_name: str = ""
@@ -200,7 +201,7 @@ def to_user(user: User) -> DirectoryUser:
         department=_text(user.department),
         company_name=_text(user.company_name),
         office_location=_text(user.office_location),
-        business_phones=tuple(p for p in map(_text, user.business_phones) if p),
+        business_phones=tuple(filter(None, map(_text, user.business_phones))),
         mobile_phone=_text(user.mobile_phone),
     )
 
@@ -209,10 +210,14 @@ def _aliases(user: User) -> tuple[str, ...]:
     """SMTP proxy addresses, primary first, then other mails. ``SMTP:`` marks the primary one."""
     if not user.proxy_addresses and not user.other_mails:
         return ()
-    smtp = [p for p in user.proxy_addresses if p[:5].lower() == "smtp:"]
-    primary_first = sorted(smtp, key=lambda proxy: not proxy.startswith("SMTP:"))
-    names = (*(proxy[5:] for proxy in primary_first), *user.other_mails)
-    return tuple(dict.fromkeys(name for name in map(_text, names) if name))
+    primary = [p[5:] for p in user.proxy_addresses if p.startswith("SMTP:")]
+    others = [
+        p[5:]
+        for p in user.proxy_addresses
+        if p[:5].lower() == "smtp:" and not p.startswith("SMTP:")
+    ]
+    names = map(_text, (*primary, *others, *user.other_mails))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _text(value: str | None) -> str | None:
