@@ -149,3 +149,10 @@ def test_a_domain_that_only_looks_like_the_initial_one_is_an_address() -> None:
 def test_a_mail_on_the_initial_domain_is_an_address() -> None:
     address = usable_address("ada@contoso.onmicrosoft.com", "ada@contoso.onmicrosoft.com")
     assert address == "ada@contoso.onmicrosoft.com"
+
+
+@pytest.mark.parametrize("capital", "\u03aa\u03ab\u03d4\u1fbc\u1fcc\u1ffc")
+def test_a_capital_whose_small_letter_composes_is_normalised_at_once(capital: str) -> None:
+    normal = normalise(f"{capital}\u0301@contoso.example")
+    assert normal is not None
+    assert normalise(normal) == normal

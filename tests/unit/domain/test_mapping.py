@@ -238,6 +238,13 @@ def test_only_the_best_candidates_are_shown() -> None:
     assert len(proposal(clients).candidates) == MAX_CANDIDATES
 
 
+def test_candidates_with_equal_scores_keep_one_order() -> None:
+    clients = [client(f"C{i}", billing_email="x@contoso.example") for i in range(5)]
+    assert proposal(clients) == proposal(clients[::-1])
+    ids = [suggestion.client_id for suggestion in proposal(clients).candidates]
+    assert ids == sorted(ids)
+
+
 def test_scores_lie_between_nothing_and_certainty() -> None:
     sure = client("Contoso", website="contoso.example", directory_tenant_id=CONTOSO.entra_tenant_id)
     (suggestion,) = proposal([sure]).candidates

@@ -138,3 +138,8 @@ def test_other_addresses_are_normal_distinct_and_without_the_address() -> None:
         ),
     )
     assert other_addresses(ada, ADDRESS) == ("al@contoso.example", "b@c.example")
+
+
+def test_the_candidates_of_a_question_are_sorted_whatever_order_they_came_in() -> None:
+    several = [contact(name) for name in "abcdef"]
+    assert found({ADDRESS: several}) == found({ADDRESS: several[::-1]})
