@@ -73,6 +73,7 @@ class Walk:
     def _connect(self) -> None:
         page = self._page
         page.goto(f"{self._base_url}/integrations/entra/setup")
+        page.wait_for_load_state("networkidle")
         self._picture("connect")
         page.get_by_role("button", name="Sign in with Microsoft").click()
         page.wait_for_url(re.compile("/authorize"))
@@ -82,6 +83,7 @@ class Walk:
     def _discover(self) -> None:
         page = self._page
         page.get_by_role("link", name="Continue to Discover").click()
+        page.wait_for_load_state("networkidle")
         page.get_by_role("button", name="Discover managed tenants").click()
         expect(page.locator("p", has_text="Finished, ")).to_be_visible(timeout=PATIENCE)
         self._picture("discover")

@@ -1,0 +1,123 @@
+"""No WCAG A or AA violation and no sideways scrolling, on every page, in both colour schemes."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import expect
+
+from support.browser import ADMIN, OTHER_ADMIN, TECHNICIAN, Visitor
+from support.running import RunningHost
+
+from .conftest import SetUp, Visit
+
+SETUP = "/integrations/entra/setup?step="
+EMPTY = [SETUP + step for step in ("connect", "discover", "map", "sync")]
+FILLED = [*EMPTY, "/", "/settings", "/clients", "/contacts", "/contacts?q=nobody", "/notices"]
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+def _check(visitor: Visitor) -> None:
+    for name, width in WIDTHS.items():
+        visitor.page.set_viewport_size({"width": width, "height": 800})
+        assert visitor.overflow() <= 0, f"{visitor.page.url} scrolls sideways on a {name}"
+        assert visitor.violations() == []
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    """A colour scheme."""
+    return str(request.param)
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_steps_of_an_msp_that_has_not_synced(visit: Visit, scheme: str, path: str) -> None:
+    visitor = visit(OTHER_ADMIN, color_scheme=scheme)
+    visitor.go(path)
+    _check(visitor)
+
+
+@pytest.mark.parametrize("path", FILLED)
+def test_pages_of_an_msp_that_is_set_up(
+    set_up: SetUp, visit: Visit, scheme: str, path: str
+) -> None:
+    visitor = visit(ADMIN, color_scheme=scheme)
+    visitor.go(path)
+    _check(visitor)
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_steps_as_a_reader(set_up: SetUp, visit: Visit, scheme: str, path: str) -> None:
+    visitor = visit(TECHNICIAN, color_scheme=scheme)
+    visitor.go(path)
+    _check(visitor)
+
+
+def _sign_in_page(visitor: Visitor) -> None:
+    visitor.go("/sign-in")
+
+
+def _client(visitor: Visitor) -> None:
+    visitor.go("/clients")
+    visitor.link("Alpine Dental Group Ltd").click()
+    expect(visitor.button("Sync Entra Now")).to_be_visible()
+
+
+def _contact(visitor: Visitor) -> None:
+    visitor.go("/contacts?q=anna.abbott@alpinedental.example")
+    visitor.link("Anna Abbott").click()
+    expect(visitor.page.get_by_text("Linked because")).to_be_visible()
+
+
+def _failed_sign_in(visitor: Visitor) -> None:
+    visitor.go("/integrations/entra/setup?step=connect&outcome=failed&code=consent_refused")
+
+
+def _tested_connection(visitor: Visitor) -> None:
+    visitor.step("connect")
+    visitor.button("Test connection").click()
+    expect(visitor.page.get_by_text("The connection works")).to_be_visible()
+
+
+def _dialog(visitor: Visitor) -> None:
+    visitor.step("connect")
+    visitor.button("Disconnect").click()
+
+
+def _no_such_page(visitor: Visitor) -> None:
+    visitor.go("/integrations/entra/nothing")
+
+
+STATES = [_sign_in_page, _client, _contact, _failed_sign_in, _tested_connection, _dialog]
+STATES.append(_no_such_page)
+
+
+@pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__.strip("_"))
+def test_states_of_pages(
+    set_up: SetUp, visit: Visit, scheme: str, reach: Callable[[Visitor], None]
+) -> None:
+    visitor = visit(ADMIN, color_scheme=scheme)
+    reach(visitor)
+    _check(visitor)
+
+
+def test_a_sync_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, scheme: str) -> None:
+    visitor = visit(ADMIN, color_scheme=scheme)
+    visitor.step("sync")
+    host.control("/faults", {"faults": [{"match": "^GET ", "delayMs": 2000}]})
+    try:
+        visitor.button("Sync all tenants now").click()
+        expect(visitor.page.get_by_role("progressbar")).to_be_visible()
+        _check(visitor)
+    finally:
+        host.control("/faults", {"faults": []})
+        visitor.wait_for_result()
+
+
+def test_the_heading_order_has_no_gap(set_up: SetUp, visit: Visit) -> None:
+    visitor = visit(ADMIN)
+    visitor.step("sync")
+    script = "[...document.querySelectorAll('h1,h2,h3,h4,h5')].map((h) => Number(h.tagName[1]))"
+    levels = visitor.page.evaluate(script)
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))

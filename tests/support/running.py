@@ -1,0 +1,91 @@
+"""The devhost as people start it: one process that supervises all others."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import cast
+
+import httpx
+
+from devhost.processes.tether import die_with_parent
+
+FLAGS = "/api/v1/platform-feature-flags"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningHost:
+    """A devhost that has said ``ready``."""
+
+    base_url: str
+    facts: dict[str, object]
+
+    @property
+    def control_url(self) -> str:
+        """The simulator's control interface."""
+        return str(cast("dict[str, object]", self.facts["simulator"])["controlUrl"])
+
+    def tenant_id(self, position: int) -> str:
+        """The id of an MSP."""
+        return str(cast("list[dict[str, object]]", self.facts["tenants"])[position]["id"])
+
+    def control(self, path: str, body: object) -> None:
+        """Tell the simulator something."""
+        with httpx.Client(base_url=self.control_url, trust_env=False) as client:
+            client.post(path, json=body).raise_for_status()
+
+    def target(self, key: str, tenant_id: str, action: str) -> None:
+        """Add an MSP to those that have a flag, or remove it."""
+        headers = {"x-api-key": str(self.facts["masterApiKey"])}
+        with httpx.Client(base_url=self.base_url, trust_env=False, headers=headers) as client:
+            flags = client.get(FLAGS).raise_for_status().json()["data"]
+            found = next(flag["id"] for flag in flags if flag["key"] == key)
+            body = {"__action": action, "tenantId": tenant_id}
+            client.post(f"{FLAGS}/{found}/tenants", json=body).raise_for_status()
+
+
+@contextmanager
+def running_devhost(seed: str = "demo", seconds: float = 120) -> Iterator[RunningHost]:
+    """Start one in a temporary folder and wait until it is ready; it dies with this process."""
+    with tempfile.TemporaryDirectory(prefix="psa-test-up-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        argv = [sys.executable, "-m", "devhost", "up", "--data-dir", folder]
+        argv += ["--port", str(free_port()), "--seed", seed]
+        log = Path(folder, "up.log")
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent(),
+            )
+        try:
+            _wait_until_ready(process, log, seconds)
+            facts = json.loads(Path(folder, "devhost.json").read_text())
+            yield RunningHost(base_url=facts["baseUrl"], facts=facts)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def free_port() -> int:
+    """A port that nobody listens at just now."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not any(line.startswith("ready ") for line in log.read_text().splitlines()):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
