@@ -403,6 +403,17 @@ def store_settings(urls: Urls, tenant_id: UUID) -> None:
         )
 
 
+def store_running_sync(urls: Urls, tenant_id: UUID) -> None:
+    with psycopg.connect(libpq(urls.app)) as connection:
+        connection.execute("SELECT set_config('entra.tenant_id', %s, true)", [str(tenant_id)])
+        connection.execute(
+            "INSERT INTO entra_sync_runs"
+            " (tenant_id, run_id, type, trigger, state, workflow_id, created_at)"
+            " VALUES (%s, %s, 'all', 'manual', 'running', 'entra/a/run/b', now())",
+            [tenant_id, uuid4()],
+        )
+
+
 @about("psa_tenant_removed")
 async def test_removing_a_tenant_deletes_its_rows_and_secrets_and_nobody_elses(
     plugins: Plugins, started: TestHost
@@ -423,6 +434,17 @@ async def test_asking_for_a_removal_removes_nothing_yet(
 ) -> None:
     store_settings(started.urls, NORTHWIND)
     assert plugins.records("psa_tenant_removed", tenant_id=NORTHWIND)
+    assert rows_of(started.urls, NORTHWIND) == 1
+
+
+async def test_a_removal_that_cannot_stop_a_running_sync_deletes_nothing(
+    plugins: Plugins, started: TestHost
+) -> None:
+    store_settings(started.urls, NORTHWIND)
+    store_running_sync(started.urls, NORTHWIND)
+    (found,) = plugins.records("psa_tenant_removed", tenant_id=NORTHWIND)
+    with pytest.raises(Exception, match="temporal_unavailable"):
+        await cast("records.TenantRemoval", found).run()
     assert rows_of(started.urls, NORTHWIND) == 1
 
 
