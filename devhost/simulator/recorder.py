@@ -30,7 +30,8 @@ class Fault(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     match: str
     """A regular expression, searched in ``METHOD path?query``."""
     status: int | None = None
-    body: msgspec.Raw | None = None
+    body: object = None
+    """Text is sent as it is, anything else as JSON."""
     headers: dict[str, str] = {}
     times: int | None = None
     rate: float | None = None
@@ -154,10 +155,8 @@ class Recorder:
 def _faulty(fault: Fault) -> Response:
     status = fault.status or 200
     headers = {name.lower(): value for name, value in fault.headers.items()}
-    raw = bytes(fault.body) if fault.body is not None else b'{"error":{"code":"","message":""}}'
-    body = raw
-    if raw.startswith(b'"'):
-        body = msgspec.json.decode(raw, type=str).encode()
+    content = {"error": {"code": "", "message": ""}} if fault.body is None else fault.body
+    body = content.encode() if isinstance(content, str) else msgspec.json.encode(content)
     kind = headers.pop("content-type", "application/json")
     return Response(body, status, headers, kind)
 

@@ -30,6 +30,8 @@ Answer = TypeVar("Answer")
 
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=30)
 _BUSY = frozenset({429, 500, 502, 503, 504})
+_KNOWN = frozenset({"access_token", "error", "token_endpoint"})
+"""A token, a refusal, or a discovery document has one of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +110,24 @@ class _HttpClient:
             raise TransientFailure("provider_unreachable", retry_after=30) from error
         if response.status_code in _BUSY:
             wait = retry_after(response.headers.get("retry-after"))
-            code = "throttled" if response.status_code == 429 else "sign_in_unavailable"
+            code = "throttled" if response.status_code == 429 else "provider_unreachable"
             raise TransientFailure(code, retry_after=wait)
-        if "json" not in response.headers.get("content-type", ""):
-            raise ConfigurationInvalid("unusable_answer", details={"status": response.status_code})
+        _require_known(response)
         return response
+
+
+def _require_known(response: httpx.Response) -> None:
+    """Refuse what no token endpoint says: a proxy's page, half a document, or an empty one.
+
+    MSAL would take each for something else, such as a state that does not match.
+    """
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.keys().isdisjoint(_KNOWN):
+        details = {"status": response.status_code}
+        raise TransientFailure("unusable_answer", retry_after=30, details=details)
 
 
 class SignIn:
