@@ -34,6 +34,8 @@ WHOLE_AGAIN = "unchanged sync, whole run"
 
 _LATENCY = {"faults": [{"match": "GET /v1.0/users", "delayMs": 100}]}
 _OTHER_CLIENTS = 50
+_SOME = 1000
+"""Contacts that every MSP has already; with none at all PostgreSQL would plan for empty tables."""
 
 _OTHERS = """
     INSERT INTO psa_clients (tenant_id, id, name)
@@ -50,6 +52,7 @@ _OTHER_CONTACTS = """
         'person' || n || '@other' || c.number || '.example',
         'person' || n || '@other' || c.number || '.example', 'other' || c.number || '.example'
     FROM generate_series(1, %(contacts)s) n JOIN client c ON c.number = n %% %(clients)s
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -108,7 +111,9 @@ class Bench:
             asyncio.run(prepare(self._settings(folder, urls), simulator))
             with psycopg.connect(libpq(urls.owner), autocommit=True) as connection:
                 connection.execute(floor.TABLES)
-            yield urls.app.rpartition("/")[2]
+            name = urls.app.rpartition("/")[2]
+            _add_others(self._server, name, _SOME)
+            yield name
 
     def _settings(self, folder: Path, urls: Urls) -> Settings:
         return settings(
@@ -178,7 +183,7 @@ def _worker() -> Iterator[None]:
 
 
 def _add_others(server: Urls, database: str, contacts: int) -> None:
-    """Give the MSP other clients with contacts of their own."""
+    """Give the MSP other clients with contacts of their own, ``contacts`` in all."""
     address = libpq(server.owner).rpartition("/")[0] + f"/{database}"
     keys = {"tenant": TENANT, "clients": _OTHER_CLIENTS, "contacts": contacts}
     with psycopg.connect(address, autocommit=True) as connection:

@@ -121,10 +121,11 @@ def _beside_others(measured: Measured) -> list[str]:
     for scenario in measured.samples:
         for begin in (FIRST, AGAIN):
             if scenario.startswith(begin) and scenario.endswith("other contacts"):
-                ratio = throughput(measured, scenario) / throughput(measured, begin)
+                beside = _of_floor(measured, scenario) or 0.0
+                alone = _of_floor(measured, begin) or 0.0
                 lines.append(
-                    f"{measured.users:,} users, {scenario}: {ratio:.2f} times the throughput "
-                    "without them (unchanged within the spread)"
+                    f"{measured.users:,} users, {scenario}: {beside:.2f} of the floor there, "
+                    f"{alone:.2f} of the floor without them (the same within the spread)"
                 )
     return lines
 
