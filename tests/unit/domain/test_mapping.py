@@ -239,9 +239,11 @@ def test_only_the_best_candidates_are_shown() -> None:
 
 
 def test_candidates_with_equal_scores_keep_one_order() -> None:
-    clients = [client(f"C{i}", billing_email="x@contoso.example") for i in range(5)]
+    clients = [client(f"Contoso C{i}") for i in range(5)]
+    clients += [client(f"Other {i}") for i in range(45)]
     assert proposal(clients) == proposal(clients[::-1])
     ids = [suggestion.client_id for suggestion in proposal(clients).candidates]
+    assert len(ids) == 5
     assert ids == sorted(ids)
 
 
