@@ -133,7 +133,7 @@ def lint() -> int:
 def screenshots(options: list[str]) -> int:
     """Take pictures of the running pages."""
     ensure_browser()
-    return run("-m", "devhost.screenshots", *options)
+    return run("docs/screenshots.py", *options)
 
 
 def ensure_browser() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -73,7 +73,7 @@ class Simulator:
         with httpx.Client(base_url=self.control_url, trust_env=False) as client:
             client.delete("/requests").raise_for_status()
 
-    def directory(self) -> Mapping[str, list[dict[str, object]]]:
+    def directory(self) -> Mapping[str, list[dict[str, Any]]]:
         """Everything at Microsoft."""
         found = self.control("/directory")
         assert isinstance(found, dict)

@@ -1,7 +1,9 @@
 """The web process: the host's pages and its plugins' applications, under one set of headers."""
 
+import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, cast
@@ -28,7 +30,10 @@ from devhost.ports.contacts import contact_query, contact_row
 from devhost.web.pages import flags_in, shown
 from devhost.web.platform_flags import PlatformAction, PlatformFlags
 
+log = logging.getLogger("devhost.web")
+
 PAGE_SIZE = 50
+_PROBE_SECONDS = 5
 
 SECURITY_HEADERS = (
     (
@@ -71,6 +76,13 @@ class HttpRecord(Protocol):
 
     mount: str
     app: ASGIApp
+
+
+class HealthRecord(Protocol):
+    """A probe of a plugin: None, or a sentence when something is wrong."""
+
+    name: str
+    check: Callable[[], Awaitable[str | None]]
 
 
 class CloseRecord(Protocol):
@@ -303,8 +315,15 @@ class HostWeb:
         async with self._host.database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
         problems = [f"{p.plugin}: {p.stage} {p.error}" for p in self._plugins.problems]
+        checks = [cast("HealthRecord", r) for r in self._plugins.records("psa_health")]
+        found = await asyncio.gather(*(_probe(record) for record in checks))
         return JSONResponse(
-            {"status": "ok", "plugins": self._plugins.names(), "problems": problems}
+            {
+                "status": "ok" if not any(found) else "degraded",
+                "plugins": self._plugins.names(),
+                "problems": problems,
+                "checks": {c.name: word or "ok" for c, word in zip(checks, found, strict=True)},
+            }
         )
 
     # Helpers
@@ -408,6 +427,15 @@ async def htmx(_request: Request) -> Response:
         folder / "static" / "htmx" / "htmx.min.js",
         headers={"cache-control": "public, max-age=86400"},
     )
+
+
+async def _probe(record: HealthRecord) -> str | None:
+    """What a probe says; a probe that fails or hangs is itself a finding."""
+    try:
+        return await asyncio.wait_for(record.check(), _PROBE_SECONDS)
+    except Exception as error:
+        log.exception("probe failed", extra={"probe": record.name})
+        return type(error).__name__
 
 
 def _with_cookie(response: Response, token: str) -> Response:

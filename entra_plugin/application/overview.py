@@ -10,7 +10,13 @@ from entra_plugin.application.credentials import CredentialResolver
 from entra_plugin.domain.errors import ConfigurationInvalid
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.ids import TenantId
-from entra_plugin.domain.states import ConnectionType, CredentialSource, MappingState, RunType
+from entra_plugin.domain.states import (
+    ConnectionType,
+    CredentialSource,
+    MappingState,
+    RunState,
+    RunType,
+)
 from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.items import Items
 from entra_plugin.store.managed_tenants import ManagedTenants
@@ -99,4 +105,6 @@ def _step(
         return WizardStep.DISCOVER
     if not counts.get(MappingState.MAPPED, 0) + counts.get(MappingState.CREATE_NEW, 0):
         return WizardStep.MAP
-    return WizardStep.SYNC if last_run is None else WizardStep.DONE
+    if last_run is None or last_run.state in {RunState.FAILED, RunState.CANCELLED}:
+        return WizardStep.SYNC
+    return WizardStep.DONE

@@ -1,17 +1,20 @@
 """What routes and pages share when people decide about mappings and start syncs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from entra_plugin.access import Permission, missing
 from entra_plugin.application.map_tenants import MappingDecision
+from entra_plugin.application.runs import RunQuery
 from entra_plugin.application.sync.start import StartedRun, StartSyncCommand, SyncScope
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ClientId
-from entra_plugin.domain.states import MappingState, Trigger
+from entra_plugin.domain.states import MappingState, RunState, RunType, Trigger
 from entra_plugin.host import Decision
 from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
+
+StartsSync = Callable[[Runtime, Facts, Trigger], Awaitable[StartedRun]]
 
 
 class Refused(Exception):
@@ -41,13 +44,25 @@ async def require_client_create(
         raise Refused(missing(Permission.CREATE_CLIENT))
 
 
+async def full_sync(runtime: Runtime, facts: Facts, trigger: Trigger) -> StartedRun:
+    """Start a sync of everything that is mapped: initial until one got through, then all."""
+    done = (RunState.COMPLETED, RunState.PARTIAL, RunState.HELD)
+    query = RunQuery(types=(RunType.INITIAL,), states=done, limit=1)
+    before = await runtime.read_runs.runs(facts.tenant_id, query)
+    scope = SyncScope.ALL if before.items else SyncScope.INITIAL
+    return await _start(runtime, facts, trigger, scope)
+
+
 async def first_sync(runtime: Runtime, facts: Facts, trigger: Trigger) -> StartedRun:
     """Start the initial sync of everything that is mapped."""
-    return await runtime.start_sync(
-        StartSyncCommand(
-            tenant_id=facts.tenant_id, scope=SyncScope.INITIAL, actor=facts.actor, trigger=trigger
-        )
+    return await _start(runtime, facts, trigger, SyncScope.INITIAL)
+
+
+async def _start(runtime: Runtime, facts: Facts, trigger: Trigger, scope: SyncScope) -> StartedRun:
+    command = StartSyncCommand(
+        tenant_id=facts.tenant_id, scope=scope, actor=facts.actor, trigger=trigger
     )
+    return await runtime.start_sync(command)
 
 
 async def client_sync(

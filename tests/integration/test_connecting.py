@@ -71,7 +71,7 @@ def test_a_state_works_once(admin: Program, microsoft: Simulator) -> None:
     answer = microsoft.sign_in(begin(admin))
     assert outcome(admin.call_back(answer)) == ("connected", None)
     assert outcome(admin.call_back(answer)) == ("failed", "state_invalid")
-    assert admin.get("/").data["connection"]["status"] == "connected"  # type: ignore[index]
+    assert admin.get("/").data["connection"]["status"] == "connected"
 
 
 def test_a_state_is_bound_to_the_person_who_began(
@@ -112,7 +112,7 @@ def test_a_client_id_that_is_no_uuid_is_refused(admin: Program, client_id: str) 
     answer = admin.post("/credentials", {"clientId": client_id, "clientSecret": "s"})
     assert answer.status in {400, 422}
     assert answer.failure[1] in {"client_id_invalid", "malformed_request"}
-    assert admin.get("/").data["connection"]["credentialSource"] == "env"  # type: ignore[index]
+    assert admin.get("/").data["connection"]["credentialSource"] == "env"
 
 
 def test_a_wrong_client_secret_is_told_as_such_and_the_old_pair_stays(
@@ -193,7 +193,7 @@ def test_validation_tells_when_the_sign_in_was_revoked(
     microsoft.control("/tokens", {"revoke": True})
     found = admin.post("/validate").data
     assert found["valid"] is False
-    assert found["error"]["code"] == "grant_revoked"  # type: ignore[index]
+    assert found["error"]["code"] == "grant_revoked"
     connection = admin.get("/").data["connection"]
     assert isinstance(connection, dict)
     assert connection["status"] == "validation_failed"
@@ -207,7 +207,7 @@ def test_disconnecting_deletes_the_tokens_and_keeps_the_history(
     run = admin.discover()
     assert admin.post("/disconnect").data == {"status": "disconnected"}
     assert admin.post("/disconnect").data == {"status": "disconnected"}
-    assert admin.get("/").data["connection"]["status"] in {"disconnected", "not_connected"}  # type: ignore[index]
+    assert admin.get("/").data["connection"]["status"] in {"disconnected", "not_connected"}
     assert admin.get(f"/runs/{run['runId']}").data["state"] == "partial"
     for path, body in (("/validate", {}), ("/discovery", {}), ("/sync", {"scope": "all"})):
         assert admin.post(path, body).failure == (422, "not_connected")
@@ -219,7 +219,7 @@ def test_no_token_is_in_the_database(admin: Program, microsoft: Simulator, insid
         "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'entra\\_%%'"
     )
     for (table,) in rows:
-        dump = str(inside.rows(f"SELECT t::text FROM {table} t"))  # type: ignore[arg-type]
+        dump = str(inside.rows(f"SELECT t::text FROM {table} t"))
         assert microsoft.client_secret not in dump
         assert "eyJ" not in dump, f"something like a token in {table}"
 

@@ -7,7 +7,15 @@ import pytest
 
 from entra_plugin.access import Permission
 from entra_plugin.domain.flags import Flag
-from entra_plugin.web.routes import API, API_MOUNT, CALLBACK, CALLBACK_MOUNT, PAGES, PAGES_MOUNT
+from entra_plugin.web.routes import (
+    API,
+    API_MOUNT,
+    CALLBACK,
+    CALLBACK_MOUNT,
+    PAGES,
+    PAGES_MOUNT,
+    Entry,
+)
 from support.inside import Inside
 from support.program import Program
 from support.running import RunningHost
@@ -60,26 +68,26 @@ def flags_off(host: RunningHost, request: pytest.FixtureRequest) -> Iterator[Non
 
 
 @pytest.mark.parametrize(("mount", "entry"), SURFACES, ids=NAMES)
-def test_nobody_signed_in_gets_401(host: RunningHost, mount: str, entry: object) -> None:
+def test_nobody_signed_in_gets_401(host: RunningHost, mount: str, entry: Entry) -> None:
     with Program(host.base_url) as nobody:
-        answer = ask(nobody, mount, entry.path, entry.method)  # type: ignore[attr-defined]
+        answer = ask(nobody, mount, entry.path, entry.method)
     assert answer.status_code == 401
     assert code_of(answer) in {None, "not_signed_in"}
 
 
 @pytest.mark.parametrize(("mount", "entry"), SURFACES, ids=NAMES)
 def test_a_portal_user_gets_403_whatever_his_permissions(
-    portal: Program, mount: str, entry: object
+    portal: Program, mount: str, entry: Entry
 ) -> None:
-    answer = ask(portal, mount, entry.path, entry.method)  # type: ignore[attr-defined]
+    answer = ask(portal, mount, entry.path, entry.method)
     assert answer.status_code == 403
     assert code_of(answer) in {None, "portal_user"}
 
 
 @pytest.mark.parametrize(("mount", "entry"), SURFACES, ids=NAMES)
-def test_a_reader_may_look_and_change_nothing(reader: Program, mount: str, entry: object) -> None:
-    answer = ask(reader, mount, entry.path, entry.method)  # type: ignore[attr-defined]
-    if entry.needs.permission == Permission.READ:  # type: ignore[attr-defined]
+def test_a_reader_may_look_and_change_nothing(reader: Program, mount: str, entry: Entry) -> None:
+    answer = ask(reader, mount, entry.path, entry.method)
+    if entry.needs.permission == Permission.READ:
         assert answer.status_code in {200, 400, 404}
     else:
         assert answer.status_code == 403

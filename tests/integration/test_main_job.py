@@ -44,8 +44,7 @@ def story(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Progra
     run = admin.finished(started["runId"])
     users = {str(t["display_name"]): t["users"] for t in microsoft.directory()["tenants"]}
     predicted = {
-        name: predict(users[name], client_id, before)  # type: ignore[arg-type]
-        for name, client_id in MAPPED.items()
+        name: predict(users[name], client_id, before) for name, client_id in MAPPED.items()
     }
     return Story(
         before=before,
@@ -78,7 +77,7 @@ def test_discovery_finds_every_customer_and_says_who_withholds_consent(
 
 def test_the_preview_puts_every_tenant_in_exactly_one_list(story: Story) -> None:
     names = {
-        part: {row["displayName"] for row in story.preview[part]}  # type: ignore[attr-defined]
+        part: {row["displayName"] for row in story.preview[part]}
         for part in ("autoMatched", "needsReview", "unmatched", "decided")
     }
     assert names == {
@@ -145,7 +144,7 @@ def test_every_identity_that_was_read_has_exactly_one_verdict(
         u["id"]
         for t in microsoft.directory()["tenants"]
         if t["display_name"] in MAPPED
-        for u in t["users"]  # type: ignore[attr-defined]
+        for u in t["users"]
     }
     assert len(keys) == len(set(keys))
     assert set(keys) == users

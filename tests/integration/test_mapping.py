@@ -37,11 +37,7 @@ def rows(program: Program) -> dict[str, Json]:
     """Every row of the preview by its name."""
     preview = program.get("/mappings/preview").data
     lists = (preview[name] for name in ("autoMatched", "needsReview", "unmatched", "decided"))
-    return {
-        row["displayName"]: row
-        for part in lists
-        for row in part  # type: ignore[attr-defined]
-    }
+    return {row["displayName"]: row for part in lists for row in part}
 
 
 def version(program: Program) -> int:
@@ -89,7 +85,7 @@ def test_a_candidate_shows_its_score_and_its_reasons_in_words(discovered: Progra
     assert isinstance(match, dict)
     assert match["clientName"] == "Alpine Dental Group Ltd"
     assert 0.9 < match["score"] <= 1
-    assert any("alpinedental.example" in reason for reason in match["reasons"])
+    assert "alpinedental.example" in str(match["reasons"])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +140,7 @@ def test_two_msps_with_the_same_customer_do_not_see_each_other(
     assert len(ours) == 8
     assert len(theirs) == 2
     assert not ours & theirs
-    run = discovered.get("/runs").data["items"][0]  # type: ignore[index]
+    run = discovered.get("/runs").data["items"][0]
     assert other.get(f"/runs/{run['runId']}").failure == (404, "not_found")
     assert other.post(f"/runs/{run['runId']}/cancel").failure == (404, "not_found")
 

@@ -1,5 +1,6 @@
 """A migrated and seeded devhost in this process, with the plugin composed over it."""
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -103,6 +104,7 @@ async def running_host(
     temporal: str = "127.0.0.1:1",
 ) -> AsyncIterator[TestHost]:
     """Migrate and seed the database, and compose the plugin over a host on it."""
+    os.environ["NEXT_PUBLIC_EDITION"] = "enterprise"
     plugins = Plugins()
     plugins.load()
     assert not plugins.problems, plugins.problems

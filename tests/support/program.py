@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,7 +13,7 @@ from support.simulator import Simulator
 API = "/api/integrations/entra"
 ENDED = {"completed", "partial", "failed", "cancelled", "held"}
 
-Json = dict[str, object]
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Program:
     def accept_exact(self, *, then_sync: bool = False, **decided: str) -> Json:
         """Confirm the automatic matches, and decide others by their display names."""
         preview = self.get("/mappings/preview").data
-        auto, rest = preview["autoMatched"], [*preview["needsReview"], *preview["unmatched"]]  # type: ignore[misc]
+        auto, rest = preview["autoMatched"], [*preview["needsReview"], *preview["unmatched"]]
         assert isinstance(auto, list)
         decisions = [
             {

@@ -17,7 +17,7 @@ from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId
 from entra_plugin.domain.states import MappingState, Trigger
 from entra_plugin.web import problems
-from entra_plugin.web.decisions import first_sync, require_client_create
+from entra_plugin.web.decisions import StartsSync, first_sync, full_sync, require_client_create
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.malformed import MalformedRequest
 from entra_plugin.web.pages.notice import Message, Tone, of_code, of_problem, success
@@ -145,7 +145,7 @@ async def confirm(request: Request, known: Known, runtime: Started) -> Html:
     if problem is not None or done is None:
         return await _not_confirmed(screen, problem or problems.INTERNAL, kept)
     if start_sync:
-        return await _start_first_sync(screen, _confirmed_message(screen, done))
+        return await _start_sync(screen, first_sync, _confirmed_message(screen, done))
     return await show_step(screen, WizardStep.MAP, Shown(message=_confirmed_message(screen, done)))
 
 
@@ -174,8 +174,8 @@ async def accept(request: Request, known: Known, runtime: Started) -> Html:
 
 @router.post("/setup/sync")
 async def sync(request: Request, known: Known, runtime: Started) -> Html:
-    """Start the initial sync, or join the one that is running."""
-    return await _start_first_sync(Screen(request, known, runtime), None)
+    """Start a sync of everything that is mapped, or join the one that is running."""
+    return await _start_sync(Screen(request, known, runtime), full_sync, None)
 
 
 @router.post("/setup/runs/{run_id}/cancel")
@@ -189,8 +189,8 @@ async def cancel(request: Request, known: Known, runtime: Started, run_id: UUID)
     return await show_step(screen, WizardStep.SYNC, Shown(message=message, run_id=RunId(run_id)))
 
 
-async def _start_first_sync(screen: Screen, message: Message | None) -> Html:
-    started, problem = await attempt(first_sync(screen.runtime, screen.facts, Trigger.MANUAL))
+async def _start_sync(screen: Screen, start: StartsSync, message: Message | None) -> Html:
+    started, problem = await attempt(start(screen.runtime, screen.facts, Trigger.MANUAL))
     if problem is not None or started is None:
         return await _failed(screen, WizardStep.SYNC, problem or problems.INTERNAL)
     if started.joined:

@@ -1,6 +1,6 @@
 """Pictures of the pages for the documentation, taken on a walk through the set-up wizard.
 
-``python -m devhost.screenshots [--out FOLDER]``: starts a devhost of its own in a temporary folder,
+``python3 dev.py screenshots [--out FOLDER]``: starts a devhost of its own in a temporary folder,
 and needs a Chromium on PATH.
 """
 
