@@ -45,8 +45,13 @@ class Program:
     def __init__(self, base_url: str, login: str | None = None) -> None:
         self.http = httpx.Client(base_url=base_url, trust_env=False, timeout=60)
         self.csrf = ""
-        if login is not None:
+        if login is None:
+            return
+        try:
             self.sign_in(login)
+        except Exception:
+            self.http.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
