@@ -113,10 +113,12 @@ def test(options: list[str]) -> int:
 
 
 def test_sdk(options: list[str]) -> int:
-    """Read the simulator with Microsoft's own client, in an environment of its own (400 MB)."""
+    """Read the simulator with Microsoft's own client, in an environment of its own (250 MB)."""
     set_up(SDK_VENV, ROOT / "requirements-sdk.lock")
     python = str(SDK_VENV / "bin" / "python")
-    return call(python, "-m", "pytest", "-m", "sdk", "tests/sdk", *options, check=False)
+    # The fixtures above this folder need servers that this environment does not have.
+    own = ("-m", "pytest", "-m", "sdk", "--confcutdir", "tests/sdk", "tests/sdk")
+    return call(python, *own, *options, check=False)
 
 
 def lint() -> int:

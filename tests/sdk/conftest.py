@@ -1,4 +1,4 @@
-"""Runs by `dev.py test --sdk` in an environment of its own; without the client there is nothing here."""
+"""Fixtures for `dev.py test --sdk`; without Graph's client installed there are no tests here."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec

@@ -9,7 +9,7 @@ import pytest_asyncio
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
-from kiota_authentication_azure.azure_identity_authentication_provider import (
+from kiota_authentication_azure.azure_identity_authentication_provider import (  # type: ignore[import-not-found]
     AzureIdentityAuthenticationProvider,
 )
 from msgraph import GraphRequestAdapter, GraphServiceClient
@@ -17,7 +17,10 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.user import User
 from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
-from msgraph_core import GraphClientFactory, PageIterator
+from msgraph_core import (  # type: ignore[import-not-found]
+    GraphClientFactory,
+    PageIterator,
+)
 
 from support.simulator import Simulator
 
