@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_worker_killed_in_the_middle_of_the_first_sync_finishes_it_after_resta
         running_devhost(seed=str(tmp_path)) as host,
         Program(host.base_url, "admin@northwind.example") as admin,
     ):
-        microsoft = Simulator.of(host.facts["simulator"])
+        microsoft = Simulator.of(cast("dict[str, str]", host.facts["simulator"]))
         inside = Inside(host.facts)
         admin.connect(microsoft)
         admin.discover()

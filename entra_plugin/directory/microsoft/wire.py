@@ -186,8 +186,8 @@ def to_user(user: User) -> DirectoryUser:
     """Our type from Microsoft's: empty text becomes None, control characters go."""
     return DirectoryUser(
         object_id=ObjectId(user.id),
-        user_principal_name=_text(user.user_principal_name) or "",
-        mail=_text(user.mail),
+        user_principal_name=_address(user.user_principal_name) or "",
+        mail=_address(user.mail),
         aliases=_aliases(user),
         display_name=_text(user.display_name),
         given_name=_text(user.given_name),
@@ -216,8 +216,14 @@ def _aliases(user: User) -> tuple[str, ...]:
         for p in user.proxy_addresses
         if p[:5].lower() == "smtp:" and not p.startswith("SMTP:")
     ]
-    names = map(_text, (*primary, *others, *user.other_mails))
+    names = map(_address, (*primary, *others, *user.other_mails))
     return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _address(value: str | None) -> str | None:
+    """An address as it is; one with characters that no address has is none, and is not repaired."""
+    text = value.strip() if value else ""
+    return text if text and "\ufffd" not in text and text == _text(text) else None
 
 
 def _text(value: str | None) -> str | None:
