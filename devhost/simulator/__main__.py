@@ -1,4 +1,4 @@
-"""Runs the simulator: sign-in and Graph over TLS, the sign-in page for people, and the control interface."""
+"""Runs the simulator: sign-in and Graph over TLS, a sign-in page for people, and the control."""
 
 import argparse
 import asyncio
@@ -26,7 +26,8 @@ from devhost.simulator.control import Control, control_app
 from devhost.simulator.graph import GraphService
 from devhost.simulator.metadata import load as load_metadata
 from devhost.simulator.recorder import Recorder
-from devhost.simulator.sign_in import App, SignInService, authority_app, page_app
+from devhost.simulator.sign_in import App, SignInService, authority_app
+from devhost.simulator.sign_in_page import page_app
 from devhost.simulator.tokens import Mint
 from devhost.simulator.world import World
 
@@ -75,9 +76,8 @@ def _certificates(folder: Path) -> tuple[Path, Path]:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Serve until SIGTERM."""
+    """Serve from a data folder until SIGTERM."""
     folder = Path(options.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     facts_file = folder / "facts.json"
     facts: dict[str, str] = json.loads(facts_file.read_text()) if facts_file.exists() else {}
     facts.setdefault("client_id", str(uuid4()))
@@ -204,7 +204,9 @@ def main() -> None:
     parser.add_argument("--seed", default="demo")
     parser.add_argument("--redirect-uri", action="append", default=[])
     parser.add_argument("--redirect-origin", action="append", default=[])
-    asyncio.run(run(parser.parse_args()))
+    options = parser.parse_args()
+    Path(options.data_dir).mkdir(parents=True, exist_ok=True)
+    asyncio.run(run(options))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The control interface: for tests and demonstrations, on a port of its own."""
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from devhost.seeds import load_seed
+from devhost.simulator.changes import Refused, Strict, UsersBody, carry_out
 from devhost.simulator.graph import GraphService
 from devhost.simulator.recorder import Fault, Recorder
 from devhost.simulator.tokens import Mint
@@ -20,42 +22,18 @@ from devhost.simulator.world import Directory, World
 Body = TypeVar("Body")
 
 
-class _Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """A body with nothing in it that we do not know."""
-
-
-class Empty(_Strict):
+class Empty(Strict):
     """No fields."""
 
 
-class SeedBody(_Strict):
+class SeedBody(Strict):
     """A seed by name or by folder."""
 
     name: str | None = None
     dir: str | None = None
 
 
-class Change(_Strict):
-    """Properties of one user to set."""
-
-    id: str
-    set: dict[str, object]
-
-
-class UsersBody(_Strict):
-    """What to do with the users of one directory."""
-
-    tenant: str
-    add: list[dict[str, object]] = []
-    change: list[Change] = []
-    disable: list[str] = []
-    enable: list[str] = []
-    delete: list[str] = []
-    delete_permanently: list[str] = []
-    restore: list[str] = []
-
-
-class TokensBody(_Strict):
+class TokensBody(Strict):
     """End the life of tokens, or make refresh tokens single-use."""
 
     expire: bool = False
@@ -63,19 +41,19 @@ class TokensBody(_Strict):
     rotate_strictly: bool | None = None
 
 
-class ThrottleBody(_Strict):
+class ThrottleBody(Strict):
     """Requests that each directory may get in ten seconds; null for no limit."""
 
-    rate_per10s: int | None = msgspec.field(name="ratePer10s")
+    rate_per10s: Annotated[int, msgspec.Meta(ge=1)] | None = msgspec.field(name="ratePer10s")
 
 
-class ExpireBody(_Strict):
+class ExpireBody(Strict):
     """Let the links made so far expire."""
 
     expire: bool
 
 
-class ConsentBody(_Strict):
+class ConsentBody(Strict):
     """What a customer allows."""
 
     tenant: str
@@ -83,19 +61,10 @@ class ConsentBody(_Strict):
     conditional_access: bool | None = None
 
 
-class FaultsBody(_Strict):
+class FaultsBody(Strict):
     """Faults to put in place of the present ones."""
 
     faults: list[Fault]
-
-
-class Refused(Exception):
-    """A body that cannot be carried out."""
-
-    def __init__(self, message: str, path: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.path = path
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,54 +82,42 @@ class Control:
         self.load(SeedBody(name=self.seed))
         self.recorder.reset()
         self.mint.rotate_strictly = False
+        self.mint.used.clear()
 
     def load(self, body: SeedBody) -> None:
         """Another seed."""
-        name = body.dir or body.name
-        if name is None:
-            raise Refused("name or dir is required", "$")
+        name = body.dir if body.name is None else body.name
+        if name is None or (body.name is not None and body.dir is not None):
+            raise Refused("either name or dir is required", "$")
         try:
             self.world.fill(load_seed(name))
-        except (ValueError, OSError, KeyError) as error:
-            raise Refused(str(error), "$.dir" if body.dir else "$.name") from error
+        except (ValueError, OSError, KeyError, TypeError) as error:
+            raise Refused(str(error), "$.dir" if body.name is None else "$.name") from error
 
     def users(self, body: UsersBody) -> None:
-        """Change the users of a directory; the whole body or nothing is checked first."""
-        directory = self.directory(body.tenant)
-        wanted = [*(c.id for c in body.change), *body.disable, *body.enable, *body.delete,
-                  *body.delete_permanently]  # fmt: skip
-        for object_id in wanted:
-            if object_id not in directory.users:
-                raise Refused(f"no user {object_id}", "$.tenant")
-        for object_id in body.restore:
-            if object_id not in directory.deleted:
-                raise Refused(f"no deleted user {object_id}", "$.restore")
-        try:
-            for user in body.add:
-                self.world.complete(user)
-            self.world.add(directory, body.add)
-            for change in body.change:
-                self.world.change(directory, change.id, change.set)
-        except ValueError as error:
-            raise Refused(str(error), "$.add") from error
-        for object_id in body.disable:
-            self.world.change(directory, object_id, {"accountEnabled": False})
-        for object_id in body.enable:
-            self.world.change(directory, object_id, {"accountEnabled": True})
-        for object_id in body.delete:
-            self.world.delete(directory, object_id)
-        for object_id in body.delete_permanently:
-            self.world.delete(directory, object_id, permanently=True)
-        for object_id in body.restore:
-            self.world.restore(directory, object_id)
+        """Change the users of a directory: all that the body says, or nothing."""
+        carry_out(self.world, self.directory(body.tenant), body)
 
-    def faults(self, body: FaultsBody) -> None:
-        """Faults in place of the present ones."""
-        self.recorder.faults[:] = body.faults
-
-    def fault(self, body: Fault) -> None:
-        """One more fault."""
-        self.recorder.faults.append(body)
+    def faults(self, body: bytes) -> None:
+        """One more fault, or a list of them in place of the present ones."""
+        shape = msgspec.json.decode(body)
+        several = isinstance(shape, list)
+        inside = isinstance(shape, dict) and "faults" in shape
+        if several:
+            faults, path = msgspec.json.decode(body, type=list[Fault]), "$[{}]"
+        elif inside:
+            faults, path = msgspec.json.decode(body, type=FaultsBody).faults, "$.faults[{}]"
+        else:
+            faults, path = [msgspec.json.decode(body, type=Fault)], "$"
+        for number, fault in enumerate(faults):
+            try:
+                re.compile(fault.match)
+            except re.error as error:
+                where = f"{path.format(number)}.match"
+                raise Refused(f"not a regular expression: {error}", where) from error
+        if several or inside:
+            self.recorder.faults.clear()
+        self.recorder.faults += faults
 
     def tokens(self, body: TokensBody) -> None:
         """End the life of tokens."""
@@ -217,6 +174,7 @@ class Control:
                     "default_domain": d.default_domain,
                     "verified_domains": list(d.domains),
                     "consented": d.consented,
+                    "conditional_access": d.conditional_access,
                     "relationship_end": d.relationship_end,
                     "users": list(d.users.values()),
                     "deleted": list(d.deleted.values()),
@@ -229,35 +187,6 @@ class Control:
 def control_app(control: Control) -> Starlette:
     """The routes."""
 
-    def post(type_: type[Body], act: Callable[[Body], None]) -> Callable[[Request], object]:
-        async def endpoint(request: Request) -> Response:
-            body = await request.body() or b"{}"
-            try:
-                act(msgspec.json.decode(body, type=type_))
-            except Refused as error:
-                return _refuse(error.message, error.path)
-            except msgspec.MsgspecError as error:
-                message, _, path = str(error).partition(" - at ")
-                return _refuse(message, path.strip("`") or "$")
-            return _json({"success": True, "data": {}})
-
-        return endpoint
-
-    async def faults(request: Request) -> Response:
-        body = await request.body()
-        many = body.lstrip().startswith(b"[") or b'"faults"' in body[:20]
-        if body.lstrip().startswith(b"["):
-            body = b'{"faults":' + body + b"}"
-        try:
-            if many:
-                control.faults(msgspec.json.decode(body, type=FaultsBody))
-            else:
-                control.fault(msgspec.json.decode(body, type=Fault))
-        except msgspec.MsgspecError as error:
-            message, _, path = str(error).partition(" - at ")
-            return _refuse(message, path.strip("`") or "$")
-        return _json({"success": True, "data": {}})
-
     async def requests(request: Request) -> Response:
         if request.method == "DELETE":
             control.recorder.seen.clear()
@@ -266,21 +195,43 @@ def control_app(control: Control) -> Starlette:
     async def directory(_request: Request) -> Response:
         return _json({"success": True, "data": control.everything()})
 
+    actions = {
+        "/reset": _decoded(Empty, control.reset),
+        "/seed": _decoded(SeedBody, control.load),
+        "/users": _decoded(UsersBody, control.users),
+        "/faults": control.faults,
+        "/tokens": _decoded(TokensBody, control.tokens),
+        "/throttle": _decoded(ThrottleBody, control.throttle),
+        "/delta": _decoded(ExpireBody, control.delta),
+        "/links": _decoded(ExpireBody, control.links),
+        "/consent": _decoded(ConsentBody, control.consent),
+    }
     return Starlette(
         routes=[
-            Route("/reset", post(Empty, control.reset), methods=["POST"]),
-            Route("/seed", post(SeedBody, control.load), methods=["POST"]),
-            Route("/users", post(UsersBody, control.users), methods=["POST"]),
-            Route("/faults", faults, methods=["POST"]),
-            Route("/tokens", post(TokensBody, control.tokens), methods=["POST"]),
-            Route("/throttle", post(ThrottleBody, control.throttle), methods=["POST"]),
-            Route("/delta", post(ExpireBody, control.delta), methods=["POST"]),
-            Route("/links", post(ExpireBody, control.links), methods=["POST"]),
-            Route("/consent", post(ConsentBody, control.consent), methods=["POST"]),
+            *(Route(path, _endpoint(act), methods=["POST"]) for path, act in actions.items()),
             Route("/requests", requests, methods=["GET", "DELETE"]),
             Route("/directory", directory),
         ]
     )
+
+
+def _decoded(type_: type[Body], act: Callable[[Body], None]) -> Callable[[bytes], None]:
+    """An action on a body of one type."""
+    return lambda body: act(msgspec.json.decode(body, type=type_))
+
+
+def _endpoint(act: Callable[[bytes], None]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            act(await request.body() or b"{}")
+        except Refused as error:
+            return _refuse(error.message, error.path)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            message, _, path = str(error).partition(" - at ")
+            return _refuse(message, path.strip("`") or "$")
+        return _json({"success": True, "data": {}})
+
+    return endpoint
 
 
 def _refuse(message: str, path: str) -> Response:

@@ -1,16 +1,23 @@
-"""Microsoft Graph v1.0, as much of it as a partner needs to read its customers; the rest is refused."""
+"""Microsoft Graph v1.0, as much as a partner needs to read its customers; the rest is refused."""
 
-import base64
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from uuid import uuid4
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from devhost.simulator.answers import (
+    collection,
+    cost,
+    entity,
+    ids,
+    not_found,
+    pack,
+    refusal,
+    sequence,
+    unpack,
+)
 from devhost.simulator.odata import GraphError, Query, parse
 from devhost.simulator.tokens import Claims, Mint
 from devhost.simulator.world import Directory, Partner, User, World
@@ -28,8 +35,16 @@ _DEFAULT_USER = [
     "surname",
     "userPrincipalName",
 ]
-_UNREADABLE = frozenset({"aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects",
-                         "preferredName", "responsibilities", "schools", "skills"})  # fmt: skip
+_NOT_IN_LISTS = frozenset({"aboutMe", "birthday", "hireDate", "interests", "mailboxSettings",
+                           "mySite", "pastProjects", "preferredName", "responsibilities",
+                           "schools", "skills"})  # fmt: skip
+_EXTRA_PERMISSION = {
+    "mailboxSettings": "MailboxSettings.Read",
+    "signInActivity": "AuditLog.Read.All",
+}
+_CHALLENGE = (
+    'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
+)
 _LIST = frozenset({"$select", "$top", "$filter", "$count", "$skiptoken"})
 _PAGE = 100
 _ROLE_DIRECTORY_READER = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
@@ -71,40 +86,46 @@ class GraphService:
         try:
             body = self._route(request)
         except GraphError as error:
-            return _error(request, error)
-        headers = {"x-ms-resource-unit": "1", **_ids(request)}
+            return refusal(request, error)
+        headers = {"x-ms-resource-unit": str(cost(request)), **ids(request)}
         if isinstance(body, int):
             return Response(str(body), 200, headers, "text/plain")
         kind = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
         return Response(body, 200, {**headers, "odata-version": "4.0"}, kind)
 
     def _route(self, request: Request) -> bytes | int:
-        version, _, rest = request.url.path.strip("/").partition("/")
+        path = str(request.scope["path"])  # decoded, unlike that of the URL
+        version, _, rest = path.strip("/").partition("/")
         if version != "v1.0":
             raise GraphError(400, "BadRequest", f"Invalid version: {version}")
+        caller = self._caller(request)
         if request.method != "GET":
             raise GraphError(
                 405,
                 "Request_BadRequest",
                 "Specified HTTP method is not allowed for the request target.",
             )
-        caller = self._caller(request)
         parts = tuple(rest.split("/"))
         handler = _ROUTES.get(parts)
-        if handler is None and len(parts) == 2 and parts[0] == "users":
+        if handler is not None:
+            return handler(self, caller, request)
+        if len(parts) == 2 and parts[0] == "users":
             return self._one_user(caller, request, parts[1])
-        if handler is None:
-            raise GraphError(
-                400, "BadRequest", f"Resource not found for the segment '{parts[-1]}'."
-            )
-        return handler(self, caller, request)
+        unknown = self.world.metadata.first_unknown(parts)
+        if unknown is not None:
+            raise GraphError(400, "BadRequest", f"Resource not found for the segment '{unknown}'.")
+        raise GraphError(501, "NotImplemented", "This operation target is not yet supported.")
 
     def _caller(self, request: Request) -> Caller:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        claims = self.mint.read_access(token) if kind == "Bearer" else None
+        claims = self.mint.read_access(token) if kind.lower() == "bearer" else None
         if claims is None or claims.get("aud") != "https://graph.microsoft.com":
+            says = "has expired or is not yet valid" if token else "is empty"
             raise GraphError(
-                401, "InvalidAuthenticationToken", "Access token has expired or is not valid."
+                401,
+                "InvalidAuthenticationToken",
+                f"Access token {says}.",
+                {"www-authenticate": _CHALLENGE},
             )
         tenant = str(claims["tid"])
         directory = self.world.directories.get(tenant)
@@ -126,17 +147,24 @@ class GraphService:
 
     def me(self, caller: Caller, request: Request) -> bytes:
         """The signed-in account."""
+        if "scp" not in caller.claims:
+            raise GraphError(
+                400,
+                "BadRequest",
+                "/me request is only valid with delegated authentication flow.",
+            )
         caller.require("User.Read")
-        _no_options(request)
+        query = self._query(request, "user", frozenset({"$select"}))
         if caller.partner is None:
-            raise _not_found("me")
-        return _entity(
-            {
-                "id": caller.partner.account_id,
-                "userPrincipalName": caller.partner.account,
-                "displayName": f"{caller.partner.name} administrator",
-            }
-        )
+            raise not_found(str(caller.claims["oid"]))
+        account: User = {
+            "id": caller.partner.account_id,
+            "userPrincipalName": caller.partner.account,
+            "displayName": f"{caller.partner.name} administrator",
+            "accountEnabled": True,
+            "userType": "Member",
+        }
+        return entity(_project(self, account, query.select or _DEFAULT_USER))
 
     def customers(self, caller: Caller, request: Request) -> bytes:
         """The customers of the partner: those with an active relationship."""
@@ -220,8 +248,11 @@ class GraphService:
                 "Request_UnsupportedQuery",
                 "$count needs the header ConsistencyLevel: eventual.",
             )
+        _require_listable(caller, query.select)
+        if query.filter is not None:
+            return self._list_users(caller, request, query, directory.users.values())
         if query.skip_token is not None:
-            return self._page(request, directory, self._resume(caller, query.skip_token))
+            return self._page(request, directory, self._resume(caller, query.skip_token, "users"))
         state = {
             "t": caller.tenant,
             "k": "users",
@@ -229,15 +260,25 @@ class GraphService:
             "n": query.top or _PAGE,
             "s": list(query.select or _DEFAULT_USER),
             "e": self.link_epoch,
-            "q": str(request.url.query),
         }
-        _readable(query.select)
-        if query.filter is not None:
-            found = [u for u in directory.users.values() if query.filter(_with_lists(self, u))]
-            rows = [_project(self, u, query.select or _DEFAULT_USER) for u in found]
-            return _collection("users", rows, None, len(rows) if query.count else None)
         total = len(directory.users) if query.count else None
         return self._page(request, directory, state, total)
+
+    def _list_users(
+        self,
+        caller: Caller,
+        request: Request,
+        query: Query,
+        users: Iterable[User],
+        properties: Sequence[str] = _DEFAULT_USER,
+    ) -> bytes:
+        """Users that a filter finds, or few: without the store of encoded ones."""
+        rows = [
+            _project(self, user, query.select or properties)
+            for user in users
+            if query.filter is None or query.filter(_with_lists(self, user))
+        ]
+        return self._list(caller, request, replace(query, select=None, filter=None), rows)
 
     def _page(
         self,
@@ -246,15 +287,16 @@ class GraphService:
         state: Mapping[str, object],
         count: int | None = None,
     ) -> bytes:
-        select = tuple(str(name) for name in _sequence(state["s"]))
+        select = tuple(str(name) for name in sequence(state["s"]))
         start, size = int(str(state["o"])), int(str(state["n"]))
         rows = self._encoded(directory, select)
         chunk = rows[start : start + size]
         link = None
         if start + size < len(rows):
-            token = _pack({**state, "o": start + size, "q": ""})
-            link = f"{self.base}{request.url.path}?$select={','.join(select)}&$top={size}&$skiptoken={token}"
-        return _collection("users", chunk, link, count)
+            token = pack({**state, "o": start + size})
+            options = f"$select={','.join(select)}&$top={size}&$skiptoken={token}"
+            link = f"{self.base}{request.url.path}?{options}"
+        return collection("users", chunk, link, count)
 
     def _encoded(self, directory: Directory, select: Sequence[str]) -> list[bytes]:
         """Every user of a directory as JSON, kept until something changes."""
@@ -283,21 +325,16 @@ class GraphService:
     def delta(self, caller: Caller, request: Request) -> bytes:
         """Changes since a delta link, or everything when there is none yet."""
         directory = self._user_reader(caller)
-        allowed = frozenset({"$select", "$filter", "$deltatoken", "$skiptoken"})
+        allowed = frozenset({"$select", "$deltatoken", "$skiptoken"})
         query = self._query(request, "user", allowed)
         select = list(query.select or _DEFAULT_USER)
-        _readable(query.select)
+        _require_listable(caller, query.select)
         if query.delta_token == "latest":
-            return _collection("users", [], None, None, self._delta_link(caller, select))
-        if query.delta_token is not None:
-            since = _unpack(query.delta_token)
-            if since is None or since.get("t") != caller.tenant:
-                raise GraphError(400, "Request_BadRequest", "Badly formed token.")
-            if since["e"] != self.delta_epoch:
-                raise GraphError(410, "syncStateNotFound", "The sync state is no longer available.")
-            return self._changes(caller, directory, since)
+            return collection("users", [], None, None, self._delta_link(caller, select))
+        if query.delta_token:  # an empty one begins anew
+            return self._changes(caller, directory, self._since(caller, query.delta_token))
         if query.skip_token is not None:
-            state = dict(self._resume(caller, query.skip_token))
+            state = dict(self._resume(caller, query.skip_token, "delta"))
         else:
             state = {"t": caller.tenant, "k": "delta", "o": 0, "n": _PAGE, "s": select,
                      "e": self.link_epoch, "r": directory.revision}  # fmt: skip
@@ -306,18 +343,33 @@ class GraphService:
     def _delta_page(
         self, caller: Caller, request: Request, directory: Directory, state: Mapping[str, object]
     ) -> bytes:
-        select = [str(name) for name in _sequence(state["s"])]
+        select = [str(name) for name in sequence(state["s"])]
         start, size = int(str(state["o"])), int(str(state["n"]))
         rows = self._encoded(directory, select)
         if start + size < len(rows):
-            token = _pack({**state, "o": start + size})
+            token = pack({**state, "o": start + size})
             link = f"{self.base}{request.url.path}?$skiptoken={token}"
-            return _collection("users", rows[start : start + size], link, None)
+            return collection("users", rows[start : start + size], link, None)
         delta = self._delta_link(caller, select, int(str(state["r"])))
-        return _collection("users", rows[start : start + size], None, None, delta)
+        return collection("users", rows[start : start + size], None, None, delta)
+
+    def _since(self, caller: Caller, token: str) -> Mapping[str, object]:
+        """What a delta link stands for, unless it is of another directory or time."""
+        since = unpack(token)
+        if since is None or since.get("t") != caller.tenant or since.get("k") != "changes":
+            raise GraphError(400, "Request_BadRequest", "Badly formed token.")
+        if (since["e"], since["w"]) != (self.delta_epoch, self.world.generation):
+            select = ",".join(str(name) for name in sequence(since["s"]))
+            raise GraphError(
+                410,
+                "syncStateNotFound",
+                "The sync state is no longer available.",
+                {"location": f"{self.base}/v1.0/users/delta?$select={select}&$deltatoken="},
+            )
+        return since
 
     def _changes(self, caller: Caller, directory: Directory, state: Mapping[str, object]) -> bytes:
-        select = [str(name) for name in _sequence(state["s"])]
+        select = [str(name) for name in sequence(state["s"])]
         latest: dict[str, str] = dict(directory.log[int(str(state["r"])) :])
         rows: list[Mapping[str, object]] = []
         for object_id in latest:
@@ -327,16 +379,17 @@ class GraphService:
             else:
                 reason = "changed" if object_id in directory.deleted else "deleted"
                 rows.append({"id": object_id, "@removed": {"reason": reason}})
-        return _collection("users", rows, None, None, self._delta_link(caller, select))
+        return collection("users", rows, None, None, self._delta_link(caller, select))
 
     def _delta_link(
         self, caller: Caller, select: Sequence[str], revision: int | None = None
     ) -> str:
         directory = _customer(caller)
-        token = _pack(
+        token = pack(
             {
                 "t": caller.tenant,
-                "k": "delta",
+                "k": "changes",
+                "w": self.world.generation,
                 "s": list(select),
                 "r": directory.revision if revision is None else revision,
                 "e": self.delta_epoch,
@@ -348,21 +401,22 @@ class GraphService:
         """Users that were deleted in the last 30 days."""
         directory = self._user_reader(caller)
         query = self._query(request, "user", _LIST)
-        rows = [
-            _project(self, user, query.select or [*_DEFAULT_USER, "deletedDateTime"])
-            for user in directory.deleted.values()
-        ]
-        return self._list(caller, request, query, rows)
+        _require_listable(caller, query.select)
+        properties = [*_DEFAULT_USER, "deletedDateTime"]
+        return self._list_users(caller, request, query, directory.deleted.values(), properties)
 
     def _one_user(self, caller: Caller, request: Request, object_id: str) -> bytes:
         directory = self._user_reader(caller)
         query = self._query(request, "user", frozenset({"$select"}))
-        user = directory.users.get(object_id.lower()) or next(
-            (u for u in directory.users.values() if u["userPrincipalName"] == object_id), None
+        _require_extra(caller, query.select)
+        key = object_id.lower()
+        user = directory.users.get(key) or next(
+            (u for u in directory.users.values() if str(u["userPrincipalName"]).lower() == key),
+            None,
         )
         if user is None:
-            raise _not_found(object_id)
-        return _entity(_project(self, user, query.select or _DEFAULT_USER))
+            raise not_found(object_id)
+        return entity(_project(self, user, query.select or _DEFAULT_USER))
 
     def _user_reader(self, caller: Caller) -> Directory:
         caller.require("User.Read.All", "Directory.Read.All")
@@ -393,7 +447,7 @@ class GraphService:
         size = query.top or _PAGE
         select = query.select
         if query.skip_token is not None:
-            state = self._resume(caller, query.skip_token)
+            state = self._resume(caller, query.skip_token, request.url.path)
             start, size = int(str(state["o"])), int(str(state["n"]))
         found = [row for row in rows if query.filter is None or query.filter(row)]
         chunk = found[start : start + size]
@@ -401,23 +455,24 @@ class GraphService:
             chunk = [{name: row.get(name) for name in select} for row in chunk]
         link = None
         if start + size < len(found):
-            token = _pack(
+            token = pack(
                 {
                     "t": caller.tenant,
                     "k": request.url.path,
                     "o": start + size,
                     "n": size,
                     "e": self.link_epoch,
-                }  # fmt: skip
+                }
             )
             kept = [p for p in request.url.query.split("&") if p and "skiptoken" not in p]
             link = f"{self.base}{request.url.path}?{'&'.join([*kept, f'$skiptoken={token}'])}"
         name = request.url.path.rpartition("/")[2]
-        return _collection(name, chunk, link, len(found) if query.count else None)
+        return collection(name, chunk, link, len(found) if query.count else None)
 
-    def _resume(self, caller: Caller, token: str) -> Mapping[str, object]:
-        state = _unpack(token)
-        if state is None or state.get("t") != caller.tenant:
+    def _resume(self, caller: Caller, token: str, kind: str) -> Mapping[str, object]:
+        """Where a next link goes on, unless it is of another directory, listing or time."""
+        state = unpack(token)
+        if state is None or state.get("t") != caller.tenant or state.get("k") != kind:
             raise GraphError(400, "Request_BadRequest", "The skip token is not valid.")
         if state["e"] != self.link_epoch:
             raise GraphError(
@@ -462,7 +517,7 @@ def _customer(caller: Caller) -> Directory:
             partners=(),
             consented=True,
         )
-    raise _not_found(caller.tenant)
+    raise not_found(caller.tenant)
 
 
 def _name(caller: Caller) -> str:
@@ -487,10 +542,18 @@ def _relationship(directory: Directory) -> dict[str, object]:
     }
 
 
-def _readable(select: Sequence[str] | None) -> None:
+def _require_listable(caller: Caller, select: Sequence[str] | None) -> None:
+    """Refuse properties that are kept outside the directory, and so cannot be listed."""
+    if not _NOT_IN_LISTS.isdisjoint(select or ()):
+        raise GraphError(501, "NotImplemented", "This operation target is not yet supported.")
+    _require_extra(caller, select)
+
+
+def _require_extra(caller: Caller, select: Sequence[str] | None) -> None:
+    """Refuse properties that a permission to read users does not cover."""
     for name in select or ():
-        if name in _UNREADABLE:
-            raise GraphError(501, "NotImplemented", f"{name} cannot be read in a collection.")
+        if name in _EXTRA_PERMISSION:
+            caller.require(_EXTRA_PERMISSION[name])
 
 
 def _with_lists(service: GraphService, user: User) -> User:
@@ -505,79 +568,3 @@ def _project(service: GraphService, user: User, select: Sequence[str]) -> User:
         name: user.get(name) if user.get(name) is not None else ([] if name in lists else None)
         for name in select
     }
-
-
-def _collection(
-    name: str,
-    rows: Sequence[bytes | Mapping[str, object]],
-    next_link: str | None,
-    count: int | None,
-    delta_link: str | None = None,
-) -> bytes:
-    head: dict[str, object] = {
-        "@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#{name}"
-    }
-    if count is not None:
-        head["@odata.count"] = count
-    if next_link is not None:
-        head["@odata.nextLink"] = next_link
-    if delta_link is not None:
-        head["@odata.deltaLink"] = delta_link
-    start = msgspec.json.encode(head)[:-1]
-    items = b",".join(r if isinstance(r, bytes) else msgspec.json.encode(r) for r in rows)
-    return start + b',"value":[' + items + b"]}"
-
-
-def _entity(row: Mapping[str, object]) -> bytes:
-    return msgspec.json.encode(
-        {"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users/$entity", **row}
-    )
-
-
-def _sequence(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else []
-
-
-def _no_options(request: Request) -> None:
-    if request.url.query:
-        raise GraphError(400, "Request_UnsupportedQuery", "Query options are not supported here.")
-
-
-def _not_found(name: str) -> GraphError:
-    return GraphError(
-        404,
-        "Request_ResourceNotFound",
-        f"Resource '{name}' does not exist or one of its queried reference-property objects are not "
-        "present.",
-    )
-
-
-def _pack(state: Mapping[str, object]) -> str:
-    text = json.dumps(state, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _unpack(token: str) -> dict[str, object] | None:
-    try:
-        state = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except ValueError:
-        return None
-    return state if isinstance(state, dict) and "e" in state else None
-
-
-def _ids(request: Request) -> dict[str, str]:
-    own = str(uuid4())
-    return {
-        "request-id": own,
-        "client-request-id": request.headers.get("client-request-id", own),
-    }
-
-
-def _error(request: Request, error: GraphError) -> Response:
-    ids = _ids(request)
-    inner = {**ids, "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")}
-    body = {"error": {"code": error.code, "message": error.message, "innerError": inner}}
-    headers = dict(ids)
-    if error.status == 410:
-        headers["location"] = str(request.url.replace(query=""))
-    return Response(msgspec.json.encode(body), error.status, headers, "application/json")

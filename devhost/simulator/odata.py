@@ -1,4 +1,4 @@
-"""OData query options as Microsoft Graph takes them for directory objects; anything else is refused."""
+"""OData query options as Graph takes them for directory objects; anything else is refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,15 +10,20 @@ from devhost.simulator.metadata import Metadata
 Row = Mapping[str, object]
 Condition = Callable[[Row], bool]
 
+UNSUPPORTED = "Request_UnsupportedQuery"
+
 
 class GraphError(Exception):
     """An error answer of Microsoft Graph."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = dict(headers or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,10 @@ def parse(
         GraphError: An option that is unknown or not allowed here, or a value that is wrong.
     """
     options: dict[str, str] = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True):
+    for given, value in parse_qsl(raw, keep_blank_values=True):
+        name = given.lower()
         if name not in allowed:
-            raise _bad(
-                f"The query parameter '{name}' is not supported.", "Request_UnsupportedQuery"
-            )
+            raise _bad(f"The query parameter '{given}' is not supported.", UNSUPPORTED)
         if name in options:
             raise _bad(f"Query parameter '{name}' is specified more than once.")
         options[name] = value
@@ -68,7 +72,9 @@ def _select(text: str | None, type_: str, metadata: Metadata) -> tuple[str, ...]
     for name in names:
         if name not in metadata.properties(type_):
             raise _bad(
-                f"Could not find a property named '{name}' on type 'microsoft.graph.{type_}'."
+                "Parsing OData Select and Expand failed: Could not find a property named "
+                f"'{name}' on type 'microsoft.graph.{type_}'.",
+                "BadRequest",
             )
     return names
 
@@ -76,9 +82,10 @@ def _select(text: str | None, type_: str, metadata: Metadata) -> tuple[str, ...]
 def _top(text: str | None, most: int) -> int | None:
     if text is None:
         return None
-    if not text.isdigit() or not 1 <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
         raise _bad(
-            f"Invalid page size specified: '{text}'. Must be between 1 and {most} inclusive."
+            f"Invalid page size specified: '{text}'. Must be between 1 and {most} inclusive.",
+            UNSUPPORTED,
         )
     return int(text)
 
@@ -91,32 +98,52 @@ def _count(text: str | None) -> bool:
 
 _COMPARISON = re.compile(r"^(\w+)\s+eq\s+(?:'((?:[^']|'')*)'|(true|false|null))$")
 _STARTS_WITH = re.compile(r"^startswith\((\w+),\s*'((?:[^']|'')*)'\)$", re.IGNORECASE)
+_OUTSIDE_QUOTES = r"(?=(?:[^']*'[^']*')*[^']*$)"
+_OR = re.compile(rf"\s+or\s+{_OUTSIDE_QUOTES}")
+_AND = re.compile(rf"\s+and\s+{_OUTSIDE_QUOTES}")
 
 
 def _filter(text: str, type_: str, metadata: Metadata) -> Condition:
-    """``eq`` and ``startswith``, joined by ``and`` or by ``or``."""
-    if " and " in text:
-        parts = [_filter(part, type_, metadata) for part in text.split(" and ")]
-        return lambda row: all(part(row) for part in parts)
-    if " or " in text:
-        parts = [_filter(part, type_, metadata) for part in text.split(" or ")]
-        return lambda row: any(part(row) for part in parts)
-    found = _COMPARISON.match(text.strip())
+    """``eq`` and ``startswith``, joined by ``and`` and ``or``, of which ``and`` binds tighter."""
+    alternatives = [
+        [_clause(clause.strip(), type_, metadata) for clause in _AND.split(part)]
+        for part in _OR.split(text)
+    ]
+    return lambda row: any(all(clause(row) for clause in part) for part in alternatives)
+
+
+def _clause(text: str, type_: str, metadata: Metadata) -> Condition:
+    found = _COMPARISON.match(text)
     if found:
         name = _known(found[1], type_, metadata)
         value = _value(found[2], found[3])
+        _require_comparable(metadata.type_of(type_, name), value)
         return lambda row: _same(row.get(name), value)
-    starts = _STARTS_WITH.match(text.strip())
+    starts = _STARTS_WITH.match(text)
     if starts:
         name = _known(starts[1], type_, metadata)
         prefix = starts[2].replace("''", "'").lower()
         return lambda row: str(row.get(name) or "").lower().startswith(prefix)
-    raise _bad("Unsupported or invalid query filter clause specified.", "Request_UnsupportedQuery")
+    raise _bad("Unsupported or invalid query filter clause specified.", UNSUPPORTED)
+
+
+def _require_comparable(held: str, value: object) -> None:
+    """Refuse to compare a truth value with text."""
+    wanted = {bool: "Edm.Boolean", str: "Edm.String"}.get(type(value))
+    if {held, wanted} == {"Edm.Boolean", "Edm.String"}:
+        raise _bad(
+            "A binary operator with incompatible types was detected. Found operand types "
+            f"'{held}' and '{wanted}' for operator kind 'Equal'.",
+            "BadRequest",
+        )
 
 
 def _known(name: str, type_: str, metadata: Metadata) -> str:
     if name not in metadata.properties(type_):
-        raise _bad(f"Could not find a property named '{name}' on type 'microsoft.graph.{type_}'.")
+        raise _bad(
+            f"Could not find a property named '{name}' on type 'microsoft.graph.{type_}'.",
+            "BadRequest",
+        )
     return name
 
 

@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Annotated
+from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
@@ -29,14 +31,17 @@ class Fault(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
 
     match: str
     """A regular expression, searched in ``METHOD path?query``."""
-    status: int | None = None
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
     body: object = None
     """Text is sent as it is, anything else as JSON."""
     headers: dict[str, str] = {}
-    times: int | None = None
-    rate: float | None = None
-    truncate: int | None = None
-    delay_ms: int = 0
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """How often at most; without it, until the faults are replaced."""
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    """The share of matching requests that it befalls."""
+    truncate: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Bytes of the body to send before the connection breaks."""
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
 
 
 class Seen(msgspec.Struct, rename="camel", kw_only=True):
@@ -122,13 +127,20 @@ class Recorder:
             times.append(now)
             return None
         wait = max(1, round(times[0] + _WINDOW - now))
-        body = {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
-        return Response(
-            msgspec.json.encode(body),
-            429,
-            {"retry-after": str(wait), "x-ms-throttle-scope": "Tenant_Application/ReadWrite"},
-            "application/json",
-        )
+        own = str(uuid4())
+        inner = {"code": "429", "request-id": own, "client-request-id": own}
+        error = {
+            "code": "TooManyRequests",
+            "message": "Too many requests.",
+            "innerError": inner,
+        }
+        headers = {
+            "retry-after": str(wait),
+            "request-id": own,
+            "x-ms-throttle-scope": "Tenant_Application/ReadWrite",
+        }
+        body = msgspec.json.encode({"error": error})
+        return Response(body, 429, headers, "application/json")
 
     def _compress(self, request: Request, response: Response) -> None:
         """Answer a client that can take it in gzip; a page asked for again is not packed again."""

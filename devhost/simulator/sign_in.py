@@ -2,19 +2,17 @@
 
 import base64
 import hashlib
-import html
 import json
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from devhost.simulator.tokens import ACCESS_SECONDS, REFRESH_SECONDS, Claims, Mint, is_revoked
@@ -24,6 +22,7 @@ GRAPH_RESOURCE = "https://graph.microsoft.com"
 DELEGATED = ("User.Read", "Directory.Read.All", "DelegatedAdminRelationship.Read.All")
 APPLICATION = ("User.Read.All", "Directory.Read.All")
 _SHARED = frozenset({"organizations", "common"})
+_OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _CODE_SECONDS = 600
 
 
@@ -57,12 +56,13 @@ class SignInService:
     authority: str = ""
     page: str = ""
     codes: dict[str, Claims] = field(default_factory=dict)
+    redeemed: set[str] = field(default_factory=set)
 
     # Discovery
 
     def discovery(self, tenant: str) -> dict[str, object]:
         """The OpenID configuration of an authority."""
-        if tenant not in _SHARED and not self._known(tenant):
+        if not self._known(tenant):
             raise StsError("invalid_tenant", 90002, f"Tenant '{tenant}' not found.")
         issuer = "{tenantid}" if tenant in _SHARED else tenant
         base = f"{self.authority}/{tenant}/oauth2/v2.0"
@@ -78,12 +78,16 @@ class SignInService:
         }
 
     def _known(self, tenant: str) -> bool:
-        return tenant in self.world.partners or tenant in self.world.directories
+        return (
+            tenant in _SHARED or tenant in self.world.partners or tenant in self.world.directories
+        )
 
     # The authorize page
 
-    def refusal(self, query: Mapping[str, str]) -> str | None:
+    def refusal(self, tenant: str, query: Mapping[str, str]) -> str | None:
         """Why the page must not send anybody back to the redirect URI, or None."""
+        if not self._known(tenant):
+            return f"AADSTS90002: Tenant '{tenant}' not found."
         if query.get("client_id") != self.app.client_id:
             return "AADSTS700016: Application was not found in the directory."
         if query.get("redirect_uri") not in self.app.redirect_uris:
@@ -94,7 +98,7 @@ class SignInService:
             return "AADSTS70002: response_mode is not supported here."
         if not query.get("code_challenge") or query.get("code_challenge_method") != "S256":
             return "AADSTS501491: Invalid code challenge."
-        return None
+        return _scope_refusal(query.get("scope", ""))
 
     def code_for(self, query: Mapping[str, str], partner: Partner) -> str:
         """An authorization code for a partner's account."""
@@ -117,6 +121,8 @@ class SignInService:
         Raises:
             StsError: As Microsoft would refuse it.
         """
+        if not self._known(tenant):
+            raise StsError("invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if form.get("client_id") != self.app.client_id:
             raise StsError(
                 "unauthorized_client", 700016, "Application was not found in the directory."
@@ -129,14 +135,12 @@ class SignInService:
             case "refresh_token":
                 return self._by_refresh_token(tenant, form)
             case "client_credentials":
-                return self._by_credentials(tenant)
+                return self._by_credentials(tenant, form.get("scope", ""))
             case _:
                 raise StsError("unsupported_grant_type", 70003, "The grant type is not supported.")
 
     def _by_code(self, tenant: str, form: Mapping[str, str]) -> dict[str, object]:
-        claims = self.codes.pop(form.get("code", ""), None)
-        if claims is None or float(str(claims["until"])) < time.time():
-            raise StsError("invalid_grant", 54005, "The authorization code was used or expired.")
+        claims = self._redeem(form.get("code", ""))
         verifier = form.get("code_verifier", "")
         digest = hashlib.sha256(verifier.encode()).digest()
         if base64.urlsafe_b64encode(digest).decode().rstrip("=") != claims["challenge"]:
@@ -164,9 +168,28 @@ class SignInService:
         answer["client_info"] = _client_info(partner)
         return answer
 
+    def _redeem(self, code: str) -> Claims:
+        """What a code stands for; it is used up, whatever comes of it."""
+        if code in self.redeemed:
+            raise StsError("invalid_grant", 54005, "The authorization code was already redeemed.")
+        claims = self.codes.pop(code, None)
+        if claims is None:
+            raise _malformed()
+        self.redeemed.add(code)
+        if float(str(claims["until"])) < time.time():
+            raise StsError("invalid_grant", 70008, "The authorization code has expired.")
+        return claims
+
     def _by_refresh_token(self, tenant: str, form: Mapping[str, str]) -> dict[str, object]:
-        claims = self.mint.read(form.get("refresh_token", ""))
+        token = form.get("refresh_token", "")
+        claims = self.mint.read_expired(token)
         if claims is None or claims.get("kind") != "refresh":
+            raise _malformed()
+        if claims.get("appid") != self.app.client_id:
+            raise StsError(
+                "invalid_grant", 700007, "The grant was issued for a different client id."
+            )
+        if self.mint.read(token) is None:
             raise StsError("invalid_grant", 700082, "The refresh token has expired.")
         if is_revoked(self.mint, claims):
             raise StsError("invalid_grant", 50173, "The grant has been revoked.", "bad_token")
@@ -182,9 +205,7 @@ class SignInService:
     def _admit(self, partner: Partner, tenant: str) -> None:
         """May this partner's account have a token at this customer?"""
         directory = self.world.directories.get(tenant)
-        if directory is None:
-            raise StsError("invalid_request", 90002, f"Tenant '{tenant}' not found.")
-        if partner.position not in directory.partners:
+        if directory is None or partner.position not in directory.partners:
             raise StsError(
                 "invalid_grant",
                 50020,
@@ -202,12 +223,15 @@ class SignInService:
                 "invalid_grant", 53003, "Access has been blocked by Conditional Access policies."
             )
 
-    def _by_credentials(self, tenant: str) -> dict[str, object]:
+    def _by_credentials(self, tenant: str, scope: str) -> dict[str, object]:
         if tenant in _SHARED:
             raise StsError("invalid_request", 50059, "No tenant-identifying information found.")
+        if not scope.endswith("/.default"):
+            raise StsError(
+                "invalid_scope", 1002012, f"The provided value for scope {scope} is not valid."
+            )
+        _scopes(scope)
         directory = self.world.directories.get(tenant)
-        if directory is None and tenant not in self.world.partners:
-            raise StsError("invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if directory is not None and not directory.consented:
             raise StsError(
                 "unauthorized_client", 700016, "The application is not in the directory."
@@ -226,12 +250,7 @@ class SignInService:
         }
 
     def _user_tokens(self, partner: Partner, tenant: str, scope: str) -> dict[str, object]:
-        wanted = [s for s in scope.split() if s not in {"openid", "profile", "offline_access"}]
-        foreign = [s for s in wanted if "/" in s and not s.startswith(f"{GRAPH_RESOURCE}/")]
-        if foreign:
-            raise StsError("invalid_resource", 500011, "The resource principal was not found.")
-        names = {s.removeprefix(f"{GRAPH_RESOURCE}/") for s in wanted}
-        granted = DELEGATED if ".default" in names else tuple(s for s in DELEGATED if s in names)
+        granted = _granted(scope)
         claims = {
             "aud": GRAPH_RESOURCE,
             "tid": tenant,
@@ -248,9 +267,53 @@ class SignInService:
             "access_token": self.mint.make(claims, ACCESS_SECONDS),
         }
         if "offline_access" in scope.split():
-            refresh = {"kind": "refresh", "home": partner.tenant_id, "user": partner.account_id}
+            refresh = {
+                "kind": "refresh",
+                "appid": self.app.client_id,
+                "home": partner.tenant_id,
+                "user": partner.account_id,
+            }
             answer["refresh_token"] = self.mint.make(refresh, REFRESH_SECONDS)
         return answer
+
+
+def _scopes(scope: str) -> list[str]:
+    """The permissions of Graph that are asked for, by their short names."""
+    wanted = [name for name in scope.split() if name not in _OPENID]
+    foreign = [s for s in wanted if "/" in s and not s.startswith(f"{GRAPH_RESOURCE}/")]
+    if foreign:
+        raise StsError("invalid_resource", 500011, "The resource principal was not found.")
+    return [name.removeprefix(f"{GRAPH_RESOURCE}/") for name in wanted]
+
+
+def _scope_refusal(scope: str) -> str | None:
+    try:
+        unknown = [name for name in _scopes(scope) if name not in {*DELEGATED, ".default"}]
+    except StsError as error:
+        return f"AADSTS{error.number}: {error.text}"
+    if unknown:
+        return f"AADSTS650053: The application asked for scope '{unknown[0]}' that is not there."
+    return None
+
+
+def _granted(scope: str) -> tuple[str, ...]:
+    names = _scopes(scope)
+    if names == [".default"]:
+        return DELEGATED
+    if ".default" in names:
+        raise StsError("invalid_scope", 70011, ".default cannot be combined with other scopes.")
+    if not set(names).issubset(DELEGATED):
+        raise StsError(
+            "invalid_grant",
+            65001,
+            "The user or administrator has not consented to use the application.",
+            "consent_required",
+        )
+    return tuple(name for name in DELEGATED if name in names)
+
+
+def _malformed() -> StsError:
+    return StsError("invalid_grant", 9002313, "Request is malformed or invalid.")
 
 
 def _client_info(partner: Partner) -> str:
@@ -263,7 +326,7 @@ def authority_app(service: SignInService) -> Starlette:
 
     async def discovery(request: Request) -> Response:
         try:
-            return JSONResponse(service.discovery(request.path_params["tenant"]))
+            return JSONResponse(service.discovery(request.path_params["tenant"].lower()))
         except StsError as error:
             return _error(error, 400)
 
@@ -273,7 +336,7 @@ def authority_app(service: SignInService) -> Starlette:
     async def token(request: Request) -> Response:
         form = {k: str(v) for k, v in (await request.form()).items()}
         try:
-            answer = service.token(request.path_params["tenant"], form)
+            answer = service.token(request.path_params["tenant"].lower(), form)
         except StsError as error:
             return _error(error, 401 if error.error == "invalid_client" else 400)
         return JSONResponse(answer, headers={"cache-control": "no-store", "pragma": "no-cache"})
@@ -285,61 +348,6 @@ def authority_app(service: SignInService) -> Starlette:
             Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
         ]
     )
-
-
-def page_app(service: SignInService) -> Starlette:
-    """The side for people: choose the partner's account, or refuse."""
-
-    async def authorize(request: Request) -> Response:
-        query = dict(request.query_params)
-        refusal = service.refusal(query)
-        if refusal is not None:
-            return HTMLResponse(_page("Sign-in failed", f"<p>{html.escape(refusal)}</p>"), 400)
-        if request.method == "GET":
-            return HTMLResponse(_choice(service))
-        form = {k: str(v) for k, v in (await request.form()).items()}
-        partner = service.world.partners.get(form.get("partner", ""))
-        if partner is None:
-            answer = {
-                "error": "access_denied",
-                "error_description": "AADSTS65004: User declined to consent to access the app.",
-            }
-        else:
-            answer = {"code": service.code_for(query, partner), "session_state": str(uuid4())}
-        answer["state"] = query.get("state", "")
-        return RedirectResponse(f"{query['redirect_uri']}?{urlencode(answer)}", 302)
-
-    return Starlette(
-        routes=[Route("/{tenant}/oauth2/v2.0/authorize", authorize, methods=["GET", "POST"])]
-    )
-
-
-def _choice(service: SignInService) -> str:
-    buttons = "".join(
-        f'<button name="partner" value="{p.tenant_id}">{html.escape(p.account)}'
-        f"<small>{html.escape(p.name)}</small></button>"
-        for p in service.world.partners.values()
-    )
-    scopes = "".join(f"<li>{scope}</li>" for scope in DELEGATED)
-    return _page(
-        "Pick an account",
-        f"<p>This page stands in for Microsoft's sign-in. The application asks for:</p>"
-        f'<ul>{scopes}</ul><form method="post">{buttons}'
-        '<button name="partner" value="" class="quiet">Cancel and refuse consent</button></form>',
-    )
-
-
-def _page(title: str, body: str) -> str:
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
-body{{font:16px/1.5 system-ui,sans-serif;background:#f2f2f2;color:#1b1b1b;margin:0}}
-main{{max-width:26rem;margin:10vh auto;padding:2.5rem;background:#fff;box-shadow:0 2px 8px #0003}}
-h1{{font-size:1.5rem;font-weight:600;margin:0 0 1rem}}ul{{padding-left:1.25rem}}
-button{{display:block;width:100%;text-align:left;padding:.75rem 1rem;margin:.5rem 0;font:inherit;
-background:#fff;color:inherit;border:1px solid #767676;cursor:pointer}}
-button:hover,button:focus-visible{{background:#e8f1fb;outline:2px solid #0067b8}}
-small{{display:block;color:#595959}}.quiet{{border-color:transparent;color:#0067b8}}</style></head>
-<body><main><h1>{title}</h1>{body}</main></body></html>"""
 
 
 def _error(error: StsError, status: int) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Tokens that look like Microsoft's and are checked like them: signed, with audience, tenant, scopes, expiry.
+"""Tokens that look like Microsoft's and are checked like them: audience, tenant, scopes, expiry.
 
 The key lies in the data folder, so that tokens survive a restart of the simulator.
 """
@@ -21,7 +21,7 @@ Claims = dict[str, object]
 
 @dataclass(slots=True)
 class Mint:
-    """Makes and reads tokens; the control interface can end the life of all that were made before."""
+    """Makes and reads tokens; the control interface can end the life of those made before."""
 
     key: bytes
     access_since: float = 0.0
@@ -51,11 +51,16 @@ class Mint:
 
     def read(self, token: str) -> Claims | None:
         """The claims of a token of ours that has not expired; None for any other."""
+        claims = self.read_expired(token)
+        return claims if claims and float(str(claims["exp"])) > time.time() else None
+
+    def read_expired(self, token: str) -> Claims | None:
+        """The claims of a token of ours, whatever its age; None for any other."""
         payload, _, signature = token.rpartition(".")
-        if not payload or not hmac.compare_digest(signature, self._sign(payload)):
+        if not hmac.compare_digest(signature.encode(), self._sign(payload).encode()):
             return None
         claims: Claims = json.loads(_decode(payload.partition(".")[2]))
-        return claims if float(str(claims["exp"])) > time.time() else None
+        return claims
 
     def read_access(self, token: str) -> Claims | None:
         """The claims of a live access token."""
@@ -74,7 +79,7 @@ def _made(claims: Claims) -> float:
 
 
 def is_revoked(mint: Mint, claims: Claims) -> bool:
-    """True for a refresh token made before the last revocation, or used up under strict rotation."""
+    """Was a refresh token made before the last revocation, or used up under strict rotation?"""
     return _made(claims) < mint.refresh_since or (
         mint.rotate_strictly and str(claims["uti"]) in mint.used
     )

@@ -1,6 +1,5 @@
-"""The directories: partners, customers, users, and the log of changes that delta is answered from."""
+"""The directories: partners, customers, users, and the log of changes that delta reads."""
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -54,15 +53,18 @@ class World:
 
     def __init__(self, metadata: Metadata) -> None:
         self.metadata = metadata
-        self.lock = threading.Lock()
         self.partners: dict[str, Partner] = {}
         self.directories: dict[str, Directory] = {}
-        self.generation = 0
+        self.generation = ""
+        """A name for what was filled in last, so that nothing made before is taken for its own."""
 
     def fill(self, seed: Seed) -> None:
-        """Begin anew with a seed."""
-        self.generation += 1
-        self.partners = {
+        """Begin anew with a seed.
+
+        Raises:
+            ValueError: A user that is none, or in a directory that is not there; nothing changes.
+        """
+        partners = {
             str(msp.partner_tenant_id): Partner(
                 tenant_id=str(msp.partner_tenant_id),
                 name=msp.name,
@@ -72,9 +74,14 @@ class World:
             )
             for position, msp in enumerate(seed.msps)
         }
-        self.directories = {str(t.entra_tenant_id): _directory(t) for t in seed.tenants}
+        directories = {str(t.entra_tenant_id): _directory(t) for t in seed.tenants}
         for tenant, user in seed.users:
-            self.directories[str(tenant)].users[str(user["id"])] = self.complete(user)
+            directory = directories.get(str(tenant))
+            if directory is None:
+                raise ValueError(f"a user in directory {tenant}, which is not there")
+            complete = self.complete(user)
+            directory.users[str(complete["id"])] = complete
+        self.partners, self.directories, self.generation = partners, directories, uuid4().hex
 
     def complete(self, user: Mapping[str, object]) -> User:
         """A user as Graph holds it: known properties only, none of the required ones missing.
@@ -86,8 +93,7 @@ class World:
         if unknown:
             raise ValueError(f"not a property of user: {unknown[0]}")
         result = dict(user)
-        result.setdefault("id", str(uuid4()))
-        UUID(str(result["id"]))
+        result["id"] = str(UUID(str(result["id"]))) if "id" in result else str(uuid4())
         if not result.get("userPrincipalName"):
             raise ValueError("userPrincipalName is required")
         result.setdefault("accountEnabled", True)
@@ -121,8 +127,8 @@ class World:
         directory.log.append((object_id, "changed"))
 
     def delete(self, directory: Directory, object_id: str, *, permanently: bool = False) -> None:
-        """Soft-delete a user: it can be restored for 30 days; or for good."""
-        user = directory.users.pop(object_id)
+        """Soft-delete a user, which can then be restored; or delete it for good."""
+        user = directory.users.pop(object_id, None) or directory.deleted.pop(object_id)
         if not permanently:
             directory.deleted[object_id] = {
                 **user,

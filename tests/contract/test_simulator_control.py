@@ -1,0 +1,349 @@
+"""The simulator's control interface does what it is told, and says where a body is wrong."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support.microsoft import Microsoft, asking, users_of
+from support.simulator import Simulator
+
+ALPINE = "e0000000-0000-4000-8000-000000000001"
+BRIGHT = "e0000000-0000-4000-8000-000000000002"
+NOBODY = "00000000-0000-4000-8000-00000000dead"
+
+
+@pytest.fixture
+def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
+    with asking(simulator) as client:
+        yield client
+
+
+@pytest.fixture
+def token(microsoft: Microsoft) -> str:
+    """The application's own token at a customer."""
+    return microsoft.app_token(ALPINE)
+
+
+def post(simulator: Simulator, path: str, body: object) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{simulator.control_url}{path}", content=content, trust_env=False)
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "path"),
+    [
+        ("/reset", {"seed": "demo"}, "$"),
+        ("/reset", b"{", "$"),
+        ("/reset", b"\xff\xfe", "$"),
+        ("/reset", [], "$"),
+        ("/seed", {}, "$"),
+        ("/seed", {"name": "demo", "dir": "/tmp"}, "$"),
+        ("/seed", {"name": "nonsense"}, "$.name"),
+        ("/seed", {"name": 5}, "$.name"),
+        ("/seed", {"dir": "/nowhere"}, "$.dir"),
+        ("/users", {}, "$"),
+        ("/users", {"tenant": NOBODY}, "$.tenant"),
+        ("/users", {"tenant": ALPINE, "remove": []}, "$"),
+        ("/users", {"tenant": ALPINE, "delete": "everybody"}, "$.delete"),
+        ("/users", {"tenant": ALPINE, "delete": [NOBODY]}, "$.delete[0]"),
+        ("/users", {"tenant": ALPINE, "deletePermanently": [NOBODY]}, "$.deletePermanently[0]"),
+        ("/users", {"tenant": ALPINE, "disable": [NOBODY]}, "$.disable[0]"),
+        ("/users", {"tenant": ALPINE, "enable": [NOBODY]}, "$.enable[0]"),
+        ("/users", {"tenant": ALPINE, "restore": [NOBODY]}, "$.restore[0]"),
+        ("/users", {"tenant": ALPINE, "add": [{}]}, "$.add[0]"),
+        (
+            "/users",
+            {"tenant": ALPINE, "add": [{"userPrincipalName": "a@b", "id": "7"}]},
+            "$.add[0]",
+        ),
+        (
+            "/users",
+            {"tenant": ALPINE, "add": [{"userPrincipalName": "a@b", "shoeSize": 47}]},
+            "$.add[0].shoeSize",
+        ),
+        (
+            "/users",
+            {"tenant": ALPINE, "add": [{"userPrincipalName": "a@b", "accountEnabled": "yes"}]},
+            "$.add[0].accountEnabled",
+        ),
+        (
+            "/users",
+            {"tenant": ALPINE, "add": [{"userPrincipalName": "a@b", "otherMails": "a@b"}]},
+            "$.add[0].otherMails",
+        ),
+        ("/users", {"tenant": ALPINE, "change": [{"id": NOBODY, "set": {}}]}, "$.change[0].id"),
+        ("/users", {"tenant": ALPINE, "change": [{"id": NOBODY}]}, "$.change[0]"),
+        (
+            "/users",
+            {"tenant": ALPINE, "change": [{"id": NOBODY, "set": {"userPrincipalName": None}}]},
+            "$.change[0].set.userPrincipalName",
+        ),
+        ("/faults", {}, "$"),
+        ("/faults", {"match": "(", "status": 500}, "$.match"),
+        ("/faults", [{"match": "x"}, {"match": "("}], "$[1].match"),
+        ("/faults", {"faults": [{"match": "("}]}, "$.faults[0].match"),
+        ("/faults", {"faults": {}}, "$.faults"),
+        ("/faults", {"match": "x", "status": "500"}, "$.status"),
+        ("/faults", {"match": "x", "status": 99}, "$.status"),
+        ("/faults", {"match": "x", "times": 0}, "$.times"),
+        ("/faults", {"match": "x", "rate": 1.5}, "$.rate"),
+        ("/faults", {"match": "x", "delayMs": -1}, "$.delayMs"),
+        ("/faults", {"match": "x", "truncate": -1}, "$.truncate"),
+        ("/faults", {"match": "x", "retries": 5}, "$"),
+        ("/tokens", {"expire": "now"}, "$.expire"),
+        ("/throttle", {}, "$"),
+        ("/throttle", {"ratePer10s": 0}, "$.ratePer10s"),
+        ("/throttle", {"ratePer10s": "many"}, "$.ratePer10s"),
+        ("/delta", {}, "$"),
+        ("/delta", {"expire": 1}, "$.expire"),
+        ("/links", {"expired": True}, "$"),
+        ("/consent", {"tenant": NOBODY}, "$.tenant"),
+        ("/consent", {"tenant": ALPINE, "granted": "yes"}, "$.granted"),
+    ],
+)
+def test_a_wrong_body_is_refused_with_the_path_of_what_is_wrong(
+    simulator: Simulator, route: str, body: object, path: str
+) -> None:
+    answer = post(simulator, route, body)
+
+    assert answer.status_code == 400, answer.text
+    document = answer.json()
+    assert document["success"] is False
+    assert document["code"] == "malformed_request"
+    assert document["error"]
+    assert document["details"] == {"path": path}
+
+
+def test_a_body_that_is_wrong_in_part_changes_nothing(simulator: Simulator) -> None:
+    before = users_of(simulator, ALPINE)
+    first = before[0]["id"]
+    body = {
+        "tenant": ALPINE,
+        "add": [{"userPrincipalName": "new@alpinedental.example"}],
+        "disable": [first],
+        "delete": [first, first],
+    }
+
+    answer = post(simulator, "/users", body)
+
+    assert answer.json()["details"] == {"path": "$.delete[1]"}
+    assert users_of(simulator, ALPINE) == before
+
+
+def test_a_user_cannot_be_added_twice(simulator: Simulator) -> None:
+    user = {"userPrincipalName": "new@alpinedental.example", "id": NOBODY}
+
+    answer = post(simulator, "/users", {"tenant": ALPINE, "add": [user, user]})
+
+    assert answer.json()["details"] == {"path": "$.add[1].id"}
+
+
+def test_a_seed_that_cannot_be_read_leaves_the_present_one(
+    simulator: Simulator, tmp_path: Any
+) -> None:
+    (tmp_path / "tenants.jsonl").write_text(
+        json.dumps({"entra_tenant_id": NOBODY, "display_name": "Somebody"})
+    )
+    user = {"entra_tenant_id": ALPINE, "userPrincipalName": "a@b.example"}
+    (tmp_path / "users.jsonl").write_text(json.dumps(user))
+
+    answer = post(simulator, "/seed", {"dir": str(tmp_path)})
+
+    assert answer.json()["details"] == {"path": "$.dir"}
+    assert users_of(simulator, ALPINE)
+
+
+# What it does
+
+
+def test_a_seed_can_be_a_folder(simulator: Simulator, tmp_path: Any) -> None:
+    (tmp_path / "tenants.jsonl").write_text(
+        json.dumps({"entra_tenant_id": NOBODY, "display_name": "Somebody"})
+    )
+    user = {"entra_tenant_id": NOBODY, "userPrincipalName": "a@b.example"}
+    (tmp_path / "users.jsonl").write_text(json.dumps(user))
+
+    simulator.control("/seed", {"dir": str(tmp_path)})
+
+    (tenant,) = simulator.directory()["tenants"]
+    assert tenant["display_name"] == "Somebody"
+    assert [user["userPrincipalName"] for user in tenant["users"]] == ["a@b.example"]
+
+
+def test_reset_brings_everything_back(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    before = users_of(simulator, ALPINE)
+    simulator.control("/users", {"tenant": ALPINE, "delete": [before[0]["id"]]})
+    simulator.control("/faults", {"match": "/users", "status": 500})
+    simulator.control("/throttle", {"ratePer10s": 1})
+
+    simulator.control("/reset", {})
+
+    assert simulator.requests() == []
+    assert users_of(simulator, ALPINE) == before
+    assert [microsoft.get("/v1.0/users", token).status_code for _ in range(3)] == [200] * 3
+
+
+def test_users_are_changed_in_the_order_of_the_fields(simulator: Simulator) -> None:
+    new = {"id": NOBODY, "userPrincipalName": "new@alpinedental.example", "city": "Bern"}
+    body = {
+        "tenant": ALPINE.upper(),
+        "add": [new],
+        "change": [{"id": NOBODY, "set": {"city": None, "jobTitle": "Nurse"}}],
+        "disable": [NOBODY],
+        "delete": [NOBODY],
+        "restore": [NOBODY],
+    }
+
+    simulator.control("/users", body)
+
+    assert users_of(simulator, ALPINE)[-1] == {
+        **new,
+        "city": None,
+        "jobTitle": "Nurse",
+        "accountEnabled": False,
+        "userType": "Member",
+    }
+
+
+def test_a_deleted_user_can_be_deleted_for_good(simulator: Simulator) -> None:
+    somebody = users_of(simulator, ALPINE)[0]["id"]
+    simulator.control("/users", {"tenant": ALPINE, "delete": [somebody]})
+
+    simulator.control("/users", {"tenant": ALPINE, "deletePermanently": [somebody]})
+
+    tenant = next(t for t in simulator.directory()["tenants"] if t["entra_tenant_id"] == ALPINE)
+    assert tenant["deleted"] == []
+
+
+def test_every_request_is_written_down(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.forget_requests()
+    microsoft.get("/v1.0/users?$top=1", token)
+    microsoft.get("/v1.0/users", None)
+
+    assert simulator.requests() == [
+        {
+            "host": "graph",
+            "method": "GET",
+            "path": "/v1.0/users",
+            "query": query,
+            "tenant": tenant,
+            "status": status,
+        }
+        for query, tenant, status in (("$top=1", ALPINE, 200), ("", None, 401))
+    ]
+
+
+# Faults
+
+
+def test_a_fault_answers_in_place_of_graph_as_often_as_it_says(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.control(
+        "/faults",
+        {
+            "match": r"^GET /v1\.0/users\?",
+            "status": 503,
+            "headers": {"Retry-After": "7"},
+            "body": {"error": {"code": "serviceNotAvailable", "message": "Later."}},
+            "times": 2,
+        },
+    )
+
+    answers = [microsoft.get("/v1.0/users?$top=1", token) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert answers[0].headers["retry-after"] == "7"
+    assert answers[0].json()["error"]["code"] == "serviceNotAvailable"
+
+
+def test_a_fault_may_answer_with_text(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    page = "<html>proxy</html>"
+    headers = {"Content-Type": "text/html"}
+    simulator.control(
+        "/faults", {"match": "/users", "status": 502, "headers": headers, "body": page}
+    )
+
+    answer = microsoft.get("/v1.0/users", token)
+
+    assert answer.text == page
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_a_fault_befalls_the_token_endpoint_too(microsoft: Microsoft, simulator: Simulator) -> None:
+    simulator.control("/faults", {"match": f"^POST /{ALPINE}/oauth2", "status": 500})
+
+    assert microsoft.ask_token(ALPINE, {}).status_code == 500
+
+
+def test_a_fault_may_break_the_connection(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.control("/faults", {"match": "/users", "truncate": 100, "times": 1})
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        microsoft.get("/v1.0/users", token)
+    assert microsoft.get("/v1.0/users", token).status_code == 200
+
+
+def test_a_fault_with_a_rate_befalls_that_share(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.control("/faults", {"match": "/users", "status": 500, "rate": 0.5})
+
+    statuses = {microsoft.get("/v1.0/users?$top=1", token).status_code for _ in range(40)}
+
+    assert statuses == {200, 500}
+
+
+def test_a_list_of_faults_replaces_the_present_ones(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.control("/faults", {"match": "/users", "status": 500})
+    simulator.control("/faults", [{"match": "/domains", "status": 502}])
+
+    assert microsoft.get("/v1.0/users", token).status_code == 200
+    assert microsoft.get("/v1.0/domains", token).status_code == 502
+    simulator.control("/faults", {"faults": []})
+    assert microsoft.get("/v1.0/domains", token).status_code == 200
+
+
+# The throttle
+
+
+def test_a_directory_gets_no_more_than_its_share(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    other = microsoft.app_token(BRIGHT)
+    simulator.control("/throttle", {"ratePer10s": 2})
+
+    answers = [microsoft.get("/v1.0/domains", token) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 10
+    assert answers[2].json()["error"]["code"] == "TooManyRequests"
+    assert answers[2].json()["error"]["innerError"]["request-id"]
+    assert microsoft.get("/v1.0/domains", other).status_code == 200
+
+
+def test_the_throttle_can_be_taken_away(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    simulator.control("/throttle", {"ratePer10s": 1})
+    assert [microsoft.get("/v1.0/domains", token).status_code for _ in range(2)] == [200, 429]
+
+    simulator.control("/throttle", {"ratePer10s": None})
+
+    assert microsoft.get("/v1.0/domains", token).status_code == 200
