@@ -1,12 +1,24 @@
 """The simulator's control interface does what it is told, and says where a body is wrong."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from devhost.simulator.changes import UsersBody
+from devhost.simulator.control import (
+    ConsentBody,
+    ExpireBody,
+    SeedBody,
+    ThrottleBody,
+    TokensBody,
+)
+from devhost.simulator.recorder import Fault, Seen
 from support.microsoft import Microsoft, asking, users_of
 from support.simulator import Simulator
 
@@ -347,3 +359,29 @@ def test_the_throttle_can_be_taken_away(
     simulator.control("/throttle", {"ratePer10s": None})
 
     assert microsoft.get("/v1.0/domains", token).status_code == 200
+
+
+# Its documentation
+
+
+BODIES: dict[str, type[msgspec.Struct]] = {
+    "seed": SeedBody,
+    "users": UsersBody,
+    "faults": Fault,
+    "tokens": TokensBody,
+    "throttle": ThrottleBody,
+    "delta": ExpireBody,
+    "links": ExpireBody,
+    "consent": ConsentBody,
+    "requests": Seen,
+}
+
+
+@pytest.mark.parametrize("call", BODIES)
+def test_the_reference_names_every_field_of_a_call(call: str) -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/simulator.md").read_text()
+    section = re.split(rf"^### [A-Z]+ /{call}$", text, flags=re.MULTILINE)[1].partition("\n### ")[0]
+
+    fields = {field.encode_name for field in msgspec.structs.fields(BODIES[call])}
+
+    assert fields <= set(re.findall(r"\w+", section))
