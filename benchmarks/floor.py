@@ -1,8 +1,9 @@
 """The floors: the least that any sync has to do with the same data, over the same wire.
 
 First sync: fetch, decode, COPY into a temporary table, set-based inserts of contacts, phones, links
-and one journal row per user, commit. Unchanged: fetch, decode, fingerprint, compare with the stored
-fingerprints. No rule, no match, no filter beyond enabled members, no resumption.
+and one journal row per user, commit; the tables are like those that the sync fills. Unchanged:
+fetch, decode, fingerprint, compare with the stored fingerprints. No rule, no match, no filter
+beyond enabled members, no resumption.
 """
 
 import asyncio
@@ -30,18 +31,24 @@ from entra_plugin.domain.ids import EntraTenantId
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 TABLES = """
-    CREATE TABLE floor_contacts (tenant_id uuid, id uuid, client_id uuid NOT NULL,
-        full_name text NOT NULL, email text NOT NULL, role text, active boolean NOT NULL,
-        PRIMARY KEY (tenant_id, id), UNIQUE (tenant_id, email));
-    CREATE TABLE floor_phones (tenant_id uuid, contact_id uuid, type text, number text NOT NULL,
-        PRIMARY KEY (tenant_id, contact_id, type));
-    CREATE TABLE floor_links (tenant_id uuid, object_id uuid, contact_id uuid,
-        fingerprint bytea NOT NULL, PRIMARY KEY (tenant_id, object_id));
-    CREATE TABLE floor_journal (tenant_id uuid, run_id uuid, object_id uuid, kind text NOT NULL,
-        after jsonb, created_at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (tenant_id, run_id, object_id));
+    CREATE TABLE floor_contacts (LIKE psa_contacts INCLUDING ALL);
+    CREATE TABLE floor_phones (LIKE psa_contact_phones INCLUDING ALL);
+    CREATE TABLE floor_links (LIKE entra_contact_links INCLUDING ALL);
+    ALTER TABLE floor_links ADD fingerprint bytea NOT NULL;
+    CREATE TABLE floor_journal (LIKE entra_sync_changes INCLUDING ALL);
+    ALTER TABLE floor_contacts ADD FOREIGN KEY (tenant_id, client_id)
+        REFERENCES psa_clients (tenant_id, id);
+    ALTER TABLE floor_journal ADD FOREIGN KEY (tenant_id, run_id)
+        REFERENCES entra_sync_runs (tenant_id, run_id) NOT VALID;
+    ALTER TABLE floor_links ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    ALTER TABLE floor_journal ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY isolation ON floor_links
+        USING (tenant_id = current_setting('entra.tenant_id')::uuid);
+    CREATE POLICY isolation ON floor_journal
+        USING (tenant_id = current_setting('entra.tenant_id')::uuid);
     GRANT SELECT, INSERT ON floor_contacts, floor_phones, floor_links, floor_journal TO psa_app;
 """
+"""Columns, indexes, checks, keys and policies of the tables that the sync fills."""
 
 _STAGE = """
     CREATE TEMP TABLE stage (object_id uuid, contact_id uuid, name text, email text, role text,
@@ -51,22 +58,34 @@ _COPY = "COPY stage FROM STDIN (FORMAT binary)"
 _TYPES = ("uuid", "uuid", "text", "text", "text", "text", "text", "bool", "bytea")
 
 _WRITE = (
-    """INSERT INTO floor_contacts
-       SELECT %(tenant)s, contact_id, %(client)s, name, email, role, true FROM stage WHERE counts
+    """INSERT INTO floor_contacts (tenant_id, id, client_id, full_name, name_key, email, email_key,
+           email_domain, role, creation_key)
+       SELECT %(tenant)s, contact_id, %(client)s, name, lower(name), email, lower(email),
+           split_part(lower(email), '@', -1), role, contact_id
+       FROM stage WHERE counts
        ON CONFLICT DO NOTHING""",
     """INSERT INTO floor_phones
        SELECT %(tenant)s, contact_id, 'work', work FROM stage WHERE counts AND work IS NOT NULL
        UNION ALL
        SELECT %(tenant)s, contact_id, 'mobile', mobile FROM stage
        WHERE counts AND mobile IS NOT NULL""",
-    "INSERT INTO floor_links SELECT %(tenant)s, object_id, contact_id, fingerprint FROM stage",
-    """INSERT INTO floor_journal
-       SELECT %(tenant)s, %(run)s, object_id, 'create',
+    """INSERT INTO floor_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
+           client_id, state, reason, opened_by_run, opened_at, fingerprint)
+       SELECT %(tenant)s, contact_id, %(directory)s, object_id, contact_id, %(client)s, 'active',
+           'created', %(run)s, now(), fingerprint
+       FROM stage""",
+    """INSERT INTO floor_journal (tenant_id, change_id, run_id, managed_tenant_id,
+           entra_tenant_id, object_id, client_id, contact_id, kind, state, reason, label,
+           search_key, after, created_at, applied_at)
+       SELECT %(tenant)s, contact_id, %(run)s, %(run)s, %(directory)s, object_id, %(client)s,
+           contact_id, 'create', 'applied', 'created', coalesce(email, ''), lower(name),
            jsonb_build_object('name', name, 'email', email, 'role', role, 'work', work,
-               'mobile', mobile)
+               'mobile', mobile), now(), now()
        FROM stage""",
 )
 
+_ENTER = "SELECT set_config('entra.tenant_id', %s, true)"
+_ANY_RUN = "SELECT run_id FROM entra_sync_runs LIMIT 1"
 _STORED = "SELECT object_id, fingerprint FROM floor_links WHERE tenant_id = %s"
 _PATH = f"/v1.0/users?$select={USER_SELECT}&$top=999"
 
@@ -93,8 +112,7 @@ class Floor:
         self._connection = psycopg.connect(libpq(facts.app_url), application_name="floor")
         self._reader = _Reader(token)
         _write(self._connection, ())  # warm, as the engine is
-        self._connection.execute(_STORED, [TENANT])
-        self._connection.commit()
+        _stored(self._connection)
         return 0.0
 
     async def close(self, _: Order) -> float:
@@ -116,8 +134,7 @@ class Floor:
         connection, reader = self._require()
         reader.connect()
         with Stopwatch() as watch:
-            stored: dict[object, object] = dict(connection.execute(_STORED, [TENANT]))
-            connection.commit()
+            stored = _stored(connection)
             changed = [u for u in reader.users() if stored.get(u.id) != _fingerprint(u)]
         if changed:
             raise RuntimeError(f"{len(changed)} users changed between two readings")
@@ -164,15 +181,30 @@ def _fingerprint(user: User) -> bytes:
 
 def _write(connection: Connection, users: Iterable[User]) -> None:
     with connection.cursor() as cursor:
+        cursor.execute(_ENTER, [str(TENANT)])
+        run = cursor.execute(_ANY_RUN).fetchone()
         cursor.execute(_STAGE)
         with cursor.copy(_COPY) as copy:
             copy.set_types(_TYPES)
             for user in users:
                 copy.write_row(_row(user))
-        keys = {"tenant": TENANT, "client": MEASURED.client_id, "run": UUID(int=1)}
+        keys = {
+            "tenant": TENANT,
+            "client": MEASURED.client_id,
+            "directory": MEASURED.entra_tenant_id,
+            "run": run[0] if run else None,
+        }
         for statement in _WRITE:
             cursor.execute(statement, keys)
     connection.commit()
+
+
+def _stored(connection: Connection) -> dict[object, object]:
+    """The fingerprints by object id."""
+    connection.execute(_ENTER, [str(TENANT)])
+    stored: dict[object, object] = dict(connection.execute(_STORED, [TENANT]))
+    connection.commit()
+    return stored
 
 
 def _row(user: User) -> tuple[object, ...]:

@@ -49,7 +49,12 @@ class DevHost:
     def __init__(self, settings: Settings, *, vault: SecretProvider | None = None) -> None:
         self.settings = settings
         engine = create_async_engine(
-            settings.app_url, pool_size=20, max_overflow=20, hide_parameters=True
+            settings.app_url,
+            pool_size=20,
+            max_overflow=20,
+            hide_parameters=True,
+            # A statement prepared while a table was small keeps its plan when the table is large.
+            connect_args={"prepare_threshold": None},
         )
         self.database = HostDatabase(engine=engine, app_role=settings.app_role)
         providers: list[SecretProvider] = [

@@ -111,10 +111,12 @@ contact_phones = Table(
     Column("contact_id", Uuid, primary_key=True),
     Column("type", Text, primary_key=True),
     Column("number", Text, nullable=False),
-    ForeignKeyConstraint(
-        ["tenant_id", "contact_id"], ["psa_contacts.tenant_id", "psa_contacts.id"]
-    ),
 )
+"""Numbers of contacts, written in the statement that writes the contact.
+
+Without a foreign key: contacts are never deleted, and PostgreSQL keeps the plan of a key's check for
+a session, so one made while the table was small scans a large one for each row.
+"""
 
 api_keys = Table(
     "psa_api_keys",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from entra_plugin.domain.addresses import normalise
 from entra_plugin.domain.identity import DirectoryUser, IdentityKey
@@ -72,7 +73,14 @@ def match(
 
 def other_addresses(user: DirectoryUser, address: str | None) -> tuple[str, ...]:
     """UPN and aliases in normal form, without the address itself."""
-    names = (normalise(name) for name in (user.user_principal_name, *user.aliases))
+    return _others(user.user_principal_name, user.aliases, address)
+
+
+@lru_cache(maxsize=2048)
+def _others(
+    user_principal_name: str, aliases: tuple[str, ...], address: str | None
+) -> tuple[str, ...]:
+    names = (normalise(name) for name in (user_principal_name, *aliases))
     return tuple(dict.fromkeys(name for name in names if name and name != address))
 
 

@@ -150,6 +150,7 @@ class Planner:
         self, scope: Scope, rule: FilterRule, decisions: Mapping[ObjectId, Remembered]
     ) -> None:
         self._scope = scope
+        self._digest = blake2b(scope.run_id.bytes + scope.entra_tenant_id.bytes, digest_size=16)
         self._rule = rule
         self._decisions = decisions
 
@@ -253,10 +254,8 @@ class Planner:
 
     def _change_id(self, reading: Reading, kind: ChangeKind) -> ChangeId:
         """The same for the same run, identity and kind: a repeated attempt repeats its rows."""
-        digest = blake2b(self._scope.run_id.bytes, digest_size=16)
-        digest.update(self._scope.entra_tenant_id.bytes)
-        digest.update(reading.user.object_id.bytes)
-        digest.update(kind.value.encode())
+        digest = self._digest.copy()
+        digest.update(reading.user.object_id.bytes + kind.value.encode())
         return ChangeId(UUID(bytes=digest.digest()))
 
 

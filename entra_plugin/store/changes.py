@@ -1,15 +1,15 @@
 """Queries on the plan: rows written page by page, settled as sets, and read back as history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, Select, Text, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.identity import attributes
@@ -25,6 +25,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind, ChangeState
+from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
@@ -48,6 +49,11 @@ class ChangeRow:
     note: Mapping[str, object] | None
     candidates: tuple[ContactId, ...]
     position: int
+
+
+_COLUMNS = tuple(field.name for field in fields(ChangeRow))
+_KINDS = {kind.value: kind for kind in ChangeKind}
+_STATES = {state.value: state for state in ChangeState}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +109,17 @@ _CLAIMED_TWICE = text("""
 _DROP_REPEATED = text("""
     WITH dropped AS (
         DELETE FROM entra_sync_changes c
-        USING entra_reconciliation_items i, entra_identities d
         WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
             AND c.managed_tenant_id = :managed_tenant_id
             AND c.state = 'planned' AND c.kind = 'queue'
-            AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
-            AND i.object_id = c.object_id AND i.state = 'open'
-            AND (i.reason, i.candidates, i.client_id) = (c.reason, c.candidates, c.client_id)
-            AND d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
-            AND d.object_id = c.object_id
-            AND d.acted_fingerprint = decode(c.snapshot ->> 'fingerprint', 'hex')
+            AND (SELECT (c.reason, c.candidates, c.client_id) = (reason, candidates, client_id)
+                FROM entra_reconciliation_items i
+                WHERE i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
+                    AND i.object_id = c.object_id AND i.state = 'open')
+            AND decode(c.snapshot ->> 'fingerprint', 'hex') = (
+                SELECT d.acted_fingerprint FROM entra_identities d
+                WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
+                    AND d.object_id = c.object_id)
         RETURNING 1
     )
     SELECT count(*) FROM dropped
@@ -134,9 +141,9 @@ _SETTLE = text("""
         AS d (change_id, state, contact_id, note)
     WHERE c.tenant_id = :tenant_id AND c.change_id = d.change_id
 """).bindparams(
-    bindparam("change_ids", type_=ARRAY(Uuid())),
-    bindparam("states", type_=ARRAY(Text())),
-    bindparam("contact_ids", type_=ARRAY(Uuid())),
+    bindparam("change_ids", type_=IdArray()),
+    bindparam("states", type_=WordArray()),
+    bindparam("contact_ids", type_=IdArray()),
     bindparam("notes", type_=ARRAY(Text())),
 )
 
@@ -204,9 +211,14 @@ class Changes:
         return int((await self._connection.execute(_DROP_REPEATED, scope)).scalar_one())
 
     async def planned(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, *, limit: int
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        *,
+        after: ChangeRow | None,
+        limit: int,
     ) -> list[ChangeRow]:
-        """The next rows to apply, in the order they were planned.
+        """The rows to apply that follow ``after``, in the order of their identities.
 
         They are not locked: the caller holds the fence, and only its holder settles planned rows.
         """
@@ -218,9 +230,12 @@ class Changes:
                 sync_changes.c.managed_tenant_id == managed_tenant_id,
                 sync_changes.c.state == ChangeState.PLANNED.value,
             )
-            .order_by(sync_changes.c.position)
+            .order_by(sync_changes.c.object_id, sync_changes.c.kind)
             .limit(limit)
         )
+        if after is not None:
+            subject = func.row(sync_changes.c.object_id, sync_changes.c.kind)
+            statement = statement.where(subject > func.row(after.object_id, after.kind.value))
         return [_change(row) for row in await self._connection.execute(statement)]
 
     async def stale_snapshots(
@@ -329,40 +344,12 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
 
 
 def _rows() -> Select[*tuple[object, ...]]:
-    return select(
-        sync_changes.c.change_id,
-        sync_changes.c.managed_tenant_id,
-        sync_changes.c.entra_tenant_id,
-        sync_changes.c.object_id,
-        sync_changes.c.client_id,
-        sync_changes.c.contact_id,
-        sync_changes.c.kind,
-        sync_changes.c.state,
-        sync_changes.c.reason,
-        sync_changes.c.label,
-        sync_changes.c.before,
-        sync_changes.c.after,
-        sync_changes.c.note,
-        sync_changes.c.candidates,
-        sync_changes.c.position,
-    )
+    return select(*(sync_changes.c[name] for name in _COLUMNS))
 
 
-def _change(row: Row[*tuple[object, ...]]) -> ChangeRow:
-    return ChangeRow(
-        change_id=row.change_id,
-        managed_tenant_id=row.managed_tenant_id,
-        entra_tenant_id=row.entra_tenant_id,
-        object_id=row.object_id,
-        client_id=row.client_id,
-        contact_id=row.contact_id,
-        kind=ChangeKind(row.kind),
-        state=ChangeState(row.state),
-        reason=row.reason,
-        label=row.label,
-        before=row.before,
-        after=row.after,
-        note=row.note,
-        candidates=tuple(row.candidates),
-        position=row.position,
-    )
+def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["kind"] = _KINDS[values["kind"]]
+    values["state"] = _STATES[values["state"]]
+    values["candidates"] = tuple(values["candidates"])
+    return ChangeRow(**values)

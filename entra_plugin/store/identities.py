@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, Text, and_, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import BigInteger, Uuid
+from sqlalchemy.types import BigInteger
 
 from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.identity import IdentityKey, attributes
@@ -25,6 +25,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.planning import Known, Remembered, Settled
 from entra_plugin.domain.states import DecisionKind, Verdict, VerdictReason
+from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
 from entra_plugin.store.people_tables import contact_links, decisions, identities
@@ -90,7 +91,7 @@ _KNOWN = text("""
         LIMIT 1) q ON true
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = ANY(:object_ids)
-""").bindparams(bindparam("object_ids", type_=ARRAY(Uuid())))
+""").bindparams(bindparam("object_ids", type_=IdArray()))
 """LIMIT 1 says nothing new, the indexes are unique; it keeps the plan at one look-up per identity.
 
 Right after a first sync the tables have no statistics, and a plain join was then planned as a scan
@@ -138,9 +139,7 @@ _STORE_APPLIED = text("""
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
         acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
         reason = excluded.reason, changed_at = excluded.changed_at
-""").bindparams(
-    bindparam("change_ids", type_=ARRAY(Uuid())), bindparam("verdicts", type_=ARRAY(Text()))
-)
+""").bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
 
 _LINK = text("""
     INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
@@ -152,10 +151,10 @@ _LINK = text("""
     ON CONFLICT DO NOTHING
     RETURNING link_id
 """).bindparams(
-    bindparam("change_ids", type_=ARRAY(Uuid())),
-    bindparam("object_ids", type_=ARRAY(Uuid())),
-    bindparam("contact_ids", type_=ARRAY(Uuid())),
-    bindparam("reasons", type_=ARRAY(Text())),
+    bindparam("change_ids", type_=IdArray()),
+    bindparam("object_ids", type_=IdArray()),
+    bindparam("contact_ids", type_=IdArray()),
+    bindparam("reasons", type_=WordArray()),
     bindparam("versions", type_=ARRAY(BigInteger())),
 )
 

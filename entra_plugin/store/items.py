@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.ids import (
     ChangeId,
@@ -20,6 +18,7 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.states import ItemState
+from entra_plugin.store.arrays import IdArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.people_tables import reconciliation_items as items
 
@@ -57,7 +56,7 @@ _OPEN_FROM_CHANGES = text("""
         client_id = excluded.client_id, label = excluded.label, version = i.version + 1
     WHERE (i.reason, i.candidates, i.details, i.client_id) IS DISTINCT FROM
         (excluded.reason, excluded.candidates, excluded.details, excluded.client_id)
-""").bindparams(bindparam("change_ids", type_=ARRAY(Uuid())))
+""").bindparams(bindparam("change_ids", type_=IdArray()))
 
 _CLOSE_FOR = text("""
     UPDATE entra_reconciliation_items i
@@ -66,7 +65,7 @@ _CLOSE_FOR = text("""
     WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
         AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
         AND i.object_id = c.object_id AND i.state = 'open'
-""").bindparams(bindparam("change_ids", type_=ARRAY(Uuid())))
+""").bindparams(bindparam("change_ids", type_=IdArray()))
 
 
 class Items:

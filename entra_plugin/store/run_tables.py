@@ -206,16 +206,12 @@ sync_changes = Table(
         ondelete="CASCADE",
     ),
     Index("ix_entra_sync_changes_position", "tenant_id", "run_id", "position"),
-    Index(
-        "ix_entra_sync_changes_unsettled",
-        "tenant_id",
-        "run_id",
-        "managed_tenant_id",
-        postgresql_where=text("state IN ('planned', 'held')"),
-    ),
-    Index("ix_entra_sync_changes_identity", "tenant_id", "entra_tenant_id", "object_id"),
+    postgresql_with={"fillfactor": 70},
 )
 """The plan, which becomes the history: one row per change.
+
+Every row is written and settled once: no index has the state, and pages keep room, so that settling
+rewrites no index.
 
 ``label`` is the identity's address for people, ``snapshot`` the identity as read, from which apply
 stores it (emptied then), ``note`` what was found when a row went stale or was rejected.

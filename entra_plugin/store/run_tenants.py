@@ -191,6 +191,32 @@ class RunTenants:
         if (await self._connection.execute(statement)).rowcount != 1:
             raise Conflict("fence_lost")
 
+    async def hold(self, fence: Fence) -> None:
+        """Hold the fence for the rest of this transaction, together with others of the attempt.
+
+        Raises:
+            Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
+        """
+        statement = (
+            select(sync_run_tenants.c.fence)
+            .where(
+                self._is(fence.run_id, fence.managed_tenant_id),
+                sync_run_tenants.c.fence == fence.number,
+                sync_run_tenants.c.state == RunState.RUNNING.value,
+            )
+            .with_for_update(read=True)
+        )
+        if (await self._connection.execute(statement)).first() is None:
+            raise Conflict("fence_lost")
+
+    async def lock(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Keep every attempt out for the rest of this transaction."""
+        await self._connection.execute(
+            select(sync_run_tenants.c.fence)
+            .where(self._is(run_id, managed_tenant_id))
+            .with_for_update()
+        )
+
     async def start_reading_anew(self, fence: Fence) -> Fence:
         """Begin the listing again from its first page, under the same fence."""
         await self.advance(fence)

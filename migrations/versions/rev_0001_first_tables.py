@@ -505,25 +505,13 @@ def _create_runs() -> None:
             "kind",
             name=op.f("uq_entra_sync_changes_subject"),
         ),
-    )
-    op.create_index(
-        "ix_entra_sync_changes_identity",
-        "entra_sync_changes",
-        ["tenant_id", "entra_tenant_id", "object_id"],
-        unique=False,
+        postgresql_with={"fillfactor": 70},
     )
     op.create_index(
         "ix_entra_sync_changes_position",
         "entra_sync_changes",
         ["tenant_id", "run_id", "position"],
         unique=False,
-    )
-    op.create_index(
-        "ix_entra_sync_changes_unsettled",
-        "entra_sync_changes",
-        ["tenant_id", "run_id", "managed_tenant_id"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('planned', 'held')"),
     )
 
 

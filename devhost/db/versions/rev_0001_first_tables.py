@@ -196,11 +196,6 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.Uuid(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "contact_id"],
-            ["psa_contacts.tenant_id", "psa_contacts.id"],
-            name=op.f("fk_psa_contact_phones_tenant_id_contact_id"),
-        ),
         sa.PrimaryKeyConstraint(
             "tenant_id", "contact_id", "type", name=op.f("pk_psa_contact_phones")
         ),

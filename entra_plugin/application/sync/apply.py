@@ -4,8 +4,10 @@ Running it again finds only what is left. A row that no longer holds becomes sta
 found.
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.ahead import together
 from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
@@ -30,6 +33,9 @@ from entra_plugin.store.run_tenants import Fence, RunTenants
 
 BATCH = 1000
 """Change rows per transaction: one page of the directory, give or take."""
+
+LANES = 2
+"""Batches at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +82,44 @@ class Apply:
             await self._apply_all(tenant_id, fence, policy)
 
     async def _apply_all(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> None:
-        while await self._apply_batch(tenant_id, fence, policy):
-            pass
+        """Apply everything that is planned; the database writes one batch while we make the next.
 
-    async def _apply_batch(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> bool:
-        """Apply one batch; False when there was nothing left."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(fence)
-            rows = await Changes(connection, tenant_id).planned(
-                fence.run_id, fence.managed_tenant_id, limit=BATCH
-            )
+        Batches share nothing: two rows with one contact or one address were made questions before.
+        """
+        batches = self._batches(tenant_id, fence)
+        turn = asyncio.Lock()
+
+        async def lane() -> None:
+            while True:
+                async with turn:
+                    rows = await anext(batches, None)
+                if rows is None:
+                    return
+                await self._apply_batch(tenant_id, fence, policy, rows)
+
+        async with aclosing(batches):
+            await together(*(lane() for _ in range(LANES)))
+
+    async def _batches(
+        self, tenant_id: TenantId, fence: Fence
+    ) -> AsyncGenerator[Sequence[ChangeRow], None]:
+        last: ChangeRow | None = None
+        while True:
+            async with self._context.store.tenant_transaction(tenant_id) as connection:
+                rows = await Changes(connection, tenant_id).planned(
+                    fence.run_id, fence.managed_tenant_id, after=last, limit=BATCH
+                )
             if not rows:
-                return False
+                return
+            last = rows[-1]
+            yield rows
+
+    async def _apply_batch(
+        self, tenant_id: TenantId, fence: Fence, policy: Policy, rows: Sequence[ChangeRow]
+    ) -> None:
+        """Apply one batch, all of it or nothing."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await RunTenants(connection, tenant_id).hold(fence)
             batch = _Batch(
                 tenant_id=tenant_id,
                 run_id=fence.run_id,
@@ -101,7 +133,6 @@ class Apply:
                 *await self._questions(connection, batch),
             ]
             await self._close(connection, batch, done)
-            return True
 
     async def _creates(self, connection: AsyncConnection, batch: _Batch) -> list[Done]:
         rows = batch.of(ChangeKind.CREATE)
@@ -208,7 +239,8 @@ class Apply:
                 decisions={},
             )
             users = [from_attributes(snapshot) for snapshot in snapshots]
-            await planner.plan(connection, users, self._context.clock())
+            plan = await planner.plan(connection, users)
+            await planner.write(connection, plan, self._context.clock())
             await _settle(connection, tenant_id, fence)
         return True
 

@@ -33,6 +33,14 @@ from entra_plugin.store.pages import PageCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedUsers:
+    """The plan of some users; ``notes`` are look-alikes of contacts to be created."""
+
+    plan: PagePlan
+    notes: Mapping[ChangeId, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserPlanner:
     """Everything that stays the same while one managed tenant is planned."""
 
@@ -44,9 +52,9 @@ class UserPlanner:
     decisions: Mapping[ObjectId, Remembered]
 
     async def plan(
-        self, connection: AsyncConnection, users: Sequence[DirectoryUser], now: datetime
-    ) -> PageCounts:
-        """Write the change rows and the settled identities of these users."""
+        self, connection: AsyncConnection, users: Sequence[DirectoryUser]
+    ) -> PlannedUsers:
+        """Compare these users with what we hold and with the contacts; writes nothing."""
         identities = Identities(connection, self.tenant_id)
         known = await identities.known(
             self.policy.entra_tenant_id, [user.object_id for user in users]
@@ -61,11 +69,13 @@ class UserPlanner:
                 client_id=self.policy.client_id,
             )
             Planner(scope, self.rule, self.decisions).plan(pending, index, plan)
-            await self._write(connection, plan, now)
-        return PageCounts(unchanged=plan.unchanged, filtered=plan.filtered)
+        return PlannedUsers(plan=plan, notes=await self._look_alikes(connection, plan.changes))
 
-    async def _write(self, connection: AsyncConnection, plan: PagePlan, now: datetime) -> None:
-        notes = await self._look_alikes(connection, plan.changes)
+    async def write(
+        self, connection: AsyncConnection, planned: PlannedUsers, now: datetime
+    ) -> PageCounts:
+        """Write the change rows and the settled identities."""
+        plan = planned.plan
         await Changes(connection, self.tenant_id).add(
             plan.changes,
             run_id=self.run_id,
@@ -73,11 +83,12 @@ class UserPlanner:
             entra_tenant_id=self.policy.entra_tenant_id,
             client_id=self.policy.client_id,
             now=now,
-            notes=notes,
+            notes=planned.notes,
         )
         await Identities(connection, self.tenant_id).remember(
             self.policy.entra_tenant_id, plan.settled, now
         )
+        return PageCounts(unchanged=plan.unchanged, filtered=plan.filtered)
 
     async def _candidates(self, connection: AsyncConnection, pending: Sequence[Reading]) -> Index:
         """The contacts, of any client, that have one of these users' addresses."""

@@ -1,10 +1,12 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.plan_users import UserPlanner
+from entra_plugin.application.sync.ahead import one_ahead
+from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.directory.protocol import Directory, PageExpired, UserPage
@@ -99,21 +101,37 @@ class ReadAndPlan:
         pages: AsyncIterator[UserPage] = directory.user_pages(
             attempt.policy.entra_tenant_id, resume=attempt.progress.next_link
         )
-        async for page in pages:
-            number += 1
-            await self._plan_page(tenant_id, attempt, number, page)
-            heartbeat(number)
+        plans = self._plans(tenant_id, attempt.planner, one_ahead(pages))
+        async with aclosing(one_ahead(plans)) as ahead:
+            async for page, planned in ahead:
+                number += 1
+                await self._write_page(tenant_id, attempt, number, page, planned)
+                heartbeat(number)
 
-    async def _plan_page(
-        self, tenant_id: TenantId, attempt: _Attempt, number: int, page: UserPage
+    async def _plans(
+        self, tenant_id: TenantId, planner: UserPlanner, pages: AsyncGenerator[UserPage, None]
+    ) -> AsyncGenerator[tuple[UserPage, PlannedUsers], None]:
+        async with aclosing(pages):
+            async for page in pages:
+                async with self._context.store.tenant_transaction(tenant_id) as connection:
+                    planned = await planner.plan(connection, page.users)
+                yield page, planned
+
+    async def _write_page(
+        self,
+        tenant_id: TenantId,
+        attempt: _Attempt,
+        number: int,
+        page: UserPage,
+        planned: PlannedUsers,
     ) -> None:
-        """Plan one page; its rows, its page row and the counters are one transaction."""
+        """Write a page's plan; its rows, its page row and the counters are one transaction."""
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).advance(
                 attempt.fence, pages=1, users=len(page.users)
             )
-            counts = await attempt.planner.plan(connection, page.users, now)
+            counts = await attempt.planner.write(connection, planned, now)
             await Pages(connection, tenant_id).add(
                 attempt.fence,
                 page=number,

@@ -60,6 +60,7 @@ class Record:
         """Close a managed tenant that did not get through; what it applied is counted and stays."""
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
             await changes.drop_planned(run_id, managed_tenant_id)

@@ -1,0 +1,45 @@
+"""Arrays of ids and of our own words as parameters, written as PostgreSQL's literals.
+
+The driver looks at every element of a list to quote it; with ids and words there is nothing to
+quote, and a page has thousands.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from sqlalchemy import Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, Uuid
+
+
+class IdArray(TypeDecorator[object]):
+    """``uuid[]``."""
+
+    impl = ARRAY(Uuid())
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        """Write the literal."""
+        del dialect
+        return _literal
+
+
+class WordArray(TypeDecorator[object]):
+    """``text[]`` of codes and other plain words of ours."""
+
+    impl = ARRAY(Text())
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        """Write the literal."""
+        del dialect
+        return _literal
+
+
+def _literal(values: object) -> str | None:
+    """An array whose elements need no quotes; None becomes NULL."""
+    if values is None:
+        return None
+    elements = cast("Iterable[object]", values)
+    return "{" + ",".join(["NULL" if e is None else str(e) for e in elements]) + "}"
