@@ -114,8 +114,8 @@ contact_phones = Table(
 )
 """Numbers of contacts, written in the statement that writes the contact.
 
-Without a foreign key: contacts are never deleted, and PostgreSQL keeps the plan of a key's check for
-a session, so one made while the table was small scans a large one for each row.
+Without a foreign key: contacts are never deleted, and PostgreSQL keeps the plan of a key's check
+for a session, so one made while the table was small scans a large one for each row.
 """
 
 api_keys = Table(

@@ -1,6 +1,7 @@
 """The ASGI applications: JSON API, OAuth callback, pages and static files; each behind the gate."""
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import APIRouter, FastAPI, Request
@@ -126,7 +127,13 @@ class Shield:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
-            log.exception("request failed", extra={"error_type": type(error).__name__})
+            log.error(  # noqa: TRY400 - log.exception would write what the exception says
+                "request failed",
+                extra={
+                    "error_type": type(error).__name__,
+                    "trace": "".join(traceback.format_tb(error.__traceback__)),
+                },
+            )
             if begun:
                 return
             facts = scope["state"]["entra"]

@@ -160,7 +160,8 @@ class SyncManagedTenant:
             if _is_cancelled(error):
                 end = CustomerEnd(customer=customer, state="cancelled", code=None)
             else:
-                end = CustomerEnd(customer=customer, state="failed", code=_code(error))
+                code = _code(error) or "timed_out"
+                end = CustomerEnd(customer=customer, state="failed", code=code)
             await _close(interface.CLOSE_CUSTOMER, end)
         return None
 
@@ -178,7 +179,7 @@ async def _close(activity: str, end: CustomerEnd | RunEnd) -> None:
 
 def _run_end(run: RunRef, error: BaseException) -> RunEnd:
     if isinstance(error, ActivityError) and not _is_cancelled(error):
-        return RunEnd(run=run, code=_code(error))
+        return RunEnd(run=run, code=_code(error) or "timed_out")
     return RunEnd(run=run, cancelled=True)
 
 
@@ -187,8 +188,6 @@ def _is_cancelled(error: ActivityError) -> bool:
     return isinstance(error.cause, CancelledError)
 
 
-def _code(error: ActivityError) -> str:
-    """The stable code that the activity gave, or what is known when it gave none."""
-    if isinstance(error.cause, ApplicationError) and error.cause.type:
-        return error.cause.type
-    return "timed_out"
+def _code(error: ActivityError) -> str | None:
+    """The stable code that the activity gave; none when its time was over."""
+    return error.cause.type if isinstance(error.cause, ApplicationError) else None

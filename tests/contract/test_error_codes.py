@@ -48,6 +48,8 @@ def words(node: ast.expr | None, scope: Scope) -> set[str]:
     match node:
         case ast.Constant(value=str()):
             return {str(node.value)}
+        case ast.BoolOp():
+            return set().union(*(words(value, scope) for value in node.values))
         case ast.IfExp():
             return words(node.body, scope) | words(node.orelse, scope)
         case ast.Name() if not isinstance(scope, ast.Module):

@@ -1,9 +1,10 @@
 """Values of the domain with sensible defaults, so that a test names only what it is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec.structs import replace
 
 from entra_plugin.domain.filters import FilterRule, Filters
 from entra_plugin.domain.identity import DirectoryUser, IdentityKey

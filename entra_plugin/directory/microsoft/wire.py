@@ -208,27 +208,29 @@ def to_user(user: User) -> DirectoryUser:
 
 def _aliases(user: User) -> tuple[str, ...]:
     """SMTP proxy addresses, primary first, then other mails. ``SMTP:`` marks the primary one."""
-    if not user.proxy_addresses and not user.other_mails:
-        return ()
-    primary = [p[5:] for p in user.proxy_addresses if p.startswith("SMTP:")]
-    others = [
-        p[5:]
-        for p in user.proxy_addresses
-        if p[:5].lower() == "smtp:" and not p.startswith("SMTP:")
-    ]
-    names = map(_address, (*primary, *others, *user.other_mails))
-    return tuple(dict.fromkeys(filter(None, names)))
+    primary: list[str] = []
+    others: list[str] = []
+    for proxy in user.proxy_addresses:
+        if proxy[:5].lower() == "smtp:":
+            (primary if proxy[:4] == "SMTP" else others).append(proxy[5:])
+    names = {
+        name: None for raw in (*primary, *others, *user.other_mails) if (name := _address(raw))
+    }
+    return tuple(names)
 
 
 def _address(value: str | None) -> str | None:
     """An address as it is; one with characters that no address has is none, and is not repaired."""
-    text = value.strip() if value else ""
-    return text if text and "\ufffd" not in text and text == _text(text) else None
+    if not value:
+        return None
+    text = value.strip()
+    return text if text and text.isprintable() and "\ufffd" not in text else None
 
 
 def _text(value: str | None) -> str | None:
     if not value:
         return None
-    if not value.isprintable():
-        value = "".join(c for c in value if unicodedata.category(c) not in {"Cc", "Cs"})
-    return value.strip() or None
+    if value.isprintable():
+        return value.strip() or None
+    kept = "".join(c for c in value if unicodedata.category(c) not in {"Cc", "Cs"})
+    return kept.strip() or None

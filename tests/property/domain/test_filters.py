@@ -1,9 +1,10 @@
 """Filters answer for every user, and each option only adds to or takes from what it is about."""
 
-from dataclasses import replace
+import dataclasses
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from entra_plugin.domain.filters import FilterRule, Filters, address_of
 from entra_plugin.domain.identity import DirectoryUser
@@ -23,13 +24,13 @@ def test_who_counts_has_an_address_and_is_enabled(user: DirectoryUser, options: 
 @given(directory_users(), filters)
 def test_a_guest_counts_only_when_asked_for(user: DirectoryUser, options: Filters) -> None:
     guest = replace(user, user_type="Guest")
-    closed = replace(options, include_guests=False)
+    closed = dataclasses.replace(options, include_guests=False)
     assert FilterRule(closed).reason(guest) == VerdictReason.GUEST
 
 
 @given(directory_users(), filters)
 def test_a_stricter_option_never_lets_anybody_in(user: DirectoryUser, options: Filters) -> None:
-    strict = replace(
+    strict = dataclasses.replace(
         options,
         licensed_only=True,
         include_guests=False,

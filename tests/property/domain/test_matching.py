@@ -30,7 +30,7 @@ def test_the_order_of_candidates_does_not_matter(
 @given(people, indexes)
 def test_the_order_of_aliases_does_not_matter(user: DirectoryUser, index: Index) -> None:
     turned = DirectoryUser(
-        **{name: getattr(user, name) for name in user.__slots__ if name != "aliases"},
+        **{name: getattr(user, name) for name in user.__struct_fields__ if name != "aliases"},
         aliases=user.aliases[::-1],
     )
     assert found(turned, index) == found(user, index)

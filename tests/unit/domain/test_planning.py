@@ -1,8 +1,9 @@
 """The planner: one verdict per identity, in the order of the rules, the same for the same input."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
@@ -209,7 +210,7 @@ def test_a_user_named_twice_on_a_page_has_one_verdict_by_its_last_state() -> Non
 
 def change_id(of: DirectoryUser = ADA, **scope: object) -> object:
     """The id of the one change that creates a user."""
-    return plan_of([of], scope=replace(SCOPE, **scope)).changes[0].change_id  # type: ignore[arg-type]
+    return plan_of([of], scope=dataclasses.replace(SCOPE, **scope)).changes[0].change_id  # type: ignore[arg-type]
 
 
 def test_a_repeated_attempt_gives_the_same_change_ids() -> None:
