@@ -6,6 +6,7 @@ Reading takes the first provider that has the name; writing goes to the first th
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -63,15 +64,7 @@ class FileSecrets:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key_file = folder / "key"
-        try:
-            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(Fernet.generate_key())
-        self._cipher = Fernet(key_file.read_bytes())
+        self._cipher = Fernet(_key(folder / "key"))
 
     def get(self, tenant_id: UUID | None, name: str) -> str | None:
         """Decrypt the file, if it is there."""
@@ -102,6 +95,18 @@ class FileSecrets:
         if not name.replace("_", "").isalnum():
             raise ValueError("a secret's name is letters, digits and underscores")
         return self._folder / (str(tenant_id) if tenant_id else "app") / f"{name}.secret"
+
+
+def _key(path: Path) -> bytes:
+    """The key, made whole by whichever process comes first."""
+    if not path.exists():
+        made = path.with_suffix(f".{os.getpid()}.partial")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(Fernet.generate_key())
+        with suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    return path.read_bytes()
 
 
 class SecretChain:

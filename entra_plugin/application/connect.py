@@ -129,6 +129,7 @@ class CompleteSignIn:
             tenant_id=person.tenant_id,
             of=None,
         )
+        probe.tokens.hold(partner, tokens)
         await probe.probe()
         await self._swap(person, resolved, tokens, partner)
 

@@ -126,7 +126,7 @@ class Shield:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last line before the server
             log.error(  # noqa: TRY400 - log.exception would write what the exception says
                 "request failed",
                 extra={

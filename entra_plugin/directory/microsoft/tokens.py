@@ -56,9 +56,13 @@ class DelegatedTokens:
             if held is not None and held != rejected and held[1] > time.monotonic():
                 return held[0]
             tokens = await self._ask(tenant)
-            until = time.monotonic() + max(tokens.expires_in - _MARGIN, 0)
-            self._cache[tenant] = (tokens.access_token, until)
+            self.hold(tenant, tokens)
             return tokens.access_token
+
+    def hold(self, tenant: EntraTenantId, tokens: TokenSet) -> None:
+        """Keep an access token for as long as it is good."""
+        until = time.monotonic() + max(tokens.expires_in - _MARGIN, 0)
+        self._cache[tenant] = (tokens.access_token, until)
 
     async def _ask(self, tenant: EntraTenantId) -> TokenSet:
         tokens = await self._sign_in.redeem(

@@ -1,0 +1,161 @@
+"""Credentials and tokens: where they come from, where they are kept, and how they are renewed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from devhost.ports.secrets import EnvironmentSecrets, SecretChain
+from devhost.servers.postgres import Urls
+from entra_plugin.application.connect import CompleteSignIn, SignInPorts, StartSignIn, Validate
+from entra_plugin.application.credentials import CredentialResolver
+from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.domain import secret_names
+from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
+from entra_plugin.domain.states import CredentialSource
+from support.devhost import NORTHWIND, TestHost, running_host
+from support.simulator import Simulator
+
+ID = "83055304-ff24-4738-9979-d66703e32cff"
+ENV = {"MICROSOFT_CLIENT_ID": ID, "MICROSOFT_CLIENT_SECRET": "of the environment"}
+
+
+class Secrets:
+    """Secrets of one tenant and of the installation, in memory."""
+
+    def __init__(self, tenant: dict[str, str], app: dict[str, str]) -> None:
+        self._tenant = tenant
+        self._app = app
+
+    async def get(self, tenant_id: object, name: str) -> str | None:
+        return self._tenant.get(name)
+
+    async def get_app(self, name: str) -> str | None:
+        return self._app.get(name)
+
+    async def set(self, tenant_id: object, name: str, value: str) -> None:
+        self._tenant[name] = value
+
+    async def delete(self, tenant_id: object, name: str) -> None:
+        self._tenant.pop(name, None)
+
+    async def writable(self, tenant_id: object) -> bool:
+        return True
+
+
+OWN = {"microsoft_client_id": ID, "microsoft_client_secret": "of the tenant"}
+APP = {"MICROSOFT_CLIENT_ID": ID, "MICROSOFT_CLIENT_SECRET": "of the app"}
+
+
+@pytest.mark.parametrize(
+    ("tenant", "environment", "app", "source", "secret"),
+    [
+        (OWN, ENV, APP, CredentialSource.TENANT_SECRET, "of the tenant"),
+        ({}, ENV, APP, CredentialSource.ENV, "of the environment"),
+        ({}, {}, APP, CredentialSource.APP_SECRET, "of the app"),
+        ({"microsoft_client_id": ID}, ENV, APP, CredentialSource.ENV, "of the environment"),
+        ({}, {"MICROSOFT_CLIENT_ID": ID}, APP, CredentialSource.APP_SECRET, "of the app"),
+    ],
+)
+async def test_id_and_secret_come_from_the_first_place_that_has_both(
+    tenant: dict[str, str],
+    environment: dict[str, str],
+    app: dict[str, str],
+    source: CredentialSource,
+    secret: str,
+) -> None:
+    found = await CredentialResolver(Secrets(tenant, app), environment).require(NORTHWIND)
+    assert (found.source, found.credentials.client_secret) == (source, secret)
+    assert found.authority == "organizations"
+
+
+async def test_a_home_tenant_beside_the_credentials_is_the_authority() -> None:
+    own = {**OWN, "microsoft_tenant_id": "aaaaaaaa-0000-4000-8000-000000000001"}
+    found = await CredentialResolver(Secrets(own, {}), {}).require(NORTHWIND)
+    assert found.authority == own["microsoft_tenant_id"]
+
+
+async def test_without_credentials_anywhere_it_says_so() -> None:
+    with pytest.raises(ConfigurationInvalid, match="credentials_missing"):
+        await CredentialResolver(Secrets({}, {}), {}).require(NORTHWIND)
+
+
+def ports_of(host: TestHost, environment: dict[str, str]) -> SignInPorts:
+    directories = host.opened.context.directories
+    assert isinstance(directories, ConnectedDirectories)
+    return SignInPorts(
+        sign_in=host.opened.sign_in,
+        resolver=CredentialResolver(host.host.secrets, environment),
+        directories=directories,
+    )
+
+
+@asynccontextmanager
+async def connected(database: Urls, simulator: Simulator) -> AsyncIterator[TestHost]:
+    """A host whose first MSP is connected."""
+    async with running_host(database, simulator.environment) as host:
+        ports = ports_of(host, simulator.environment)
+        person = await host.person()
+        url = await StartSignIn(host.opened.context, ports)(person)
+        await CompleteSignIn(host.opened.context, ports)(person, simulator.sign_in(url))
+        yield host
+
+
+async def test_the_tokens_are_kept_under_the_guides_names(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with connected(database, simulator) as host:
+        for name in (
+            "entra_direct_access_token",
+            "entra_direct_refresh_token",
+            "entra_direct_token_expires_at",
+            "entra_direct_partner_tenant_id",
+            "entra_direct_token_scope",
+        ):
+            assert await host.host.secrets.get(NORTHWIND, name), name
+
+
+async def test_a_renewed_refresh_token_replaces_the_old_one_and_goes_on_working(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with connected(database, simulator) as host:
+        simulator.control("/tokens", {"rotateStrictly": True})
+        seen = set()
+        for _ in range(3):
+            found = await Validate(host.opened.context)(NORTHWIND)
+            assert found.valid, found.failure
+            seen.add(await host.host.secrets.get(NORTHWIND, secret_names.DIRECT_REFRESH_TOKEN))
+        assert len(seen) == 3
+
+
+async def test_an_expired_access_token_is_renewed_in_between(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with connected(database, simulator) as host:
+        directory = await host.opened.context.directories.of_tenant(NORTHWIND)
+        assert await directory.probe() == 8
+        simulator.control("/tokens", {"expire": True})
+        assert await directory.probe() == 8
+
+
+async def test_a_store_that_cannot_be_written_is_refused_before_the_sign_in(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with running_host(database, simulator.environment) as host:
+        host.host.secrets = SecretChain([EnvironmentSecrets({})])
+        with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
+            await StartSignIn(host.opened.context, ports_of(host, simulator.environment))(
+                await host.person()
+            )
+
+
+async def test_a_microsoft_that_cannot_be_reached_is_told_as_such(
+    database: Urls, simulator: Simulator
+) -> None:
+    nowhere = replace(simulator, sign_in_url="https://localhost:1")
+    async with running_host(database, nowhere.environment) as host:
+        with pytest.raises(TransientFailure, match="provider_unreachable"):
+            await StartSignIn(host.opened.context, ports_of(host, nowhere.environment))(
+                await host.person()
+            )
