@@ -5,6 +5,7 @@ Reading takes the first provider that has the name; writing goes to the first th
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -78,14 +79,7 @@ class FileSecrets:
         """Encrypt into a new file and put it in place in one step."""
         path = self._path(tenant_id, name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        with os.fdopen(
-            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
-            file.write(self._cipher.encrypt(value.encode()))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        _written(path.parent, self._cipher.encrypt(value.encode())).replace(path)
 
     def delete(self, tenant_id: UUID | None, name: str) -> None:
         """Remove the file."""
@@ -100,13 +94,20 @@ class FileSecrets:
 def _key(path: Path) -> bytes:
     """The key, made whole by whichever process comes first."""
     if not path.exists():
-        made = path.with_suffix(f".{os.getpid()}.partial")
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(Fernet.generate_key())
+        made = _written(path.parent, Fernet.generate_key())
         with suppress(FileExistsError):
             os.link(made, path)
         made.unlink()
     return path.read_bytes()
+
+
+def _written(folder: Path, content: bytes) -> Path:
+    """A new file of mode 600, safe on the disk, to be put in place in one step."""
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".partial", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(file.name)
 
 
 class SecretChain:
