@@ -64,7 +64,10 @@ def set_up(venv: Path, lock: Path) -> None:
     if not (venv / "bin" / "python").exists():
         call(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
     environment = {"VIRTUAL_ENV": str(venv)}
-    call(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=environment)
+    sync = (uv, "pip", "sync", "--quiet", "--require-hashes", str(lock))
+    if call(*sync, env=environment, check=False) != 0:
+        print("trying again with the certificates of the system", flush=True)
+        call(*sync, "--system-certs", env=environment)
     if venv == VENV:
         call(
             *(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", "."),
