@@ -51,11 +51,13 @@ async def test_an_address_on_several_clients_is_one_contact(database: Urls, tmp_
     with (tmp_path / "clients.jsonl").open("a") as file:
         for number in (8, 9):
             file.write(json.dumps({"client_id": client_id(number), **shared}) + "\n")
-    async with running_host(database, {}, seed=str(tmp_path)) as host:
-        async with host.host.database.engine.connect() as connection:
-            of_ours = contacts.c.tenant_id == NORTHWIND
-            wanted = contacts.c.email_key == "accountant@office.example"
-            count = select(func.count()).select_from(contacts).where(of_ours, wanted)
-            assert await connection.scalar(count) == 1
-            count = select(func.count()).where(clients.c.tenant_id == NORTHWIND)
-            assert await connection.scalar(count) == 4
+    async with (
+        running_host(database, {}, seed=str(tmp_path)) as host,
+        host.host.database.engine.connect() as connection,
+    ):
+        of_ours = contacts.c.tenant_id == NORTHWIND
+        wanted = contacts.c.email_key == "accountant@office.example"
+        count = select(func.count()).select_from(contacts).where(of_ours, wanted)
+        assert await connection.scalar(count) == 1
+        count = select(func.count()).where(clients.c.tenant_id == NORTHWIND)
+        assert await connection.scalar(count) == 4
