@@ -76,6 +76,7 @@ async def serve(handlers: Mapping[str, Handler]) -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(3_000, 10, 10)
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)
         seconds = await handlers[order["do"]](order)

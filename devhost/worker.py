@@ -72,6 +72,7 @@ async def _work(host: DevHost, parts: list[SimplePlugin], stop: asyncio.Event) -
     ):
         gc.collect()
         gc.freeze()  # what is loaded stays; without this every full collection walks all of it
+        gc.set_threshold(3_000, 10, 10)  # a page makes a thousand of everything, and no cycles
         log.info("worker ready")
         await stop.wait()
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from uuid import UUID
 
+import msgspec
+
 from entra_plugin.domain.filters import FilterRule, address_of
 from entra_plugin.domain.identity import DirectoryUser, IdentityKey, fingerprint
 from entra_plugin.domain.ids import ChangeId, ClientId, ContactId, EntraTenantId, ObjectId, RunId
@@ -24,8 +26,7 @@ Raised when the rules here change, so that everybody is planned anew.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we hold of an identity.
 
     ``question`` is the reason and candidates of its open review item.
@@ -92,8 +93,7 @@ class PagePlan:
     filtered: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One user as read, with what the comparison needs."""
 
     user: DirectoryUser

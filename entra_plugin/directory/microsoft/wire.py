@@ -5,6 +5,7 @@ Names are Microsoft's, from its v1.0 metadata.
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -184,39 +185,60 @@ def error_code(body: bytes) -> str | None:
 
 def to_user(user: User) -> DirectoryUser:
     """Our type from Microsoft's: empty text becomes None, control characters go."""
+    clean = _is_clean(user)
+    text, address = (_given, _given) if clean else (_text, _address)
     return DirectoryUser(
         object_id=ObjectId(user.id),
-        user_principal_name=_address(user.user_principal_name) or "",
-        mail=_address(user.mail),
-        aliases=_aliases(user),
-        display_name=_text(user.display_name),
-        given_name=_text(user.given_name),
-        surname=_text(user.surname),
+        user_principal_name=address(user.user_principal_name) or "",
+        mail=address(user.mail),
+        aliases=_aliases(user, address),
+        display_name=text(user.display_name),
+        given_name=text(user.given_name),
+        surname=text(user.surname),
         enabled=user.account_enabled is not False,
         user_type=user.user_type,
         external_state=user.external_user_state or None,
         resource_account=user.is_resource_account is True,
         licensed=bool(user.assigned_licenses),
-        job_title=_text(user.job_title),
-        department=_text(user.department),
-        company_name=_text(user.company_name),
-        office_location=_text(user.office_location),
-        business_phones=tuple(filter(None, map(_text, user.business_phones))),
-        mobile_phone=_text(user.mobile_phone),
+        job_title=text(user.job_title),
+        department=text(user.department),
+        company_name=text(user.company_name),
+        office_location=text(user.office_location),
+        business_phones=tuple(filter(None, map(text, user.business_phones))),
+        mobile_phone=text(user.mobile_phone),
     )
 
 
-def _aliases(user: User) -> tuple[str, ...]:
+def _is_clean(user: User) -> bool:
+    """True when no text has to be trimmed or mended; it nearly always is, and one look is cheap."""
+    texts = (
+        *(user.user_principal_name, user.mail, user.display_name, user.given_name, user.surname),
+        *(user.job_title, user.department, user.company_name, user.office_location),
+        *(user.mobile_phone, *user.business_phones, *user.proxy_addresses, *user.other_mails),
+    )
+    every = f"|{'|'.join(filter(None, texts))}|"
+    return (
+        every.isprintable()
+        and "| " not in every
+        and " |" not in every
+        and ": " not in every
+        and "\ufffd" not in every
+    )
+
+
+def _given(value: str | None) -> str | None:
+    return value or None
+
+
+def _aliases(user: User, address: Callable[[str | None], str | None]) -> tuple[str, ...]:
     """SMTP proxy addresses, primary first, then other mails. ``SMTP:`` marks the primary one."""
     primary: list[str] = []
     others: list[str] = []
     for proxy in user.proxy_addresses:
         if proxy[:5].lower() == "smtp:":
             (primary if proxy[:4] == "SMTP" else others).append(proxy[5:])
-    names = {
-        name: None for raw in (*primary, *others, *user.other_mails) if (name := _address(raw))
-    }
-    return tuple(names)
+    names = map(address, (*primary, *others, *user.other_mails))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _address(value: str | None) -> str | None:

@@ -1,0 +1,79 @@
+"""Microsoft's users become ours: trimmed, mended where harmless, refused where it is not."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entra_plugin.directory.microsoft import wire
+from entra_plugin.domain.identity import DirectoryUser
+
+ADA = {
+    "id": "5145af25-6db0-5509-8f9e-d9e761a1c2f4",
+    "userPrincipalName": "ada@contoso.example",
+    "mail": "ada@contoso.example",
+    "displayName": "Ada Lovelace",
+    "accountEnabled": True,
+    "proxyAddresses": ["smtp:countess@contoso.example", "SMTP:ada@contoso.example", "SIP:ada"],
+    "otherMails": ["ada@home.example"],
+}
+
+
+def read(**changes: object) -> DirectoryUser:
+    """A user as it comes over the wire."""
+    return wire.to_user(
+        msgspec.json.decode(msgspec.json.encode({**ADA, **changes}), type=wire.User)
+    )
+
+
+def test_aliases_are_the_smtp_ones_primary_first_then_other_mails() -> None:
+    assert read().aliases == (
+        "ada@contoso.example",
+        "countess@contoso.example",
+        "ada@home.example",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [" Ada Lovelace", "Ada Lovelace\t", "Ada\x00 Lovelace", "Ada Lovelace "]
+)
+def test_a_name_is_trimmed_and_rid_of_control_characters(name: str) -> None:
+    assert read(displayName=name).display_name == "Ada Lovelace"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_empty_text_is_none(text: str) -> None:
+    found = read(displayName=text, mail=text)
+    assert (found.display_name, found.mail) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["ada\x00@contoso.example", "ada\ufffd@contoso.example", "a\u202eda@x.example"]
+)
+def test_an_address_with_a_character_that_none_has_is_none_and_not_mended(address: str) -> None:
+    found = read(mail=address, proxyAddresses=[f"SMTP:{address}"], otherMails=[])
+    assert (found.mail, found.aliases) == (None, ())
+
+
+@pytest.mark.parametrize("address", [" ada@contoso.example", "ada@contoso.example "])
+def test_an_address_is_trimmed(address: str) -> None:
+    assert read(mail=address).mail == "ada@contoso.example"
+    assert read(proxyAddresses=[f"SMTP:{address}"], otherMails=[]).aliases == (
+        "ada@contoso.example",
+    )
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(("displayName", "mail", "jobTitle"), TEXT)),
+    st.lists(TEXT, max_size=3),
+)
+def test_the_quick_look_changes_nothing(texts: dict[str, str], mails: list[str]) -> None:
+    found = read(**texts, proxyAddresses=[f"smtp:{m}" for m in mails], otherMails=mails)
+    assert found.display_name == wire._text(texts["displayName"])
+    assert found.job_title == wire._text(texts["jobTitle"])
+    assert found.mail == wire._address(texts["mail"])
+    wanted = [wire._address(mail) for mail in mails]
+    assert found.aliases == tuple(dict.fromkeys(mail for mail in wanted if mail))
