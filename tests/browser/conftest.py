@@ -67,7 +67,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     """One Chromium for the session."""
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
-        pytest.skip("no Chromium on PATH")
+        pytest.fail("no Chromium on PATH; python3 dev.py test installs one, or says how")
     with playwright.chromium.launch(executable_path=path, args=CHROMIUM) as running:
         yield running
 
