@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId
+from entra_plugin.domain.ids import ClientId, ContactId, LinkId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind, ChangeState, Verdict
 from entra_plugin.store.identities import Identities, LinkRow
 from entra_plugin.store.managed_tenants import ManagedTenant
@@ -19,8 +19,6 @@ from entra_plugin.store.people_tables import identities
 from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
 from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
-
-_LAST_CHANGES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +102,7 @@ async def contact_facts(
         link = await Identities(connection, tenant_id).link_of_contact(contact_id)
         if link is None:
             raise NotFound("not_found", details={"contactId": str(contact_id)})
-        changes = await _changes_of_contact(connection, tenant_id, contact_id)
+        changes = await _changes_of_link(connection, tenant_id, link.link_id)
     return ContactFacts(link=link, changes=changes)
 
 
@@ -224,24 +222,20 @@ async def _last_run_of_client(
     return RunId(found) if found is not None else None
 
 
-async def _changes_of_contact(
-    connection: AsyncConnection, tenant_id: TenantId, contact_id: ContactId
+async def _changes_of_link(
+    connection: AsyncConnection, tenant_id: TenantId, link_id: LinkId
 ) -> tuple[ContactChange, ...]:
-    statement = (
-        select(
-            sync_changes.c.run_id,
-            sync_changes.c.kind,
-            sync_changes.c.reason,
-            sync_changes.c.created_at,
-            sync_changes.c.after,
-        )
-        .where(
-            sync_changes.c.tenant_id == tenant_id,
-            sync_changes.c.contact_id == contact_id,
-            sync_changes.c.state == ChangeState.APPLIED.value,
-        )
-        .order_by(sync_changes.c.position.desc())
-        .limit(_LAST_CHANGES)
+    """What was done to the contact: so far that is what opened its link, which has the id of it."""
+    statement = select(
+        sync_changes.c.run_id,
+        sync_changes.c.kind,
+        sync_changes.c.reason,
+        sync_changes.c.created_at,
+        sync_changes.c.after,
+    ).where(
+        sync_changes.c.tenant_id == tenant_id,
+        sync_changes.c.change_id == link_id,
+        sync_changes.c.state == ChangeState.APPLIED.value,
     )
     return tuple(
         ContactChange(

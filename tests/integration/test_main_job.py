@@ -157,6 +157,15 @@ def test_a_change_row_says_what_was_made_of_whom(story: Story, admin: Program) -
     ]
 
 
+def test_a_contact_says_whom_it_comes_from_and_what_made_it(story: Story, admin: Program) -> None:
+    (change,) = admin.items(f"/runs/{story.run['runId']}/changes", q="talbot")
+    found = admin.get(f"/contacts/{change['contactId']}").data
+    assert found["objectId"] == change["identity"]["objectId"]
+    assert [(c["runId"], c["kind"]) for c in found["lastChanges"]] == [
+        (story.run["runId"], "create")
+    ]
+
+
 def test_a_second_sync_touches_no_contact_link_identity_item_or_change(
     story: Story, admin: Program, inside: Inside
 ) -> None:
