@@ -18,8 +18,7 @@ from devhost.servers.postgres import Urls
 from devhost.settings import Settings
 from entra_plugin import bootstrap
 from entra_plugin.application.connect import Person
-from entra_plugin.application.sync.start import Actor
-from entra_plugin.domain.ids import RunId, TenantId, UserId
+from entra_plugin.domain.ids import TenantId, UserId
 from support.simulator import ORIGIN
 
 if TYPE_CHECKING:
@@ -28,27 +27,6 @@ if TYPE_CHECKING:
 NORTHWIND = TenantId(MSPS[0].tenant_id)
 SOUTHWIND = TenantId(MSPS[1].tenant_id)
 MASTER_KEY = "the-master-key-of-the-tests"
-
-
-@dataclass(slots=True, kw_only=True)
-class RecordingWorkflows:
-    """Takes the place of Temporal where a test calls the use cases itself."""
-
-    discoveries: list[RunId]
-    syncs: list[RunId]
-    cancelled: list[str]
-
-    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Note the start."""
-        self.discoveries.append(run_id)
-
-    async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Note the start."""
-        self.syncs.append(run_id)
-
-    async def cancel(self, workflow_id: str) -> None:
-        """Note the wish."""
-        self.cancelled.append(workflow_id)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,10 +47,6 @@ class TestHost:
                 )
             ).one()
         return Person(tenant_id=TenantId(row.tenant_id), user_id=UserId(row.id))
-
-    async def actor(self, login: str = "admin@northwind.example") -> Actor:
-        """A seeded person as runs remember him."""
-        return Actor(user_id=(await self.person(login)).user_id, name=login)
 
 
 def settings(
