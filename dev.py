@@ -145,7 +145,7 @@ def lint() -> int:
 def screenshots(options: list[str]) -> int:
     """Take pictures of the running pages."""
     ensure_browser()
-    return run("docs/screenshots.py", *options)
+    return run("-m", "docs.screenshots", *options)
 
 
 def ensure_browser() -> None:
