@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -50,7 +51,7 @@ class Startup:
     temporal_address: str = ""
     temporal_ui: str | None = None
     settings: Settings | None = None
-    simulator: Mapping[str, str] | None = None
+    simulator: Mapping[str, object] | None = None
 
     def say(self, line: str) -> None:
         """Tell the person, with the seconds since the start."""
@@ -238,14 +239,25 @@ def _environment(startup: Startup) -> dict[str, str]:
     }
     told = _told(startup.options)
     if startup.simulator is not None and not any(name.endswith("_BASE_URL") for name in told):
-        environment |= {
-            "MICROSOFT_LOGIN_BASE_URL": startup.simulator["signInUrl"],
-            "MICROSOFT_GRAPH_BASE_URL": startup.simulator["graphUrl"],
-            "ENTRA_CA_FILE": startup.simulator["caFile"],
-            "MICROSOFT_CLIENT_ID": startup.simulator["clientId"],
-            "MICROSOFT_CLIENT_SECRET": startup.simulator["clientSecret"],
-        }
+        environment |= _stand_in(startup.simulator)
     return environment | told
+
+
+def _stand_in(simulator: Mapping[str, object]) -> dict[str, str]:
+    """What points the plugins at the simulator."""
+    keys = {
+        "MICROSOFT_LOGIN_BASE_URL": "signInUrl",
+        "MICROSOFT_GRAPH_BASE_URL": "graphUrl",
+        "ENTRA_CA_FILE": "caFile",
+        "MICROSOFT_CLIENT_ID": "clientId",
+        "MICROSOFT_CLIENT_SECRET": "clientSecret",
+    }
+    # The simulated CIPP is on the loopback interface, where a plugin may refuse to go unless told.
+    host = urlsplit(str(simulator["cippUrl"])).hostname or ""
+    return {
+        **{name: str(simulator[key]) for name, key in keys.items()},
+        "ENTRA_CIPP_ALLOWED_HOSTS": host,
+    }
 
 
 def _told(options: argparse.Namespace) -> dict[str, str]:

@@ -6,7 +6,14 @@ from pathlib import Path
 from uuid import UUID
 
 from devhost.seeds import demo, msp
-from devhost.seeds.model import GraphUser, Seed, SeedClient, SeedContact, SeedTenant
+from devhost.seeds.model import (
+    DIRECTORY_READERS,
+    GraphUser,
+    Seed,
+    SeedClient,
+    SeedContact,
+    SeedTenant,
+)
 from devhost.seeds.msps import MSPS, SECOND_MSP_CLIENTS
 
 
@@ -76,7 +83,7 @@ def _rows(path: Path) -> Iterable[dict[str, object]]:
 
 
 def _tenant(row: dict[str, object]) -> SeedTenant:
-    partners = row.get("partners")
+    partners, application = row.get("partners"), row.get("application_consented")
     return SeedTenant(
         entra_tenant_id=UUID(str(row["entra_tenant_id"])),
         display_name=str(row.get("display_name") or ""),
@@ -86,6 +93,12 @@ def _tenant(row: dict[str, object]) -> SeedTenant:
         consented=bool(row.get("consented", True)),
         relationship_days=int(str(row.get("relationship_days", 400))),
         auto_extend=bool(row.get("auto_extend", True)),
+        relationship_status=str(row.get("relationship_status", "active")),
+        relationship_roles=tuple(_list(row, "relationship_roles"))
+        if "relationship_roles" in row
+        else (DIRECTORY_READERS,),
+        application_consented=None if application is None else bool(application),
+        conditional_access=bool(row.get("conditional_access", False)),
     )
 
 

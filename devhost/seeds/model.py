@@ -15,6 +15,8 @@ ADMINISTRATOR = (
     "contact.read",
 )
 TECHNICIAN = ("system_settings.read", "client.read", "contact.read")
+DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+"""Microsoft's id of the role that is enough to read users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,13 @@ class SeedTenant:
     relationship_days: int = 400
     """Days until the GDAP relationship ends."""
     auto_extend: bool = True
+    relationship_status: str = "active"
+    relationship_roles: tuple[str, ...] = (DIRECTORY_READERS,)
+    """Ids of the roles that the relationship brings."""
+    application_consented: bool | None = None
+    """Consent to application permissions; None for the same as ``consented``."""
+    conditional_access: bool = False
+    """A policy of the customer keeps the partner's account out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

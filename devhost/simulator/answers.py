@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -17,33 +18,51 @@ _FEW = 20
 """A page this small costs less."""
 
 
-def collection(
-    name: str,
-    rows: Sequence[bytes | Mapping[str, object]],
-    next_link: str | None,
-    count: int | None,
-    delta_link: str | None = None,
-) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
     """A page of a list; rows may be encoded already."""
-    head: dict[str, object] = {
-        "@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#{name}"
-    }
-    if count is not None:
-        head["@odata.count"] = count
-    if next_link is not None:
-        head["@odata.nextLink"] = next_link
-    if delta_link is not None:
-        head["@odata.deltaLink"] = delta_link
-    start = msgspec.json.encode(head)[:-1]
-    items = b",".join(r if isinstance(r, bytes) else msgspec.json.encode(r) for r in rows)
-    return start + b',"value":[' + items + b"]}"
+
+    name: str
+    rows: Sequence[bytes | Mapping[str, object]]
+    next_link: str | None = None
+    count: int | None = None
+    delta_link: str | None = None
+
+    def encode(self, version: str) -> bytes:
+        """As Graph's body."""
+        head: dict[str, object] = {
+            "@odata.context": f"https://graph.microsoft.com/{version}/$metadata#{self.name}"
+        }
+        if self.count is not None:
+            head["@odata.count"] = self.count
+        if self.next_link is not None:
+            head["@odata.nextLink"] = self.next_link
+        if self.delta_link is not None:
+            head["@odata.deltaLink"] = self.delta_link
+        start = msgspec.json.encode(head)[:-1]
+        return start + b',"value":[' + b",".join(map(encoded, self.rows)) + b"]}"
 
 
-def entity(row: Mapping[str, object]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
     """One object."""
-    return msgspec.json.encode(
-        {"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users/$entity", **row}
-    )
+
+    name: str
+    row: Mapping[str, object]
+
+    def encode(self, version: str) -> bytes:
+        """As Graph's body."""
+        context = f"https://graph.microsoft.com/{version}/$metadata#{self.name}"
+        return msgspec.json.encode({"@odata.context": context, **self.row})
+
+
+Body = Page | Entity | int
+"""What a path answers; a number is sent as text."""
+
+
+def encoded(row: bytes | Mapping[str, object]) -> bytes:
+    """A row as JSON."""
+    return row if isinstance(row, bytes) else msgspec.json.encode(row)
 
 
 def sequence(value: object) -> Sequence[object]:
@@ -95,10 +114,10 @@ def refusal(request: Request, error: GraphError) -> Response:
     )
 
 
-def cost(request: Request) -> int:
+def cost(path: str, query: str) -> int:
     """Resource units, as the documentation of the limits has them."""
-    base = {"/v1.0/users": 2, "/v1.0/contracts": 3}.get(request.url.path, 1)
-    options = dict(parse_qsl(request.url.query))
+    base = {"users": 2, "contracts": 3}.get(path.strip("/").partition("/")[2], 1)
+    options = dict(parse_qsl(query))
     few = options.get("$top", "")
     saved = ("$select" in options) + (few.isdecimal() and int(few) < _FEW)
     return max(1, base - saved)

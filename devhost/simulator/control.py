@@ -3,65 +3,52 @@
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from devhost.seeds import load_seed
-from devhost.simulator.changes import Refused, Strict, UsersBody, carry_out
-from devhost.simulator.graph import GraphService
-from devhost.simulator.recorder import Fault, Recorder
+from devhost.simulator.changes import Refused, UsersBody, carry_out
+from devhost.simulator.cipp import control as cipp_control
+from devhost.simulator.cipp.control import CippBody
+from devhost.simulator.cipp.service import CippService
+from devhost.simulator.control_bodies import (
+    AppBody,
+    ConsentBody,
+    Empty,
+    ExpireBody,
+    PermissionsBody,
+    RelationshipsBody,
+    SeedBody,
+    TenantsBody,
+    ThrottleBody,
+    TokensBody,
+)
+from devhost.simulator.control_tenants import (
+    change_relationships,
+    change_tenants,
+    directory_at,
+)
+from devhost.simulator.faults import Fault
+from devhost.simulator.graph.service import GraphService
+from devhost.simulator.overview import everything
+from devhost.simulator.permissions import Permissions
+from devhost.simulator.recorder import Recorder
+from devhost.simulator.sign_in import SignInService
+from devhost.simulator.throttle import Limits
 from devhost.simulator.tokens import Mint
-from devhost.simulator.world import Directory, World
+from devhost.simulator.world import World
 
 Body = TypeVar("Body")
 
 
-class Empty(Strict):
-    """No fields."""
-
-
-class SeedBody(Strict):
-    """A seed by name or by folder."""
-
-    name: str | None = None
-    dir: str | None = None
-
-
-class TokensBody(Strict):
-    """End the life of tokens, or make refresh tokens single-use."""
-
-    expire: bool = False
-    revoke: bool = False
-    rotate_strictly: bool | None = None
-
-
-class ThrottleBody(Strict):
-    """Requests that each directory may get in ten seconds; null for no limit."""
-
-    rate_per10s: Annotated[int, msgspec.Meta(ge=1)] | None = msgspec.field(name="ratePer10s")
-
-
-class ExpireBody(Strict):
-    """Let the links made so far expire."""
-
-    expire: bool
-
-
-class ConsentBody(Strict):
-    """What a customer allows."""
-
-    tenant: str
-    granted: bool | None = None
-    conditional_access: bool | None = None
-
-
-class FaultsBody(Strict):
+class FaultsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Faults to put in place of the present ones."""
 
     faults: list[Fault]
@@ -73,16 +60,23 @@ class Control:
 
     world: World
     mint: Mint
+    sign_in: SignInService
     graph: GraphService
+    cipp: CippService
     recorder: Recorder
     seed: str
 
     def reset(self, _body: Empty) -> None:
         """Back to the seed that the simulator was started with."""
         self.load(SeedBody(name=self.seed))
-        self.recorder.reset()
-        self.mint.rotate_strictly = False
-        self.mint.used.clear()
+        self.recorder.seen.clear()
+        self.recorder.faults.clear()
+        self.recorder.throttle.put(Limits())
+        self.mint.restart()
+        self.cipp.restart()
+        self._permit(Permissions())
+        for app in (self.sign_in.app, *self.sign_in.others):
+            app.restart()
 
     def load(self, body: SeedBody) -> None:
         """Another seed."""
@@ -96,7 +90,7 @@ class Control:
 
     def users(self, body: UsersBody) -> None:
         """Change the users of a directory: all that the body says, or nothing."""
-        carry_out(self.world, self.directory(body.tenant), body)
+        carry_out(self.world, directory_at(self.world, body.tenant, "$.tenant"), body)
 
     def faults(self, body: bytes) -> None:
         """One more fault, or a list of them in place of the present ones."""
@@ -117,7 +111,7 @@ class Control:
                 raise Refused(f"not a regular expression: {error}", where) from error
         if several or inside:
             self.recorder.faults.clear()
-        self.recorder.faults += faults
+        self.recorder.faults.add(faults)
 
     def tokens(self, body: TokensBody) -> None:
         """End the life of tokens."""
@@ -125,12 +119,24 @@ class Control:
             self.mint.access_since = time.time()
         if body.revoke:
             self.mint.refresh_since = time.time()
+        if body.idle:
+            self.mint.idle_since = time.time()
+        if body.challenge is not None:
+            self.mint.challenge = time.time() if body.challenge else None
         if body.rotate_strictly is not None:
             self.mint.rotate_strictly = body.rotate_strictly
 
     def throttle(self, body: ThrottleBody) -> None:
-        """Set the limit."""
-        self.recorder.throttle = body.rate_per10s
+        """Set the limits."""
+        self.recorder.throttle.put(
+            Limits(
+                requests=body.rate_per10s,
+                units=body.units_per10s,
+                across_tenants=body.across_tenants,
+                omit_retry_after=body.omit_retry_after,
+                retry_after_date=body.retry_after_date,
+            )
+        )
 
     def delta(self, body: ExpireBody) -> None:
         """Let delta links expire."""
@@ -142,46 +148,47 @@ class Control:
 
     def consent(self, body: ConsentBody) -> None:
         """Grant or take back consent, or put a Conditional Access policy in the way."""
-        directory = self.directory(body.tenant)
+        directory = directory_at(self.world, body.tenant, "$.tenant")
         if body.granted is not None:
             directory.consented = body.granted
+        if body.application is not UNSET:
+            directory.application_consented = body.application
         if body.conditional_access is not None:
             directory.conditional_access = body.conditional_access
 
-    def directory(self, tenant: str) -> Directory:
-        """A customer's directory by GUID."""
-        found = self.world.directories.get(tenant.lower())
-        if found is None:
-            raise Refused(f"no directory {tenant}", "$.tenant")
-        return found
+    def permissions(self, body: PermissionsBody) -> None:
+        """Grant something at the partners, or take it back."""
+        given = {n: v for n in body.__struct_fields__ if (v := getattr(body, n)) is not None}
+        self._permit(replace(self.sign_in.permissions, **given))
 
-    def everything(self) -> dict[str, object]:
-        """All that there is, users with all their properties."""
-        return {
-            "partners": [
-                {
-                    "tenantId": p.tenant_id,
-                    "name": p.name,
-                    "account": p.account,
-                    "customers": [d.tenant_id for d in self.world.customers_of(p)],
-                }
-                for p in self.world.partners.values()
-            ],
-            "tenants": [
-                {
-                    "entra_tenant_id": d.tenant_id,
-                    "display_name": d.display_name,
-                    "default_domain": d.default_domain,
-                    "verified_domains": list(d.domains),
-                    "consented": d.consented,
-                    "conditional_access": d.conditional_access,
-                    "relationship_end": d.relationship_end,
-                    "users": list(d.users.values()),
-                    "deleted": list(d.deleted.values()),
-                }
-                for d in self.world.directories.values()
-            ],
-        }
+    def relationships(self, body: RelationshipsBody) -> None:
+        """Change GDAP relationships."""
+        change_relationships(self.world, body)
+
+    def tenants(self, body: TenantsBody) -> None:
+        """Let customers appear, change or disappear."""
+        change_tenants(self.world, body)
+
+    def app(self, body: AppBody) -> None:
+        """Change the secrets of an app registration, or switch it off."""
+        app = self.sign_in.registration(body.client_id or self.sign_in.app.client_id)
+        if app is None:
+            raise Refused(f"no application {body.client_id}", "$.clientId")
+        if body.add_secret is not None:
+            app.secrets.add(body.add_secret)
+        if body.remove_secret is not None:
+            app.secrets.discard(body.remove_secret)
+        if body.expire_secret is not None:
+            app.expired.add(body.expire_secret)
+        if body.enabled is not None:
+            app.enabled = body.enabled
+
+    def cipps(self, body: CippBody) -> None:
+        """Change how CIPP behaves."""
+        cipp_control.carry_out(self.cipp, body)
+
+    def _permit(self, permissions: Permissions) -> None:
+        self.sign_in.permissions = self.graph.permissions = permissions
 
 
 def control_app(control: Control) -> Starlette:
@@ -193,7 +200,7 @@ def control_app(control: Control) -> Starlette:
         return _json({"success": True, "data": list(control.recorder.seen)})
 
     async def directory(_request: Request) -> Response:
-        return _json({"success": True, "data": control.everything()})
+        return _json({"success": True, "data": everything(control.world)})
 
     actions = {
         "/reset": _decoded(Empty, control.reset),
@@ -205,6 +212,11 @@ def control_app(control: Control) -> Starlette:
         "/delta": _decoded(ExpireBody, control.delta),
         "/links": _decoded(ExpireBody, control.links),
         "/consent": _decoded(ConsentBody, control.consent),
+        "/permissions": _decoded(PermissionsBody, control.permissions),
+        "/relationships": _decoded(RelationshipsBody, control.relationships),
+        "/tenants": _decoded(TenantsBody, control.tenants),
+        "/app": _decoded(AppBody, control.app),
+        "/cipp": _decoded(CippBody, control.cipps),
     }
     return Starlette(
         routes=[

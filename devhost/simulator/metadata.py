@@ -5,6 +5,22 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+_BETA_TYPES: dict[str, dict[str, object]] = {
+    "managedTenants.tenant": {
+        "base": None,
+        "properties": {
+            "id": {"type": "Edm.String"},
+            "tenantId": {"type": "Edm.String"},
+            "displayName": {"type": "Edm.String"},
+            "createdDateTime": {"type": "Edm.DateTimeOffset"},
+            "lastUpdatedDateTime": {"type": "Edm.DateTimeOffset"},
+            "contract": {"type": "managedTenants.tenantContract"},
+            "tenantStatusInformation": {"type": "managedTenants.tenantStatusInformation"},
+        },
+    },
+}
+"""From the reference of Graph beta; nothing in v1.0 leads there."""
+
 
 class Metadata:
     """Looks names up, inherited ones included."""
@@ -12,7 +28,7 @@ class Metadata:
     def __init__(self) -> None:
         path = Path(__file__).with_name("graph_metadata.json")
         extract = json.loads(path.read_text())
-        self._types: dict[str, dict[str, object]] = extract["types"]
+        self._types: dict[str, dict[str, object]] = {**extract["types"], **_BETA_TYPES}
         self._sets: dict[str, dict[str, str]] = {
             **extract["entitySets"],
             "me": {"kind": "Singleton", "type": "user"},
@@ -32,6 +48,11 @@ class Metadata:
         """The type of a property."""
         facts = self._members(type_, "properties")[name]
         return str(facts["type"]) if isinstance(facts, dict) else ""
+
+    def members(self, enumeration: str) -> frozenset[str]:
+        """The members of an enumeration."""
+        found = self._types[enumeration]["members"]
+        return frozenset(str(name) for name in found) if isinstance(found, list) else frozenset()
 
     def first_unknown(self, parts: Sequence[str]) -> str | None:
         """The first segment of a path that is not at Microsoft; None if all are.

@@ -3,45 +3,29 @@
 import asyncio
 import gzip
 import hashlib
-import random
-import re
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated
-from uuid import uuid4
+from typing import Literal, TextIO
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from devhost.simulator.answers import cost
+from devhost.simulator.faults import Fault, Faults, answer_of, cut
+from devhost.simulator.throttle import Spender, Throttle
 from devhost.simulator.tokens import Mint
+from devhost.simulator.world import World
 
 _KEPT = 100_000
-_WINDOW = 10.0
 _WORTH_PACKING = 1024
 _PACKED_KEPT = 64
 
+Host = Literal["sign_in", "graph", "cipp"]
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class Fault(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """An answer to give in place of, or a damage to do to, the real one."""
-
-    match: str
-    """A regular expression, searched in ``METHOD path?query``."""
-    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
-    body: object = None
-    """Text is sent as it is, anything else as JSON."""
-    headers: dict[str, str] = {}
-    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    """How often at most; without it, until the faults are replaced."""
-    rate: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
-    """The share of matching requests that it befalls."""
-    truncate: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """Bytes of the body to send before the connection breaks."""
-    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
+TenantOf = Callable[[Request], str | None]
+"""The directory that a request is about."""
 
 
 class Seen(msgspec.Struct, rename="camel", kw_only=True):
@@ -53,94 +37,76 @@ class Seen(msgspec.Struct, rename="camel", kw_only=True):
     query: str
     tenant: str | None
     status: int
+    user_agent: str | None
+    priority: str | None
+    """The header ``x-ms-throttle-priority``."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Recorder:
     """Shared by all endpoints."""
 
+    world: World
     mint: Mint
+    log: TextIO | None = None
+    """Where every request is appended to as a line of JSON."""
     seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    faults: list[Fault] = field(default_factory=list)
-    throttle: int | None = None
-    arrivals: dict[str, deque[float]] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+    throttle: Throttle = field(default_factory=Throttle)
     packed: dict[bytes, bytes] = field(default_factory=dict)
     """Compressed bodies by the hash of the plain ones, the one used last at the end."""
-    rng: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def reset(self) -> None:
-        """Forget requests, faults and the throttle."""
-        self.seen.clear()
-        self.faults.clear()
-        self.throttle = None
-        self.arrivals.clear()
-
-    async def handle(self, host: str, request: Request, endpoint: Endpoint) -> Response:
+    async def handle(
+        self, host: Host, request: Request, endpoint: Endpoint, tenant_of: TenantOf
+    ) -> Response:
         """Answer a request, or let a fault do so, and write it down."""
-        tenant = self._tenant(host, request)
-        fault = self._fault(request)
+        tenant = tenant_of(request)
+        fault = self.faults.find(host, request, tenant)
         if fault is not None and fault.delay_ms:
             await asyncio.sleep(fault.delay_ms / 1000)
-        throttled = self._throttled(tenant) if host == "graph" else None
-        if fault is not None and fault.status is not None:
-            response = _faulty(fault)
-        elif throttled is not None:
-            response = throttled
-        else:
-            response = await endpoint(request)
-        self.seen.append(
-            Seen(
-                host=host,
-                method=request.method,
-                path=request.url.path,
-                query=request.url.query,
-                tenant=tenant,
-                status=response.status_code,
-            )
-        )
+        response = await self._answer(host, request, endpoint, fault)
+        self._write(host, request, tenant, response.status_code)
         self._compress(request, response)
         if fault is not None and fault.truncate is not None:
-            _cut(response, fault.truncate)
+            cut(response, fault.truncate)
         return response
 
-    def _fault(self, request: Request) -> Fault | None:
-        line = f"{request.method} {request.url.path}?{request.url.query}"
-        for fault in self.faults:
-            if fault.times == 0 or not re.search(fault.match, line):
-                continue
-            if fault.rate is not None and self.rng.random() >= fault.rate:
-                continue
-            if fault.times is not None:
-                fault.times -= 1
-            return fault
-        return None
+    async def _answer(
+        self, host: Host, request: Request, endpoint: Endpoint, fault: Fault | None
+    ) -> Response:
+        if fault is not None and fault.status is not None:
+            return answer_of(fault)
+        if host != "graph":
+            return await endpoint(request)
+        priority = request.headers.get("x-ms-throttle-priority")
+        units = cost(request.url.path, request.url.query)
+        verdict = self.throttle.take(self._spender(request), units, priority)
+        response = verdict.refusal or await endpoint(request)
+        response.headers.update(verdict.headers)
+        return response
 
-    def _throttled(self, tenant: str | None) -> Response | None:
-        """Refuse when a directory has had its share of the last ten seconds."""
-        if self.throttle is None:
-            return None
-        now = time.monotonic()
-        times = self.arrivals.setdefault(tenant or "", deque())
-        while times and times[0] < now - _WINDOW:
-            times.popleft()
-        if len(times) < self.throttle:
-            times.append(now)
-            return None
-        wait = max(1, round(times[0] + _WINDOW - now))
-        own = str(uuid4())
-        inner = {"code": "429", "request-id": own, "client-request-id": own}
-        error = {
-            "code": "TooManyRequests",
-            "message": "Too many requests.",
-            "innerError": inner,
-        }
-        headers = {
-            "retry-after": str(wait),
-            "request-id": own,
-            "x-ms-throttle-scope": "Tenant_Application/ReadWrite",
-        }
-        body = msgspec.json.encode({"error": error})
-        return Response(body, 429, headers, "application/json")
+    def _spender(self, request: Request) -> Spender:
+        claims = self.mint.read(bearer(request)) or {}
+        tenant = str(claims.get("tid", ""))
+        directory = self.world.directories.get(tenant)
+        users = len(directory.users) if directory is not None else 0
+        return Spender(app=str(claims.get("appid", "")), tenant=tenant, users=users)
+
+    def _write(self, host: Host, request: Request, tenant: str | None, status: int) -> None:
+        entry = Seen(
+            host=host,
+            method=request.method,
+            path=request.url.path,
+            query=request.url.query,
+            tenant=tenant,
+            status=status,
+            user_agent=request.headers.get("user-agent"),
+            priority=request.headers.get("x-ms-throttle-priority"),
+        )
+        self.seen.append(entry)
+        if self.log is not None:
+            self.log.write(msgspec.json.encode(entry).decode() + "\n")
+            self.log.flush()
 
     def _compress(self, request: Request, response: Response) -> None:
         """Answer a client that can take it in gzip; a page asked for again is not packed again."""
@@ -157,23 +123,22 @@ class Recorder:
         response.headers["content-encoding"] = "gzip"
         response.headers["content-length"] = str(len(held))
 
-    def _tenant(self, host: str, request: Request) -> str | None:
-        if host == "sign_in":
-            return request.url.path.strip("/").partition("/")[0]
-        claims = self.mint.read(request.headers.get("authorization", "").partition(" ")[2])
+
+def bearer(request: Request) -> str:
+    """The token in the header ``Authorization``; empty without one."""
+    return request.headers.get("authorization", "").partition(" ")[2]
+
+
+def authority_of(request: Request) -> str | None:
+    """The directory whose authority is asked."""
+    return request.url.path.strip("/").partition("/")[0].lower()
+
+
+def token_tenant(mint: Mint) -> TenantOf:
+    """The directory that the token of a request is for."""
+
+    def tenant_of(request: Request) -> str | None:
+        claims = mint.read(bearer(request))
         return str(claims["tid"]) if claims and "tid" in claims else None
 
-
-def _faulty(fault: Fault) -> Response:
-    status = fault.status or 200
-    headers = {name.lower(): value for name, value in fault.headers.items()}
-    content = {"error": {"code": "", "message": ""}} if fault.body is None else fault.body
-    body = content.encode() if isinstance(content, str) else msgspec.json.encode(content)
-    kind = headers.pop("content-type", "application/json")
-    return Response(body, status, headers, kind)
-
-
-def _cut(response: Response, length: int) -> None:
-    """Send less than was promised: the connection ends in the middle of the body."""
-    response.body = bytes(response.body)[:length]
-    response.headers["connection"] = "close"
+    return tenant_of

@@ -21,6 +21,28 @@ ORIGIN = "http://127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CippAccess:
+    """How one partner's CIPP lets a program in: with its token, or as a client."""
+
+    partner_tenant_id: str
+    token: str
+    tenant_id: str
+    client_id: str
+    client_secret: str
+
+    @classmethod
+    def of(cls, facts: Mapping[str, str]) -> Self:
+        """One entry of the list in ``simulator.json``."""
+        return cls(
+            partner_tenant_id=facts["partnerTenantId"],
+            token=facts["token"],
+            tenant_id=facts["tenantId"],
+            client_id=facts["clientId"],
+            client_secret=facts["clientSecret"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulator:
     """Where a simulator is, and what it knows us by."""
 
@@ -30,9 +52,16 @@ class Simulator:
     ca_file: str
     client_id: str
     client_secret: str
+    other_client_id: str
+    """Another app registration of the same kind."""
+    other_client_secret: str
+    cipp_url: str
+    """Without ``/api``."""
+    cipp: tuple[CippAccess, ...]
+    """By position of the partner."""
 
     @classmethod
-    def of(cls, facts: Mapping[str, str]) -> Self:
+    def of(cls, facts: Mapping[str, Any]) -> Self:
         """The simulator that ``devhost.json`` or ``simulator.json`` describes."""
         return cls(
             control_url=facts["controlUrl"],
@@ -41,7 +70,16 @@ class Simulator:
             ca_file=facts["caFile"],
             client_id=facts["clientId"],
             client_secret=facts["clientSecret"],
+            other_client_id=facts["otherClientId"],
+            other_client_secret=facts["otherClientSecret"],
+            cipp_url=facts["cippUrl"],
+            cipp=tuple(CippAccess.of(entry) for entry in facts["cipp"]),
         )
+
+    @property
+    def cipp_token(self) -> str:
+        """The static token of the first partner's CIPP."""
+        return self.cipp[0].token
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,6 +90,7 @@ class Simulator:
             "ENTRA_CA_FILE": self.ca_file,
             "MICROSOFT_CLIENT_ID": self.client_id,
             "MICROSOFT_CLIENT_SECRET": self.client_secret,
+            "ENTRA_CIPP_ALLOWED_HOSTS": urlsplit(self.cipp_url).hostname or "",
         }
 
     def control(self, path: str, body: object = None) -> object:

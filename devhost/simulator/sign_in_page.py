@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from devhost.simulator.sign_in import DELEGATED, SignInService
+from devhost.simulator.scopes import short_names
+from devhost.simulator.sign_in import SignInService
 
 
 def page_app(service: SignInService) -> Starlette:
@@ -21,13 +22,18 @@ def page_app(service: SignInService) -> Starlette:
         if refusal is not None:
             return HTMLResponse(_page("Sign-in failed", f"<p>{html.escape(refusal)}</p>"), 400)
         if request.method == "GET":
-            return HTMLResponse(_choice(service))
+            return HTMLResponse(_choice(service, query.get("scope", "")))
         form = {k: str(v) for k, v in (await request.form()).items()}
         partner = service.world.partners.get(form.get("partner", ""))
         if partner is None:
             answer = {
                 "error": "access_denied",
                 "error_description": "AADSTS65004: User declined to consent to access the app.",
+            }
+        elif not service.may_consent(query):
+            answer = {
+                "error": "consent_required",
+                "error_description": "AADSTS90094: An administrator of the tenant must consent.",
             }
         else:
             answer = {"code": service.code_for(query, partner), "session_state": str(uuid4())}
@@ -39,13 +45,13 @@ def page_app(service: SignInService) -> Starlette:
     )
 
 
-def _choice(service: SignInService) -> str:
+def _choice(service: SignInService, scope: str) -> str:
     buttons = "".join(
         f'<button name="partner" value="{p.tenant_id}">{html.escape(p.account)}'
         f"<small>{html.escape(p.name)}</small></button>"
         for p in service.world.partners.values()
     )
-    scopes = "".join(f"<li>{scope}</li>" for scope in DELEGATED)
+    scopes = "".join(f"<li>{html.escape(name)}</li>" for name in short_names(scope))
     return _page(
         "Pick an account",
         f"<p>This page stands in for Microsoft's sign-in. The application asks for:</p>"

@@ -28,6 +28,10 @@ class Mint:
     """Access tokens made before this moment count as expired."""
     refresh_since: float = 0.0
     """Refresh tokens made before this moment count as revoked."""
+    idle_since: float = 0.0
+    """Refresh tokens made before this moment count as unused for 90 days."""
+    challenge: float | None = None
+    """Since when access tokens for Graph must carry the claims that are asked for then."""
     rotate_strictly: bool = False
     """A fault: a refresh token that was used is used up. Microsoft does not do so."""
     used: set[str] = field(default_factory=set)
@@ -69,13 +73,57 @@ class Mint:
             return None
         return claims
 
+    @property
+    def wanted_claims(self) -> dict[str, object] | None:
+        """The claims request of a challenge, as continuous access evaluation words it."""
+        if self.challenge is None:
+            return None
+        value = {"essential": True, "value": str(int(self.challenge))}
+        return {"access_token": {"nbf": value}}
+
+    def claims_missing(self, claims: Claims) -> dict[str, object] | None:
+        """The claims that an access token has to be made anew with; None if it has them."""
+        wanted = self.wanted_claims
+        return None if wanted is None or claims.get("answers") == _asked(wanted) else wanted
+
+    def restart(self) -> None:
+        """Forget what the control interface did to tokens, except that their life has ended."""
+        self.rotate_strictly = False
+        self.used.clear()
+        self.challenge = None
+
     def _sign(self, payload: str) -> str:
         digest = hmac.new(self.key, payload.encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
+def stamp(claims_request: str) -> dict[str, object]:
+    """What a token carries that was asked for with this ``claims`` parameter.
+
+    Raises:
+        ValueError: It is not a claims request.
+    """
+    document = json.loads(claims_request) if claims_request else {}
+    if not isinstance(document, dict):
+        raise ValueError(claims_request)  # noqa: TRY004 - a value of a form, not an argument
+    asked = _asked(document)
+    return {} if asked is None else {"answers": asked}
+
+
+def _asked(document: Mapping[str, object]) -> object:
+    """The moment since which a token is asked for; None if that is not asked."""
+    wanted = document.get("access_token")
+    since = wanted.get("nbf") if isinstance(wanted, dict) else None
+    return since.get("value") if isinstance(since, dict) else None
+
+
 def _made(claims: Claims) -> float:
     return float(str(claims["iat"]))
+
+
+def is_idle(mint: Mint, claims: Claims) -> bool:
+    """Was a refresh token made before those that count as unused for too long?"""
+    return _made(claims) < mint.idle_since
 
 
 def is_revoked(mint: Mint, claims: Claims) -> bool:

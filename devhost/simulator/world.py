@@ -7,8 +7,7 @@ from uuid import UUID, uuid4, uuid5
 
 from devhost.seeds.model import Seed, SeedTenant
 from devhost.simulator.metadata import Metadata
-
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+from devhost.simulator.relationships import Relationship
 
 User = dict[str, object]
 
@@ -23,6 +22,11 @@ class Partner:
     account_id: str
     position: int
 
+    @property
+    def domain(self) -> str:
+        """The domain of the partner's own directory."""
+        return self.account.partition("@")[2]
+
 
 @dataclass(slots=True, kw_only=True)
 class Directory:
@@ -33,10 +37,15 @@ class Directory:
     default_domain: str
     domains: tuple[str, ...]
     partners: tuple[int, ...]
+    """The positions of those that have a contract with this customer, active or not."""
     consented: bool
+    application_consented: bool | None = None
+    """Consent to application permissions, if it differs from that to delegated ones."""
     conditional_access: bool = False
-    relationship_end: datetime = _EPOCH
-    auto_extend: bool = True
+    relationships: list[Relationship] = field(default_factory=list)
+    contract_name: str = ""
+    contract_domain: str = ""
+    """As they were when the contract was made: Microsoft does not refresh these copies."""
     users: dict[str, User] = field(default_factory=dict)
     deleted: dict[str, User] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
@@ -46,6 +55,27 @@ class Directory:
     def revision(self) -> int:
         """The number of changes so far."""
         return len(self.log)
+
+    @property
+    def application_allowed(self) -> bool:
+        """Has the customer consented to what the application may do by itself?"""
+        own = self.application_consented
+        return self.consented if own is None else own
+
+    @property
+    def initial_domain(self) -> str:
+        """The domain that the directory was made with, if it still has one of that kind."""
+        initial = (d for d in self.domains if d.endswith(".onmicrosoft.com"))
+        return next(initial, self.default_domain)
+
+    def active(self, partner: Partner) -> list[Relationship]:
+        """The relationships with a partner that are active now."""
+        now = datetime.now(UTC)
+        return [
+            r
+            for r in self.relationships
+            if r.partner == partner.position and r.state(now) == "active"
+        ]
 
 
 class World:
@@ -74,11 +104,15 @@ class World:
             )
             for position, msp in enumerate(seed.msps)
         }
-        directories = {str(t.entra_tenant_id): _directory(t) for t in seed.tenants}
-        for tenant, user in seed.users:
-            directory = directories.get(str(tenant))
+        known = self.metadata.members("delegatedAdminRelationshipStatus")
+        for tenant in seed.tenants:
+            if tenant.relationship_status not in known:
+                raise ValueError(f"no status of a relationship: {tenant.relationship_status}")
+        directories = {str(t.entra_tenant_id): directory_of(t) for t in seed.tenants}
+        for tenant_id, user in seed.users:
+            directory = directories.get(str(tenant_id))
             if directory is None:
-                raise ValueError(f"a user in directory {tenant}, which is not there")
+                raise ValueError(f"a user in directory {tenant_id}, which is not there")
             complete = self.complete(user)
             directory.users[str(complete["id"])] = complete
         self.partners, self.directories, self.generation = partners, directories, uuid4().hex
@@ -101,11 +135,22 @@ class World:
         return result
 
     def customers_of(self, partner: Partner) -> list[Directory]:
-        """The directories that have a relationship with a partner, by name."""
-        found = [d for d in self.directories.values() if partner.position in d.partners]
-        return sorted(found, key=lambda d: (d.display_name, d.tenant_id))
+        """The directories that have an active relationship with a partner, by name."""
+        return sorted((d for d in self.directories.values() if d.active(partner)), key=_by_name)
+
+    def contracts_of(self, partner: Partner) -> list[Directory]:
+        """The directories that a partner has a contract with, whatever became of it, by name."""
+        found = (d for d in self.directories.values() if partner.position in d.partners)
+        return sorted(found, key=_by_name)
 
     # What the control interface does
+
+    def add_tenant(self, tenant: SeedTenant) -> None:
+        """A customer more, without users."""
+        directory = directory_of(tenant)
+        if directory.tenant_id in self.directories or directory.tenant_id in self.partners:
+            raise ValueError(f"directory {directory.tenant_id} exists")
+        self.directories[directory.tenant_id] = directory
 
     def add(self, directory: Directory, users: Iterable[Mapping[str, object]]) -> list[str]:
         """Add users; answers their ids."""
@@ -147,15 +192,36 @@ class World:
         directory.log.append((object_id, "changed"))
 
 
-def _directory(tenant: SeedTenant) -> Directory:
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=tenant.relationship_days)
+def directory_of(tenant: SeedTenant) -> Directory:
+    """A customer as a seed describes it, with one relationship for each of its partners."""
+    tenant_id = str(tenant.entra_tenant_id)
     return Directory(
-        tenant_id=str(tenant.entra_tenant_id),
+        tenant_id=tenant_id,
         display_name=tenant.display_name,
         default_domain=tenant.default_domain,
         domains=tenant.verified_domains or (tenant.default_domain,),
         partners=tenant.partners,
         consented=tenant.consented,
-        relationship_end=end,
-        auto_extend=tenant.auto_extend,
+        application_consented=tenant.application_consented,
+        conditional_access=tenant.conditional_access,
+        relationships=[_relationship(tenant, position) for position in tenant.partners],
+        contract_name=tenant.display_name,
+        contract_domain=tenant.default_domain,
     )
+
+
+def _relationship(tenant: SeedTenant, position: int) -> Relationship:
+    begun = datetime.now(UTC).replace(microsecond=0)
+    return Relationship(
+        id=f"{tenant.entra_tenant_id}-{position}-gdap",
+        partner=position,
+        name=f"Managed services for {tenant.display_name}"[:50],
+        status=tenant.relationship_status,
+        end=begun + timedelta(days=tenant.relationship_days),
+        auto_extend=tenant.auto_extend,
+        roles=tenant.relationship_roles,
+    )
+
+
+def _by_name(directory: Directory) -> tuple[str, str]:
+    return directory.display_name, directory.tenant_id

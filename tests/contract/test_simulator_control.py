@@ -11,14 +11,20 @@ import msgspec
 import pytest
 
 from devhost.simulator.changes import UsersBody
-from devhost.simulator.control import (
+from devhost.simulator.cipp.control import CippBody
+from devhost.simulator.control_bodies import (
+    AppBody,
     ConsentBody,
     ExpireBody,
+    PermissionsBody,
+    RelationshipsBody,
     SeedBody,
+    TenantsBody,
     ThrottleBody,
     TokensBody,
 )
-from devhost.simulator.recorder import Fault, Seen
+from devhost.simulator.faults import Fault
+from devhost.simulator.recorder import Seen
 from support.microsoft import Microsoft, asking, users_of
 from support.simulator import Simulator
 
@@ -117,6 +123,28 @@ def post(simulator: Simulator, path: str, body: object) -> httpx.Response:
         ("/links", {"expired": True}, "$"),
         ("/consent", {"tenant": NOBODY}, "$.tenant"),
         ("/consent", {"tenant": ALPINE, "granted": "yes"}, "$.granted"),
+        ("/consent", {"tenant": ALPINE, "application": "yes"}, "$.application"),
+        ("/faults", {"match": "x", "host": "cloud"}, "$.host"),
+        ("/faults", {"match": "x", "tenants": ALPINE}, "$.tenants"),
+        ("/tokens", {"challenge": "now"}, "$.challenge"),
+        ("/throttle", {"ratePer10s": None, "unitsPer10s": 0}, "$.unitsPer10s"),
+        ("/permissions", {"managedTenants": "all"}, "$.managedTenants"),
+        ("/permissions", {"everything": True}, "$"),
+        ("/relationships", {"tenant": NOBODY}, "$.tenant"),
+        ("/relationships", {"tenant": ALPINE, "status": "happy"}, "$.status"),
+        ("/relationships", {"tenant": ALPINE, "partner": NOBODY}, "$.partner"),
+        ("/relationships", {"tenant": ALPINE, "end": "2030-01-01T00:00:00"}, "$.end"),
+        ("/relationships", {"tenant": ALPINE, "end": "soon"}, "$.end"),
+        ("/tenants", {"remove": [NOBODY]}, "$.remove[0]"),
+        ("/tenants", {"change": [{"tenant": NOBODY}]}, "$.change[0].tenant"),
+        ("/tenants", {"add": [{"tenant": NOBODY}]}, "$.add[0]"),
+        (
+            "/tenants",
+            {"add": [{"tenant": ALPINE, "displayName": "A", "defaultDomain": "a.example"}]},
+            "$.add[0].tenant",
+        ),
+        ("/app", {"clientId": NOBODY}, "$.clientId"),
+        ("/app", {"enabled": "no"}, "$.enabled"),
     ],
 )
 def test_a_wrong_body_is_refused_with_the_path_of_what_is_wrong(
@@ -239,8 +267,9 @@ def test_every_request_is_written_down(
     microsoft: Microsoft, simulator: Simulator, token: str
 ) -> None:
     simulator.forget_requests()
-    microsoft.get("/v1.0/users?$top=1", token)
-    microsoft.get("/v1.0/users", None)
+    named = {"user_agent": "a-program/1.0"}
+    microsoft.get("/v1.0/users?$top=1", token, **named, x_ms_throttle_priority="low")
+    microsoft.get("/v1.0/users", None, **named)
 
     assert simulator.requests() == [
         {
@@ -250,8 +279,13 @@ def test_every_request_is_written_down(
             "query": query,
             "tenant": tenant,
             "status": status,
+            "userAgent": "a-program/1.0",
+            "priority": priority,
         }
-        for query, tenant, status in (("$top=1", ALPINE, 200), ("", None, 401))
+        for query, tenant, status, priority in (
+            ("$top=1", ALPINE, 200, "low"),
+            ("", None, 401, None),
+        )
     ]
 
 
@@ -332,6 +366,34 @@ def test_a_list_of_faults_replaces_the_present_ones(
     assert microsoft.get("/v1.0/domains", token).status_code == 200
 
 
+def test_a_fault_may_befall_some_directories_only(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    other = microsoft.app_token(BRIGHT)
+    fault = {"match": "/users", "status": 500, "tenants": [BRIGHT.upper()]}
+    simulator.control("/faults", fault)
+
+    assert microsoft.get("/v1.0/users", token).status_code == 200
+    assert microsoft.get("/v1.0/users", other).status_code == 500
+
+
+def test_a_fault_may_befall_each_directory_as_often(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    fault = {"match": "/domains", "status": 503, "times": 1, "eachTenant": True}
+    simulator.control("/faults", fault)
+
+    for one in (token, microsoft.app_token(BRIGHT)):
+        answers = [microsoft.get("/v1.0/domains", one) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [503, 200]
+
+
+def test_a_fault_may_befall_one_host_only(microsoft: Microsoft, simulator: Simulator) -> None:
+    simulator.control("/faults", {"match": "", "host": "graph", "status": 500})
+
+    assert microsoft.get("/v1.0/users", microsoft.app_token(ALPINE)).status_code == 500
+
+
 # The throttle
 
 
@@ -373,8 +435,26 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "delta": ExpireBody,
     "links": ExpireBody,
     "consent": ConsentBody,
+    "permissions": PermissionsBody,
+    "relationships": RelationshipsBody,
+    "tenants": TenantsBody,
+    "app": AppBody,
+    "cipp": CippBody,
     "requests": Seen,
 }
+
+
+def test_the_reference_has_a_section_for_every_call(simulator: Simulator) -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/simulator.md").read_text()
+    sections = re.findall(r"^### ([A-Z]+) (/[a-z]+)$", text, flags=re.MULTILINE)
+
+    # Each is there: an unknown path is a 404, a known one of another method a 405.
+    for method, path in sections:
+        assert httpx.request(method, simulator.control_url + path, trust_env=False).status_code in {
+            200,
+            400,
+        }
+    assert {path for _, path in sections} == {f"/{c}" for c in [*BODIES, "reset", "directory"]}
 
 
 @pytest.mark.parametrize("call", BODIES)

@@ -100,7 +100,7 @@ def test_a_path_that_is_not_in_the_metadata_is_refused_by_its_first_unknown_segm
         f"/v1.0/users/{NOBODY}/manager",
         f"/v1.0/users/{NOBODY}/photo/$value",
         "/v1.0/directory/deletedItems",
-        f"/v1.0/tenantRelationships/findTenantInformationByTenantId(tenantId='{ALPINE}')",
+        "/v1.0/tenantRelationships/findTenantInformationByDomainName(domainName='a.example')",
     ],
 )
 def test_a_path_that_only_microsoft_has_is_said_not_to_be_here(

@@ -2,19 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from devhost.seeds import load_seed
-from devhost.simulator.metadata import load as load_metadata
-from devhost.simulator.sign_in import App, SignInService, StsError
-from devhost.simulator.tokens import Mint
-from devhost.simulator.world import World
-from support.microsoft import CHALLENGE, GRAPH_SCOPE, REDIRECT_URI, VERIFIER, Microsoft, asking
+from support.microsoft import GRAPH_SCOPE, REDIRECT_URI, VERIFIER, Microsoft, asking
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -264,24 +257,17 @@ def test_without_offline_access_there_is_no_refresh_token(
     assert "refresh_token" not in microsoft.ask_token(ALPINE, form).json()
 
 
-def test_a_refresh_token_of_another_application_is_refused(tmp_path: Path) -> None:
-    """The simulator has one application, so its service is asked for two that share a key."""
-    world = World(load_metadata())
-    world.fill(load_seed("demo"))
-    app = App(client_id="one", client_secret="s", redirect_uris=frozenset([REDIRECT_URI]))
-    first = SignInService(world=world, mint=Mint.of(tmp_path), app=app)
-    second = replace(first, app=replace(app, client_id="two"))
-    partner = next(iter(world.partners.values()))
-    query = {"redirect_uri": REDIRECT_URI, "code_challenge": CHALLENGE, "scope": "offline_access"}
-    form = {"client_id": "one", "client_secret": "s", "redirect_uri": REDIRECT_URI}
-    code = {"grant_type": "authorization_code", "code": first.code_for(query, partner)}
-    tokens = first.token("organizations", {**form, **code, "code_verifier": VERIFIER})
+def test_a_refresh_token_of_another_application_is_refused(
+    microsoft: Microsoft, simulator: Simulator, refresh_token: str
+) -> None:
+    other = {
+        "client_id": simulator.other_client_id,
+        "client_secret": simulator.other_client_secret,
+    }
 
-    refresh = {"grant_type": "refresh_token", "refresh_token": str(tokens["refresh_token"])}
-    with pytest.raises(StsError) as caught:
-        second.token("organizations", {**form, **refresh, "client_id": "two"})
+    answer = microsoft.ask_token(ALPINE, {**microsoft.refresh_form(refresh_token), **other})
 
-    assert (caught.value.error, caught.value.number) == ("invalid_grant", 700007)
+    assert refused(answer, "invalid_grant", 700007)["suberror"] == "client_mismatch"
 
 
 # What a customer allows

@@ -17,7 +17,7 @@ from devhost.seeds.msps import MSPS
 from devhost.servers.postgres import Urls
 from devhost.settings import Settings
 from entra_plugin import bootstrap
-from entra_plugin.application.connect import Person
+from entra_plugin.application.context import Person
 from entra_plugin.domain.ids import TenantId, UserId
 from support.simulator import ORIGIN
 
@@ -91,6 +91,5 @@ async def running_host(
         try:
             yield TestHost(host=host, opened=opened, urls=urls)
         finally:
-            await opened.transport.close()
-            opened.sign_in.close()
+            await opened.close()
             await host.close()

@@ -1,5 +1,9 @@
-"""A running simulator of Microsoft, and a client for its control interface."""
+"""A running simulator of Microsoft and CIPP, and a client for its control interface.
 
-from devhost.simulator.running import ORIGIN, Simulator, running_simulator
+With ``ENTRA_TEST_REQUEST_LOG`` naming a folder, each simulator writes every request that it gets
+to a file of its own there.
+"""
 
-__all__ = ["ORIGIN", "Simulator", "running_simulator"]
+from devhost.simulator.running import ORIGIN, CippAccess, Simulator, running_simulator
+
+__all__ = ["ORIGIN", "CippAccess", "Simulator", "running_simulator"]

@@ -1,0 +1,1 @@
+"""A stand-in for the API of CIPP, one for each partner, answering as CIPP-API 10.8 does."""

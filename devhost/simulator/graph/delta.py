@@ -1,0 +1,104 @@
+"""Delta queries: a first round through all users, then only what changed since its link."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from devhost.simulator.answers import Page, pack, sequence, unpack
+from devhost.simulator.graph.caller import Caller
+from devhost.simulator.graph.lists import PAGE, query_of, resume
+from devhost.simulator.graph.people import DEFAULT_USER, project, reader, require_listable
+from devhost.simulator.odata import GraphError
+from devhost.simulator.world import Directory
+
+if TYPE_CHECKING:
+    from devhost.simulator.graph.ask import Ask
+    from devhost.simulator.graph.service import GraphService
+
+_ALLOWED = frozenset({"$select", "$deltatoken", "$skiptoken"})
+
+
+def delta(service: "GraphService", caller: Caller, ask: "Ask") -> Page:
+    """Changes since a delta link, or everything when there is none yet."""
+    directory = reader(caller)
+    query = query_of(service.metadata, ask, "user", _ALLOWED)
+    select = list(query.select or DEFAULT_USER)
+    require_listable(caller, query.select)
+    if query.delta_token == "latest":
+        return Page(name="users", rows=[], delta_link=_link(service, ask, directory, select))
+    if query.delta_token:  # an empty one begins anew
+        since = _since(service, caller, ask, query.delta_token)
+        return _changes(service, ask, directory, since)
+    if query.skip_token is not None:
+        state = dict(resume(caller, query.skip_token, "delta", epoch=service.link_epoch))
+    else:
+        state = {"t": caller.tenant, "k": "delta", "o": 0, "n": PAGE, "s": select,
+                 "e": service.link_epoch, "r": directory.revision}  # fmt: skip
+    return _round(service, ask, directory, state)
+
+
+def _round(
+    service: "GraphService", ask: "Ask", directory: Directory, state: Mapping[str, object]
+) -> Page:
+    """A page of the first round."""
+    select = [str(name) for name in sequence(state["s"])]
+    start, size = int(str(state["o"])), int(str(state["n"]))
+    rows = service.encoded_users(directory, select)
+    chunk = rows[start : start + size]
+    if start + size < len(rows):
+        token = pack({**state, "o": start + size})
+        link = f"{ask.base}{ask.path}?$skiptoken={token}"
+        return Page(name="users", rows=chunk, next_link=link)
+    following = _link(service, ask, directory, select, int(str(state["r"])))
+    return Page(name="users", rows=chunk, delta_link=following)
+
+
+def _since(service: "GraphService", caller: Caller, ask: "Ask", token: str) -> Mapping[str, object]:
+    """What a delta link stands for, unless it is of another directory or time."""
+    since = unpack(token)
+    if since is None or since.get("t") != caller.tenant or since.get("k") != "changes":
+        raise GraphError(400, "Request_BadRequest", "Badly formed token.")
+    if (since["e"], since["w"]) != (service.delta_epoch, service.world.generation):
+        select = ",".join(str(name) for name in sequence(since["s"]))
+        raise GraphError(
+            410,
+            "syncStateNotFound",
+            "The sync state is no longer available.",
+            {"location": f"{ask.base}/v1.0/users/delta?$select={select}&$deltatoken="},
+        )
+    return since
+
+
+def _changes(
+    service: "GraphService", ask: "Ask", directory: Directory, state: Mapping[str, object]
+) -> Page:
+    select = [str(name) for name in sequence(state["s"])]
+    latest: dict[str, str] = dict(directory.log[int(str(state["r"])) :])
+    rows: list[Mapping[str, object]] = []
+    for object_id in latest:
+        user = directory.users.get(object_id)
+        if user is not None:
+            rows.append(project(service.metadata, user, select))
+        else:
+            reason = "changed" if object_id in directory.deleted else "deleted"
+            rows.append({"id": object_id, "@removed": {"reason": reason}})
+    return Page(name="users", rows=rows, delta_link=_link(service, ask, directory, select))
+
+
+def _link(
+    service: "GraphService",
+    ask: "Ask",
+    directory: Directory,
+    select: Sequence[str],
+    revision: int | None = None,
+) -> str:
+    token = pack(
+        {
+            "t": directory.tenant_id,
+            "k": "changes",
+            "w": service.world.generation,
+            "s": list(select),
+            "r": directory.revision if revision is None else revision,
+            "e": service.delta_epoch,
+        }
+    )
+    return f"{ask.base}/v1.0/users/delta?$deltatoken={token}"
