@@ -1,15 +1,15 @@
 """Microsoft Graph as a ``Directory``."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
-from datetime import datetime
-from typing import TypeVar
-from uuid import UUID
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 
 from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.microsoft.customers import count_customers, list_customers
 from entra_plugin.directory.microsoft.endpoints import Endpoints
-from entra_plugin.directory.microsoft.tokens import DelegatedTokens
+from entra_plugin.directory.microsoft.reading import Bearer, GraphReader, Links
+from entra_plugin.directory.microsoft.refusals import is_expired, says_not_found, translated
+from entra_plugin.directory.microsoft.tokens import Tokens
 from entra_plugin.directory.protocol import (
     Capabilities,
     Domain,
@@ -18,218 +18,170 @@ from entra_plugin.directory.protocol import (
     TenantDetails,
     UserPage,
 )
-from entra_plugin.directory.transport import Transport, UnexpectedStatus
+from entra_plugin.directory.transport import TokenAsk, Transport, UnexpectedStatus
 from entra_plugin.domain.addresses import to_ascii
-from entra_plugin.domain.errors import (
-    AuthorisationLost,
-    ConfigurationInvalid,
-    ConsentMissing,
-    TransientFailure,
-)
-from entra_plugin.domain.ids import EntraTenantId
+from entra_plugin.domain.errors import ConsentMissing, TransientFailure
+from entra_plugin.domain.ids import EntraTenantId, ObjectId
 
-Document = TypeVar("Document")
-
-_CUSTOMERS = "/tenantRelationships/delegatedAdminCustomers?$select=tenantId,displayName&$top=300"
-_RELATIONSHIPS = (
-    "/tenantRelationships/delegatedAdminRelationships?$filter=status%20eq%20%27active%27"
-    "&$select=displayName,customer,endDateTime,autoExtendDuration,accessDetails&$top=300"
-)
 _ORGANIZATION = "/organization?$select=id,verifiedDomains"
 _USERS = f"/users?$select={wire.USER_SELECT}&$top=999"
+_DELETED = "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999"
+_PROOFS = 3
+"""How often a directory is proved anew when its token keeps changing in between."""
 
-_MICROSOFT_LED = "MLT_"
-"""Relationships that Microsoft made when it ended DAP; they carry no roles that can be used."""
 
-_NO_EXTENSION = frozenset({None, "", "PT0S", "P0D"})
-_PAGE_CAP = 10_000
-
-_BACKGROUND = {"x-ms-throttle-priority": "low"}
-"""Microsoft drops low-priority requests first, so that a sync does not slow a person down."""
+CAPABILITIES = Capabilities(delta=True, proves_absence=True, concurrency=8)
 
 
 class MicrosoftDirectory:
-    """The customers of one partner, read with delegated tokens (GDAP)."""
+    """The customers of one partner, read in the partner's name (GDAP) or in that of the app."""
 
-    def __init__(self, endpoints: Endpoints, transport: Transport, tokens: DelegatedTokens) -> None:
-        self._endpoints = endpoints
-        self._transport = transport
+    def __init__(self, endpoints: Endpoints, transport: Transport, tokens: Tokens) -> None:
         self._tokens = tokens
+        self._reader = GraphReader(endpoints, transport, tokens)
+        self._endpoints = endpoints
+        self._proven: dict[EntraTenantId, str] = {}
+        """The token with which each directory last proved to be the one it was taken for."""
 
     @property
-    def tokens(self) -> DelegatedTokens:
+    def tokens(self) -> Tokens:
         """Where the access tokens come from."""
         return self._tokens
 
     @property
     def capabilities(self) -> Capabilities:
         """Graph answers changes only, and each customer is a throttling bucket of its own."""
-        return Capabilities(delta=True, concurrency=8)
+        return CAPABILITIES
+
+    async def renew(self) -> None:
+        """Get a token of the connection itself; a partner's refresh token is renewed by that."""
+        await self._tokens.renew_home()
 
     async def probe(self) -> int:
-        """List the customers with the partner's own token; answers how many there are."""
-        return len([tenant async for tenant in self.managed_tenants()])
+        """List the customers as discovery does; answers how many there are."""
+        return await count_customers(self._reader)
 
     async def managed_tenants(self) -> AsyncIterator[ListedTenant]:
-        """List the customers, with what their active relationships say."""
-        home = self._tokens.home
-        relationships: dict[str, list[wire.Relationship]] = {}
-        async for page in self._pages(home, _RELATIONSHIPS, wire.RelationshipList):
-            for relationship in page.value:
-                named = (relationship.display_name or "").startswith(_MICROSOFT_LED)
-                if not named and relationship.customer and relationship.customer.tenant_id:
-                    key = relationship.customer.tenant_id.lower()
-                    relationships.setdefault(key, []).append(relationship)
-        rejected = accepted = 0
-        async for listing in self._pages(home, _CUSTOMERS, wire.CustomerList):
-            for customer in listing.value:
-                listed = _listed(customer, relationships)
-                if listed is None:
-                    rejected += 1
-                else:
-                    accepted += 1
-                    yield listed
-        if rejected and not accepted:
-            raise ConfigurationInvalid("unusable_answer", details={"rejectedRows": rejected})
+        """List the customers, with what their active relationships and other lists say."""
+        for tenant in await list_customers(self._reader):
+            yield tenant
 
     async def tenant_details(self, entra_tenant_id: EntraTenantId) -> TenantDetails:
         """Read the organization, which proves whose directory answers and names its domains."""
-        body = await self._get(entra_tenant_id, self._endpoints.graph_url(_ORGANIZATION))
-        organizations = wire.decode(body, wire.OrganizationList).value
-        if [organization.id for organization in organizations] != [entra_tenant_id]:
-            raise TransientFailure("wrong_directory", retry_after=60)
-        domains = organizations[0].verified_domains
+        with self._translated(entra_tenant_id):
+            organization = await self._prove(self._reader.bearer(entra_tenant_id))
         return TenantDetails(
             domains=tuple(
                 Domain(name=name, is_default=domain.is_default, is_initial=domain.is_initial)
-                for domain in domains
+                for domain in organization.verified_domains
                 if (name := to_ascii(domain.name)) is not None
             )
         )
 
     async def user_pages(
         self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
-    ) -> AsyncIterator[UserPage]:
+    ) -> AsyncGenerator[UserPage, None]:
         """List the users; the next page is fetched while the caller works on this one.
 
         An empty listing from its first page is no answer: a directory always has a user.
         """
-        first = resume or self._endpoints.graph_url(_USERS)
-        fetch = self._page_fetcher(entra_tenant_id)
-        coming = asyncio.create_task(fetch(first))
+        first = self._endpoints.graph_url(_USERS)
+        bearer = self._reader.bearer(entra_tenant_id)
+        links = Links(resume or first)
+        coming = asyncio.create_task(self._page(bearer, resume or first, first=resume is None))
         seen = 0
         try:
-            for _ in range(_PAGE_CAP):
+            while True:
                 page = await coming
                 if page.next_link is not None:
-                    coming = asyncio.create_task(fetch(page.next_link))
+                    link = links.follow(page.next_link)
+                    coming = asyncio.create_task(self._page(bearer, link, first=False))
                 seen += len(page.users)
                 if page.next_link is None and not seen and resume is None:
                     raise TransientFailure("empty_listing", retry_after=60)
                 yield page
                 if page.next_link is None:
                     return
-            raise TransientFailure("listing_endless")
         finally:
             coming.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await coming
 
+    async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:
+        """The ids in the deleted items, read with the token that proved the directory."""
+        url = self._endpoints.graph_url(_DELETED)
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id):
+            for _ in range(_PROOFS):
+                await self._ensure_proven(bearer)
+                pages = await self._reader.listing(bearer, url, wire.RefList)
+                if self._proven.get(entra_tenant_id) == bearer.token:
+                    return frozenset(ObjectId(row.id) for page in pages for row in page.value)
+        raise TransientFailure("wrong_directory", retry_after=60)
+
+    async def is_absent(self, entra_tenant_id: EntraTenantId, object_id: ObjectId) -> bool:
+        """True when the directory, proved with the same token, says that it has no such user."""
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id):
+            for _ in range(_PROOFS):
+                await self._ensure_proven(bearer)
+                if not await self._is_missing(bearer, object_id):
+                    return False
+                if self._proven.get(entra_tenant_id) == bearer.token:
+                    return True
+        raise TransientFailure("wrong_directory", retry_after=60)
+
     async def close(self) -> None:
         """Nothing of its own is open: transport and sign-in are shared."""
 
-    def _page_fetcher(
-        self, entra_tenant_id: EntraTenantId
-    ) -> Callable[[str], Coroutine[None, None, UserPage]]:
-        visited: set[str] = set()
+    async def _page(self, bearer: Bearer, url: str, *, first: bool) -> UserPage:
+        with self._translated(bearer.tenant):
+            try:
+                body = await self._reader.get(bearer, url)
+            except UnexpectedStatus as answer:
+                if is_expired(answer, followed=not first):
+                    raise PageExpired from None
+                raise
+        page = wire.decode(body, wire.UserList)
+        users = tuple(wire.to_user(user) for user in page.value)
+        return UserPage(users=users, next_link=page.next_link)
 
-        async def fetch(url: str) -> UserPage:
-            if url in visited:
-                raise TransientFailure("listing_endless")
-            visited.add(url)
-            body = await self._get(entra_tenant_id, url)
-            page = wire.decode(body, wire.UserList)
-            users = tuple(wire.to_user(user) for user in page.value)
-            return UserPage(users=users, next_link=page.next_link)
-
-        return fetch
-
-    async def _pages(
-        self, tenant: EntraTenantId, path: str, type_: type[Document]
-    ) -> AsyncIterator[Document]:
-        url: str | None = self._endpoints.graph_url(path)
-        for _ in range(_PAGE_CAP):
-            if url is None:
-                return
-            page = wire.decode(await self._get(tenant, url), type_)
-            yield page
-            url = getattr(page, "next_link", None)
-        raise TransientFailure("listing_endless")
-
-    async def _get(self, tenant: EntraTenantId, url: str) -> bytes:
-        """GET with the token of one directory, and Microsoft's refusals as ours."""
-
-        async def token(fresh: bool) -> str:  # noqa: FBT001 - the transport's callback
-            return await self._tokens.of(tenant, fresh=fresh)
-
+    async def _is_missing(self, bearer: Bearer, object_id: ObjectId) -> bool:
+        url = self._endpoints.graph_url(f"/users/{object_id}?$select=id")
         try:
-            return await self._transport.get_json(url, token, headers=_BACKGROUND)
+            body = await self._reader.get(bearer, url)
         except UnexpectedStatus as answer:
-            raise _refusal(answer, at_customer=tenant != self._tokens.home) from None
-        except ValueError as error:
-            raise TransientFailure("unusable_answer", details={"reason": "link"}) from error
+            if says_not_found(answer):
+                return True
+            raise
+        if wire.decode(body, wire.Ref).id != object_id:
+            raise TransientFailure("unusable_answer", retry_after=60)
+        return False
 
+    async def _ensure_proven(self, bearer: Bearer) -> None:
+        """Ask who the directory is, unless the present token has been used for that already."""
+        if self._proven.get(bearer.tenant) != await bearer(TokenAsk()):
+            await self._prove(bearer)
 
-def _refusal(answer: UnexpectedStatus, *, at_customer: bool) -> Exception:
-    """What a status other than success means: for the customer, the connection, or the listing."""
-    code = wire.error_code(answer.body)
-    if answer.status == 410 or code == "Directory_ExpiredPageToken":
-        return PageExpired()
-    if answer.status == 401:
-        if at_customer:
-            return ConsentMissing("token_refused", vendor_code=code)
-        return AuthorisationLost("authorisation_lost", vendor_code=code)
-    if answer.status == 403:
-        if at_customer:
-            return ConsentMissing("directory_role_missing", vendor_code=code)
-        return ConfigurationInvalid("partner_permission_missing", vendor_code=code)
-    if answer.status == 404 and at_customer:
-        return ConsentMissing("directory_not_found", vendor_code=code)
-    return TransientFailure(
-        "unusable_answer", retry_after=60, details={"status": answer.status}, vendor_code=code
-    )
+    async def _prove(self, bearer: Bearer) -> wire.Organization:
+        """The directory's own record, of that very directory."""
+        body = await self._reader.get(bearer, self._endpoints.graph_url(_ORGANIZATION))
+        organizations = wire.decode(body, wire.OrganizationList).value
+        if [organization.id for organization in organizations] != [bearer.tenant]:
+            raise TransientFailure("wrong_directory", retry_after=60)
+        self._proven[bearer.tenant] = bearer.token
+        return organizations[0]
 
+    @contextmanager
+    def _translated(self, tenant: EntraTenantId) -> Iterator[None]:
+        """Let refusals out as ours.
 
-def _listed(
-    customer: wire.Customer, relationships: dict[str, list[wire.Relationship]]
-) -> ListedTenant | None:
-    """A customer as a managed tenant; None for a row that is no tenant."""
-    try:
-        tenant_id = EntraTenantId(UUID(customer.tenant_id or ""))
-    except ValueError:
-        return None
-    found = relationships.get(str(tenant_id), [])
-    return ListedTenant(
-        entra_tenant_id=tenant_id,
-        display_name=(customer.display_name or str(tenant_id)).strip(),
-        relationship_end=_latest_end(found),
-        auto_extend=any(r.auto_extend_duration not in _NO_EXTENSION for r in found)
-        if found
-        else None,
-        roles=tuple(
-            sorted(
-                {
-                    role.role_definition_id
-                    for r in found
-                    if r.access_details
-                    for role in r.access_details.unified_roles
-                    if role.role_definition_id
-                }
-            )
-        ),
-    )
-
-
-def _latest_end(found: Sequence[wire.Relationship]) -> datetime | None:
-    ends = [r.end_date_time for r in found if r.end_date_time is not None]
-    return max(ends) if ends else None
+        A token whose rights did not suffice is dropped: one made after an administrator helped has
+        more.
+        """
+        try:
+            with translated(at_customer=tenant != self._tokens.home, access=self._tokens.at_home):
+                yield
+        except ConsentMissing:
+            self._tokens.forget(tenant)
+            raise

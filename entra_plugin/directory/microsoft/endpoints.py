@@ -11,6 +11,9 @@ GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 DELEGATED_SCOPES = ("User.Read", "Directory.Read.All", "DelegatedAdminRelationship.Read.All")
 """What the partner's sign-in asks for; MSAL adds ``offline_access`` itself."""
 
+LIGHTHOUSE_SCOPE = "ManagedTenants.Read.All"
+"""Asked for in addition where the partner wants what Microsoft 365 Lighthouse knows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
@@ -32,3 +35,7 @@ class Endpoints:
     def graph_url(self, path: str) -> str:
         """A v1.0 address; ``path`` starts with a slash."""
         return f"{self.graph}/v1.0{path}"
+
+    def beta_url(self, path: str) -> str:
+        """A beta address: for Lighthouse, which is in no other version."""
+        return f"{self.graph}/beta{path}"

@@ -7,16 +7,26 @@ import asyncio
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
-import httpx
 import msal
 
-from entra_plugin.directory.microsoft.endpoints import DELEGATED_SCOPES, GRAPH_SCOPE, Endpoints
-from entra_plugin.directory.transport import retry_after
+from entra_plugin.directory.microsoft.endpoints import (
+    DELEGATED_SCOPES,
+    GRAPH_SCOPE,
+    LIGHTHOUSE_SCOPE,
+    Endpoints,
+)
+from entra_plugin.directory.microsoft.msal_http import (
+    Discovered,
+    MsalHttp,
+    NoMemory,
+    sign_in_client,
+)
+from entra_plugin.directory.transport import backoff
 from entra_plugin.domain.aadsts import sign_in_error
 from entra_plugin.domain.errors import (
     ConfigurationInvalid,
@@ -28,10 +38,9 @@ from entra_plugin.domain.ids import EntraTenantId
 
 Answer = TypeVar("Answer")
 
-_TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=30)
-_BUSY = frozenset({429, 500, 502, 503, 504})
-_KNOWN = frozenset({"access_token", "error", "token_endpoint"})
-"""A token, a refusal, or a discovery document has one of these."""
+_TRIES = 3
+_LONGEST_SHORT_WAIT = 10.0
+"""Seconds; a longer wait is the caller's, who can say so to people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,95 +64,46 @@ class TokenSet:
     expires_in: int
     """Seconds from now."""
     scope: str
+    """Space-separated; empty for a token of the app itself."""
     tenant_id: EntraTenantId | None
     """From the id token; None where there is none."""
 
 
-class _NoMemory(dict[str, object]):
-    """MSAL would answer a failed request from its cache for a minute; this forgets at once."""
-
-    def __setitem__(self, _key: str, _value: object) -> None:
-        return
-
-
-class _HttpClient:
-    """What MSAL asks over HTTP, with failures as ours.
-
-    MSAL raises some, returns and caches others.
-    """
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_ignored: object,
-    ) -> httpx.Response:
-        """GET the discovery document."""
-        return self._checked("GET", url, params=params, headers=headers)
-
-    def post(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-        **_ignored: object,
-    ) -> httpx.Response:
-        """POST to the token endpoint."""
-        return self._checked("POST", url, params=params, headers=headers, data=data)
-
-    def close(self) -> None:
-        """The client is shared; nothing to close here."""
-
-    def _checked(
-        self, method: str, url: str, **arguments: Mapping[str, str] | None
-    ) -> httpx.Response:
-        try:
-            response = self._client.request(method, url, **arguments)  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
-            raise TransientFailure("provider_unreachable", retry_after=30) from error
-        if response.status_code in _BUSY:
-            wait = retry_after(response.headers.get("retry-after"))
-            code = "throttled" if response.status_code == 429 else "provider_unreachable"
-            raise TransientFailure(code, retry_after=wait)
-        _require_known(response)
-        return response
-
-
-def _require_known(response: httpx.Response) -> None:
-    """Refuse what no token endpoint says: a proxy's page, half a document, or an empty one.
-
-    MSAL would take each for something else, such as a state that does not match.
-    """
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or document.keys().isdisjoint(_KNOWN):
-        details = {"status": response.status_code}
-        raise TransientFailure("unusable_answer", retry_after=30, details=details)
-
-
 class SignIn:
-    """The token endpoint of Microsoft, and the way there."""
+    """The token endpoint of Microsoft, and the way there.
 
-    def __init__(self, endpoints: Endpoints, context: ssl.SSLContext) -> None:
+    Args:
+        endpoints: Where Microsoft is.
+        context: Whom to trust.
+        sleep: Seconds to wait between tries; tests put their own clock here.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        context: ssl.SSLContext,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._endpoints = endpoints
-        self._client = httpx.Client(timeout=_TIMEOUT, verify=context, follow_redirects=False)
+        self._client = sign_in_client(context)
+        self._discovered = Discovered()
+        self._sleep = sleep
 
     async def start(
-        self, credentials: Credentials, *, tenant: str, redirect_uri: str
+        self,
+        credentials: Credentials,
+        *,
+        tenant: str,
+        redirect_uri: str,
+        lighthouse: bool = False,
     ) -> dict[str, object]:
         """Begin an authorization code flow with PKCE; the answer holds ``auth_uri`` and ``state``.
 
-        It also holds the PKCE verifier, so it stays on the server.
+        It also holds the PKCE verifier, so it stays on the server. With ``lighthouse`` the partner
+        is also asked for what the enrichment from Lighthouse needs.
         """
+        scopes = [*DELEGATED_SCOPES, *([LIGHTHOUSE_SCOPE] if lighthouse else [])]
 
         def begin() -> dict[str, object]:
             with warnings.catch_warnings():
@@ -151,7 +111,7 @@ class SignIn:
                 # query.
                 warnings.filterwarnings("ignore", message="response_mode='form_post'")
                 flow: dict[str, object] = self._app(credentials, tenant).initiate_auth_code_flow(
-                    list(DELEGATED_SCOPES),
+                    scopes,
                     redirect_uri=redirect_uri,
                     prompt="select_account",
                     response_mode="query",
@@ -188,46 +148,93 @@ class SignIn:
         result = await _in_thread(exchange)
         tokens = _token_set(result, at_customer=False)
         claims = result.get("id_token_claims")
-        return _with_tenant(tokens, claims, credentials)
+        return replace(tokens, tenant_id=_checked_tenant(claims, credentials))
 
     async def redeem(
-        self, credentials: Credentials, *, tenant: str, refresh_token: str, at_customer: bool
+        self,
+        credentials: Credentials,
+        *,
+        tenant: str,
+        refresh_token: str,
+        at_customer: bool,
+        claims: str | None = None,
     ) -> TokenSet:
-        """A token for Graph at one directory's authority, from the partner's refresh token."""
+        """A token for Graph at one directory's authority, from the partner's refresh token.
+
+        ``claims`` answers a claims challenge; MSAL ignores its own argument for it on this path.
+        """
+        data = {"claims": claims} if claims else {}
 
         def exchange() -> Mapping[str, object]:
-            result: Mapping[str, object] = self._app(
-                credentials, tenant
-            ).acquire_token_by_refresh_token(refresh_token, scopes=[GRAPH_SCOPE])
-            return result
-
-        return _token_set(await _in_thread(exchange), at_customer=at_customer)
-
-    async def app_token(
-        self, credentials: Credentials, *, tenant: str, at_customer: bool
-    ) -> TokenSet:
-        """A token of the app itself at one directory's authority (client credentials)."""
-
-        def exchange() -> Mapping[str, object]:
-            result: Mapping[str, object] = self._app(credentials, tenant).acquire_token_for_client(
-                scopes=[GRAPH_SCOPE]
+            app = self._app(credentials, tenant, at_customer=at_customer)
+            result: Mapping[str, object] = app.acquire_token_by_refresh_token(
+                refresh_token, scopes=[GRAPH_SCOPE], data=dict(data)
             )
             return result
 
-        return _token_set(await _in_thread(exchange), at_customer=at_customer)
+        return await self._patiently(exchange, at_customer=at_customer)
+
+    async def app_token(
+        self,
+        credentials: Credentials,
+        *,
+        tenant: str,
+        at_customer: bool,
+        claims: str | None = None,
+    ) -> TokenSet:
+        """A token of the app itself for Graph, at one directory's authority."""
+        return await self.client_credentials(
+            credentials, tenant=tenant, scope=GRAPH_SCOPE, at_customer=at_customer, claims=claims
+        )
+
+    async def client_credentials(
+        self,
+        credentials: Credentials,
+        *,
+        tenant: str,
+        scope: str,
+        at_customer: bool = False,
+        claims: str | None = None,
+    ) -> TokenSet:
+        """A token of the app itself for any resource; ``scope`` ends with ``/.default``."""
+
+        def exchange() -> Mapping[str, object]:
+            app = self._app(credentials, tenant, at_customer=at_customer)
+            result: Mapping[str, object] = app.acquire_token_for_client(
+                scopes=[scope], claims_challenge=claims
+            )
+            return result
+
+        return await self._patiently(exchange, at_customer=at_customer)
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._client.close()
 
-    def _app(self, credentials: Credentials, tenant: str) -> msal.ConfidentialClientApplication:
+    async def _patiently(
+        self, exchange: Callable[[], Mapping[str, object]], *, at_customer: bool
+    ) -> TokenSet:
+        """Ask again after a short while when the service has too much to do."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return _token_set(await _in_thread(exchange), at_customer=at_customer)
+            except TransientFailure as failure:
+                pause = failure.retry_after or backoff(attempt)
+                if attempt == _TRIES or pause > _LONGEST_SHORT_WAIT:
+                    raise
+                await self._sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def _app(
+        self, credentials: Credentials, tenant: str, *, at_customer: bool = False
+    ) -> msal.ConfidentialClientApplication:
         return msal.ConfidentialClientApplication(
             credentials.client_id,
             client_credential=credentials.client_secret,
             authority=self._endpoints.authority(tenant),
             instance_discovery=False,
-            http_client=_HttpClient(self._client),
-            http_cache=_NoMemory(),
+            http_client=MsalHttp(self._client, self._discovered, at_customer=at_customer),
+            http_cache=NoMemory(),
         )
 
 
@@ -255,21 +262,15 @@ def _token_set(result: Mapping[str, object], *, at_customer: bool) -> TokenSet:
     )
 
 
-def _with_tenant(tokens: TokenSet, claims: object, credentials: Credentials) -> TokenSet:
+def _checked_tenant(claims: object, credentials: Credentials) -> EntraTenantId:
     """Check the id token's claims, which MSAL does not, and take the tenant from them."""
     if not isinstance(claims, Mapping):
         raise NotAcceptable("id_token_invalid")
     try:
         tenant_id = EntraTenantId(UUID(str(claims["tid"])))
         valid = claims["aud"] == credentials.client_id and float(claims["exp"]) > time.time()
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise NotAcceptable("id_token_invalid") from error
     if not valid:
         raise NotAcceptable("id_token_invalid")
-    return TokenSet(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        expires_in=tokens.expires_in,
-        scope=tokens.scope,
-        tenant_id=tenant_id,
-    )
+    return tenant_id

@@ -6,7 +6,6 @@ Names are Microsoft's, from its v1.0 metadata.
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -67,49 +66,6 @@ class UserList(msgspec.Struct):
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
 
 
-class Customer(msgspec.Struct, rename="camel"):
-    """A delegatedAdminCustomer."""
-
-    tenant_id: str | None = None
-    display_name: str | None = None
-
-
-class CustomerList(msgspec.Struct):
-    """A page of customers."""
-
-    value: list[Customer]
-    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
-
-
-class Role(msgspec.Struct, rename="camel"):
-    """A role of a relationship."""
-
-    role_definition_id: str | None = None
-
-
-class AccessDetails(msgspec.Struct, rename="camel"):
-    """What a relationship grants."""
-
-    unified_roles: list[Role] = []
-
-
-class Relationship(msgspec.Struct, rename="camel"):
-    """A delegatedAdminRelationship (GDAP)."""
-
-    display_name: str | None = None
-    customer: Customer | None = None
-    end_date_time: datetime | None = None
-    auto_extend_duration: str | None = None
-    access_details: AccessDetails | None = None
-
-
-class RelationshipList(msgspec.Struct):
-    """A page of relationships."""
-
-    value: list[Relationship]
-    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
-
-
 class VerifiedDomain(msgspec.Struct, rename="camel"):
     """A domain of an organization."""
 
@@ -131,17 +87,25 @@ class OrganizationList(msgspec.Struct):
     value: list[Organization]
 
 
-class InnerError(msgspec.Struct):
-    """The code, perhaps with a nested one that says more."""
+class Ref(msgspec.Struct, gc=False):
+    """An object of which only the id was asked for."""
 
-    code: str = ""
+    id: UUID
 
 
-class ErrorBody(msgspec.Struct, rename="camel"):
-    """Microsoft Graph's error."""
+class RefList(msgspec.Struct):
+    """A page of ids."""
 
-    code: str = ""
-    inner_error: InnerError | None = None
+    value: list[Ref]
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+
+
+class ErrorBody(msgspec.Struct):
+    """Microsoft Graph's error, with a nested one that may say more; both spellings occur."""
+
+    code: str | None = None
+    inner_error: "ErrorBody | None" = msgspec.field(default=None, name="innerError")
+    innererror: "ErrorBody | None" = None
 
 
 class ErrorDocument(msgspec.Struct):
@@ -173,14 +137,21 @@ def _mend(body: bytes) -> bytes:
     return re.sub(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", rb"\\ufffd", body)
 
 
-def error_code(body: bytes) -> str | None:
-    """Microsoft's own code in an error body, the innermost that is not empty."""
+def error_codes(body: bytes) -> tuple[str, ...]:
+    """Microsoft's own codes in an error body, the outermost first; those that are empty left out.
+
+    Nothing is ever read from the message beside them.
+    """
     try:
-        error = msgspec.json.decode(body, type=ErrorDocument).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    inner = error.inner_error.code if error.inner_error else ""
-    return inner or error.code or None
+        error: ErrorBody | None = msgspec.json.decode(body, type=ErrorDocument).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    codes: list[str] = []
+    while error is not None:
+        if error.code:
+            codes.append(error.code)
+        error = error.inner_error or error.innererror
+    return tuple(codes)
 
 
 def to_user(user: User) -> DirectoryUser:

@@ -77,3 +77,31 @@ def test_the_quick_look_changes_nothing(texts: dict[str, str], mails: list[str])
     assert found.mail == wire._address(texts["mail"])
     wanted = [wire._address(mail) for mail in mails]
     assert found.aliases == tuple(dict.fromkeys(mail for mail in wanted if mail))
+
+
+@pytest.mark.parametrize(
+    ("error", "codes"),
+    [
+        ({"code": "Authorization_RequestDenied"}, ("Authorization_RequestDenied",)),
+        ({"code": "outer", "innerError": {"code": "inner"}}, ("outer", "inner")),
+        ({"code": "", "innererror": {"code": "inner", "date": "x"}}, ("inner",)),
+        ({"code": None, "innerError": None}, ()),
+        ({"message": "Request_ResourceNotFound"}, ()),
+    ],
+)
+def test_the_codes_of_an_error_are_found_however_deep(
+    error: dict[str, object], codes: tuple[str, ...]
+) -> None:
+    assert wire.error_codes(msgspec.json.encode({"error": error})) == codes
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error":"text"}', b'{"error":{"code":5}}', b"\xff"]
+)
+def test_a_body_that_is_no_error_of_graph_has_no_codes(body: bytes) -> None:
+    assert wire.error_codes(body) == ()
+
+
+def test_an_error_that_nests_without_end_is_given_up() -> None:
+    body = b'{"innerError":' * 100_000
+    assert wire.error_codes(b'{"error":' + body) == ()

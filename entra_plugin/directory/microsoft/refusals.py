@@ -1,0 +1,93 @@
+"""What a status other than success means: for the customer, the connection, or the listing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.microsoft.tokens import Access
+from entra_plugin.directory.transport import UnexpectedStatus
+from entra_plugin.domain.errors import (
+    AuthorisationLost,
+    ConfigurationInvalid,
+    ConsentMissing,
+    EntraError,
+    TransientFailure,
+)
+
+_EXPIRED = "Directory_ExpiredPageToken"
+_NOT_FOUND = "Request_ResourceNotFound"
+_LATER = 60.0
+
+
+def is_expired(answer: UnexpectedStatus, *, followed: bool) -> bool:
+    """Has the listing to start again? A next link that is refused as malformed has expired, too.
+
+    Args:
+        answer: What came.
+        followed: The address was a next link, not the first page.
+    """
+    if answer.status == 410 or _EXPIRED in wire.error_codes(answer.body):
+        return True
+    return followed and answer.status == 400
+
+
+def says_not_found(answer: UnexpectedStatus) -> bool:
+    """Did Graph itself say that there is no such object?"""
+    return answer.status == 404 and _NOT_FOUND in wire.error_codes(answer.body)
+
+
+@contextmanager
+def translated(*, at_customer: bool, access: Access = Access.DELEGATED) -> Iterator[None]:
+    """Let refusals out as ours."""
+    try:
+        yield
+    except UnexpectedStatus as answer:
+        raise refusal(answer, at_customer=at_customer, access=access) from None
+
+
+def refusal(
+    answer: UnexpectedStatus, *, at_customer: bool, access: Access = Access.DELEGATED
+) -> EntraError:
+    """The error of ours for a refusal of Microsoft Graph.
+
+    Args:
+        answer: What came.
+        at_customer: A customer's directory refused, so that it concerns that one only.
+        access: In whose name the partner's own directory was asked.
+    """
+    codes = wire.error_codes(answer.body)
+    vendor = codes[-1] if codes else None
+    if at_customer:
+        code = _of_customer(answer)
+        if code is not None:
+            return ConsentMissing(code, vendor_code=vendor)
+    else:
+        error = _at_home(answer, access, vendor)
+        if error is not None:
+            return error
+    details = {"status": answer.status}
+    return TransientFailure(
+        "unusable_answer", retry_after=_LATER, details=details, vendor_code=vendor
+    )
+
+
+def _of_customer(answer: UnexpectedStatus) -> str | None:
+    if answer.challenged:
+        return "claims_refused"
+    return {
+        401: "token_refused",
+        403: "directory_role_missing",
+        404: "directory_not_found",
+    }.get(answer.status)
+
+
+def _at_home(answer: UnexpectedStatus, access: Access, vendor: str | None) -> EntraError | None:
+    if answer.challenged:
+        return AuthorisationLost("claims_refused", vendor_code=vendor)
+    if answer.status == 401:
+        return AuthorisationLost("authorisation_lost", vendor_code=vendor)
+    if answer.status == 403:
+        application = access == Access.APPLICATION
+        code = "app_only_discovery_refused" if application else "partner_permission_missing"
+        return ConfigurationInvalid(code, vendor_code=vendor)
+    return None
