@@ -1,8 +1,9 @@
 """What Microsoft's sign-in errors mean for us.
 
-Source: Microsoft's published AADSTS error codes. Microsoft asks applications to react to ``error``
-and ``suberror`` and not to numbers; a number therefore only makes the advice more exact, and an
-unknown one still gets a sane class.
+Sources: Microsoft's published AADSTS error codes, and the ``suberror`` values that its MSAL
+libraries document. Microsoft asks applications to react to ``error`` and ``suberror`` and not to
+numbers; a number therefore only makes the advice more exact, and an unknown one still gets a sane
+class.
 """
 
 import re
@@ -33,52 +34,127 @@ class Blast(StrEnum):
     """Nothing is wrong; try again."""
 
 
-_TABLE: Mapping[str, tuple[Blast, Sequence[int]]] = {
-    "grant_revoked": (Blast.CONNECTION, (50173,)),
-    "refresh_token_expired": (Blast.CONNECTION, (700082, 70008, 70043)),
-    "authorisation_lost": (Blast.CONNECTION, (70000,)),
-    "mfa_required": (Blast.EITHER, (50076, 50079, 50074, 50078, 50072)),
-    "conditional_access_blocked": (
-        Blast.EITHER,
-        (53003, 530032, 53000, 53001, 53002, 50131),
-    ),
-    "partner_account_risky": (Blast.CONNECTION, (530034,)),
-    "consent_missing": (Blast.TENANT, (65001, 650056)),
-    "partner_consent_missing": (Blast.TENANT, (90099,)),
-    "admin_consent_required": (Blast.SET_UP, (90094, 90095)),
-    "consent_refused": (Blast.SET_UP, (65004,)),
-    "app_not_found": (Blast.EITHER, (700016,)),
-    "app_not_multi_tenant": (Blast.SET_UP, (50194,)),
-    "client_secret_wrong": (Blast.SET_UP, (7000215, 70002)),
-    "client_secret_expired": (Blast.SET_UP, (7000222,)),
-    "app_disabled": (Blast.EITHER, (7000112, 70001)),
-    "client_assertion_invalid": (Blast.SET_UP, (700027,)),
-    "redirect_uri_mismatch": (Blast.SET_UP, (50011,)),
-    "account_not_in_tenant": (Blast.TENANT, (50020, 50177, 50034, 90072, 16000)),
-    "account_unusable": (Blast.CONNECTION, (50057, 50053, 50055, 50126)),
-    "user_not_assigned": (Blast.CONNECTION, (50105,)),
-    "graph_permission_missing": (Blast.SET_UP, (500011, 65005, 650052)),
-    "cross_tenant_policy": (Blast.TENANT, (500212, 500213)),
-    "directory_not_found": (Blast.TENANT, (90002, 900023, 5000224)),
-    "sign_in_unavailable": (Blast.LATER, (90033, 90006, 90024, 90012, 50033, 90055)),
-    "loop_detected": (Blast.SET_UP, (50196,)),
+_REACH: Mapping[str, Blast] = {
+    "account_not_in_tenant": Blast.TENANT,
+    "account_unusable": Blast.CONNECTION,
+    "admin_consent_required": Blast.SET_UP,
+    "app_changed": Blast.SET_UP,
+    "app_disabled": Blast.EITHER,
+    "app_not_found": Blast.EITHER,
+    "app_not_multi_tenant": Blast.SET_UP,
+    "authorisation_lost": Blast.CONNECTION,
+    "client_assertion_invalid": Blast.SET_UP,
+    "client_credentials_refused": Blast.SET_UP,
+    "client_secret_expired": Blast.SET_UP,
+    "client_secret_wrong": Blast.SET_UP,
+    "conditional_access_blocked": Blast.EITHER,
+    "consent_missing": Blast.TENANT,
+    "consent_refused": Blast.SET_UP,
+    "cross_tenant_outbound": Blast.TENANT,
+    "cross_tenant_policy": Blast.TENANT,
+    "directory_not_found": Blast.TENANT,
+    "grant_revoked": Blast.CONNECTION,
+    "graph_permission_missing": Blast.SET_UP,
+    "interaction_required": Blast.EITHER,
+    "loop_detected": Blast.SET_UP,
+    "mfa_required": Blast.EITHER,
+    "partner_account_risky": Blast.CONNECTION,
+    "partner_consent_missing": Blast.TENANT,
+    "redirect_uri_mismatch": Blast.SET_UP,
+    "refresh_token_expired": Blast.CONNECTION,
+    "sign_in_blocked": Blast.EITHER,
+    "sign_in_failed": Blast.EITHER,
+    "sign_in_frequency": Blast.CONNECTION,
+    "sign_in_refused": Blast.TENANT,
+    "sign_in_unavailable": Blast.LATER,
+    "user_not_assigned": Blast.CONNECTION,
 }
 
-_NUMBER = re.compile(r"[0-9]{1,9}")
+_NUMBERS: Mapping[str, Sequence[int]] = {
+    "account_not_in_tenant": (50020, 50177, 50034, 90072, 16000, 16003, 51004),
+    "account_unusable": (50057, 50053, 50055, 50126, 50056, 50144),
+    "admin_consent_required": (90094, 90095),
+    "app_changed": (700007,),
+    "app_disabled": (7000112, 70001),
+    "app_not_found": (700016, 700011, 7000229),
+    "app_not_multi_tenant": (50194,),
+    "client_assertion_invalid": (700027,),
+    "client_secret_expired": (7000222,),
+    "client_secret_wrong": (7000215, 70002),
+    "conditional_access_blocked": (53003, 530032, 530035, 53000, 53001, 53002, 50131),
+    "consent_missing": (65001, 650056),
+    "consent_refused": (65004,),
+    "cross_tenant_outbound": (500212,),
+    "cross_tenant_policy": (500213,),
+    "directory_not_found": (90002, 900023, 5000224),
+    "grant_revoked": (50173, 50132, 50133),
+    "graph_permission_missing": (500011, 65005, 650052, 650057),
+    "loop_detected": (50196,),
+    "mfa_required": (50076, 50079, 50074, 50078, 50072),
+    "partner_account_risky": (530034, 53011),
+    "partner_consent_missing": (90099,),
+    "redirect_uri_mismatch": (50011,),
+    "refresh_token_expired": (700082, 70008, 50089),
+    "sign_in_frequency": (70043,),
+    "sign_in_unavailable": (90033, 90006, 90024, 90012, 50033, 90055, 90090),
+    "user_not_assigned": (50105,),
+}
+"""Every number of one code asks for the same action."""
 
 _BY_NUMBER: Mapping[int, str] = {
-    number: code for code, (_, numbers) in _TABLE.items() for number in numbers
+    number: code for code, numbers in _NUMBERS.items() for number in numbers
 }
 
-_BY_ERROR: Mapping[str, tuple[Blast, str]] = {
-    "temporarily_unavailable": (Blast.LATER, "sign_in_unavailable"),
-    "invalid_client": (Blast.SET_UP, "client_credentials_refused"),
-    "interaction_required": (Blast.EITHER, "mfa_required"),
-    "consent_required": (Blast.TENANT, "consent_missing"),
-    "access_denied": (Blast.SET_UP, "consent_refused"),
-    "unauthorized_client": (Blast.EITHER, "app_not_found"),
-    "invalid_grant": (Blast.EITHER, "authorisation_lost"),
+_SAYS_LITTLE: Mapping[int, str] = {70000: "authorisation_lost"}
+"""Numbers of ``invalid_grant`` itself, which Microsoft also sends beside a ``suberror``."""
+
+_BY_SUBERROR: Mapping[str, str] = {
+    "additional_action": "interaction_required",
+    "bad_token": "authorisation_lost",
+    "basic_action": "interaction_required",
+    "client_mismatch": "app_changed",
+    "consent_required": "consent_missing",
+    "device_authentication_failed": "conditional_access_blocked",
+    "message_only": "sign_in_blocked",
+    "protection_policy_required": "conditional_access_blocked",
+    "token_expired": "refresh_token_expired",
+    "user_password_expired": "account_unusable",
 }
+"""As MSAL documents them.
+
+``basic_action`` can be settled during a sign-in, ``additional_action`` beside it, ``message_only``
+not at all; ``bad_token`` and ``token_expired`` are the end of a refresh token.
+"""
+
+_BY_ERROR: Mapping[str, str] = {
+    "access_denied": "consent_refused",
+    "consent_required": "consent_missing",
+    "interaction_required": "interaction_required",
+    "invalid_client": "client_credentials_refused",
+    "invalid_grant": "authorisation_lost",
+    "invalid_resource": "graph_permission_missing",
+    "invalid_scope": "graph_permission_missing",
+    "login_required": "interaction_required",
+    "server_error": "sign_in_unavailable",
+    "temporarily_unavailable": "sign_in_unavailable",
+    "unauthorized_client": "app_not_found",
+}
+
+_BY_ERROR_AT_CUSTOMER: Mapping[str, str] = {
+    "invalid_grant": "sign_in_refused",
+    "invalid_resource": "sign_in_refused",
+    "invalid_scope": "sign_in_refused",
+}
+"""What one customer answers so says nothing of the others."""
+
+_TRANSIENT = frozenset({"temporarily_unavailable", "server_error"})
+"""Said outright, so that no number makes it anything else."""
+
+RETRIED_ONCE = frozenset({"client_assertion_invalid"})
+"""Codes that clocks which differ may cause: worth one more try with a new assertion, no more."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_WORD = re.compile(r"[a-z_]{1,60}")
 
 
 def sign_in_error(
@@ -93,32 +169,45 @@ def sign_in_error(
         retry_after: Seconds, if the service named them.
     """
     numbers = _numbers(answer)
-    code = next((_BY_NUMBER[n] for n in numbers if n in _BY_NUMBER), None)
-    if code is not None:
-        blast = _TABLE[code][0]
-    else:
-        blast, code = _BY_ERROR.get(str(answer.get("error", "")), (Blast.EITHER, "sign_in_failed"))
-        if code == "authorisation_lost" and at_customer:
-            code = "sign_in_refused"
-    vendor = f"AADSTS{numbers[0]}" if numbers else str(answer.get("error", "")) or None
-    return _error(code, blast, at_customer=at_customer, retry_after=retry_after, vendor=vendor)
+    code = _code(answer, numbers, at_customer=at_customer)
+    vendor = f"AADSTS{numbers[0]}" if numbers else _word(answer, "error")
+    match _REACH[code]:
+        case Blast.LATER:
+            return TransientFailure(code, retry_after=retry_after, vendor_code=vendor)
+        case Blast.SET_UP:
+            return ConfigurationInvalid(code, vendor_code=vendor)
+        case Blast.TENANT:
+            return ConsentMissing(code, vendor_code=vendor)
+        case Blast.EITHER if at_customer:
+            return ConsentMissing(code, vendor_code=vendor)
+        case _:
+            return AuthorisationLost(code, vendor_code=vendor)
 
 
-def _error(
-    code: str,
-    blast: Blast,
-    *,
-    at_customer: bool,
-    retry_after: float | None,
-    vendor: str | None,
-) -> EntraError:
-    if blast == Blast.LATER:
-        return TransientFailure(code, retry_after=retry_after, vendor_code=vendor)
-    if blast == Blast.TENANT or (blast == Blast.EITHER and at_customer):
-        return ConsentMissing(code, vendor_code=vendor)
-    if blast == Blast.SET_UP:
-        return ConfigurationInvalid(code, vendor_code=vendor)
-    return AuthorisationLost(code, vendor_code=vendor)
+def _code(answer: Mapping[str, object], numbers: Sequence[int], *, at_customer: bool) -> str:
+    """The code of what says most: a number, the suberror, a number that says little, the error."""
+    error = _word(answer, "error")
+    if error in _TRANSIENT:
+        return _BY_ERROR[error]
+    found = (
+        _first(numbers, _BY_NUMBER)
+        or _BY_SUBERROR.get(_word(answer, "suberror") or "")
+        or _first(numbers, _SAYS_LITTLE)
+    )
+    if found is not None:
+        return found
+    by_error = {**_BY_ERROR, **_BY_ERROR_AT_CUSTOMER} if at_customer else _BY_ERROR
+    return by_error.get(error or "", "sign_in_failed")
+
+
+def _first(numbers: Sequence[int], codes: Mapping[int, str]) -> str | None:
+    return next((codes[number] for number in numbers if number in codes), None)
+
+
+def _word(answer: Mapping[str, object], name: str) -> str | None:
+    """A machine word of the answer; whatever else stands there is vendor text, and goes nowhere."""
+    value = answer.get(name)
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
 def _numbers(answer: Mapping[str, object]) -> list[int]:
@@ -131,12 +220,5 @@ def _numbers(answer: Mapping[str, object]) -> list[int]:
     return [int(number)] if number != head and _NUMBER.fullmatch(number) else []
 
 
-CODES = (
-    frozenset(_TABLE)
-    | {code for _, code in _BY_ERROR.values()}
-    | {
-        "sign_in_failed",
-        "sign_in_refused",
-    }
-)
+CODES = frozenset(_REACH)
 """Every code that this module can give."""

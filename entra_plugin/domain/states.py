@@ -10,6 +10,19 @@ class ConnectionType(StrEnum):
     CIPP = "cipp"
 
 
+class ConnectionMode(StrEnum):
+    """Which credentials a connection lives on: the first two are direct, the others CIPP."""
+
+    DELEGATED = "delegated"
+    """The refresh token of a partner's account."""
+    APP_ONLY = "app_only"
+    """The app's own permissions at each customer."""
+    API_TOKEN = "api_token"
+    """A bearer that CIPP accepts."""
+    CLIENT_CREDENTIALS = "client_credentials"
+    """An API client of CIPP."""
+
+
 class ConnectionStatus(StrEnum):
     """State of a partner connection; ``not_connected`` is the absence of a row."""
 

@@ -3,13 +3,15 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from entra_plugin.domain import aadsts, errors
 from entra_plugin.domain.errors import EntraError
+from entra_plugin.domain.remedies import REMEDIES, Forewarning, RemedyKind, label_key
 from entra_plugin.resources import locale
 from entra_plugin.web import problems
 
@@ -24,15 +26,38 @@ CLASSES: Mapping[str, type[EntraError]] = {
     if isinstance(value, type) and issubclass(value, EntraError)
 }
 ANSWERED_WITH_STATUS = {"Problem", "Decision"}
-RECORDED = {"Failure", "RunEnd", "CustomerEnd"}
+RECORDED = {"Failure": "run", "RunEnd": "run", "CustomerEnd": "customer"}
+
+REACH = {
+    "AuthorisationLost": "connection",
+    "ConfigurationInvalid": "connection",
+    "ConsentMissing": "customer",
+    "TransientFailure": "attempt",
+    "ItemRejected": "item",
+    "Conflict": "request",
+    "NotAcceptable": "request",
+    "NotFound": "request",
+}
+"""How much comes to a halt, by the class of the failure."""
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def answered(kind: type[EntraError], code: str) -> str:
-    """How a request is answered that fails so."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """One way in which a code is given."""
+
+    reach: str
+    status: str | None = None
+    """How a request is answered that fails so; None where no request does."""
+
+
+def raised(kind: type[EntraError], code: str) -> Given:
+    """The way of an exception."""
     problem = problems.of_exception(kind(code))
-    return str(problem.status) if problem.code == code else f"{problem.status} `{problem.code}`"
+    same = problem.code == code
+    status = str(problem.status) if same else f"{problem.status} `{problem.code}`"
+    return Given(reach=REACH[kind.__name__], status=status)
 
 
 def functions(tree: ast.Module) -> Iterator[Scope]:
@@ -43,25 +68,48 @@ def functions(tree: ast.Module) -> Iterator[Scope]:
             yield node
 
 
-def words(node: ast.expr | None, scope: Scope) -> set[str]:
-    """The strings that an expression can be; a name stands for what its function assigns to it."""
+def words(node: ast.expr | None, scope: Scope, module: ast.Module) -> set[str]:
+    """The strings that an expression can be."""
     match node:
         case ast.Constant(value=str()):
             return {str(node.value)}
         case ast.BoolOp():
-            return set().union(*(words(value, scope) for value in node.values))
+            parts: Iterable[ast.expr] = node.values
         case ast.IfExp():
-            return words(node.body, scope) | words(node.orelse, scope)
+            parts = (node.body, node.orelse)
         case ast.Name() if not isinstance(scope, ast.Module):
-            values = (
-                assigned.value
-                for assigned in ast.walk(scope)
-                if isinstance(assigned, ast.Assign)
-                and any(isinstance(t, ast.Name) and t.id == node.id for t in assigned.targets)
-            )
-            return set().union(*(words(v, scope) for v in values if not isinstance(v, ast.Name)))
+            parts = assigned(node.id, scope)
+        case ast.Call(func=ast.Name(id=name)):
+            return returned(name, module)
+        case ast.Call(func=ast.Attribute(value=ast.Dict(values=values), attr="get")):
+            parts = values
         case _:
             return set()
+    return set().union(*(words(part, scope, module) for part in parts))
+
+
+def assigned(name: str, scope: Scope) -> Iterator[ast.expr]:
+    """What a function assigns to a name, other than the value of another name."""
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Name):
+            named = (target.id for target in node.targets if isinstance(target, ast.Name))
+            if name in named:
+                yield node.value
+
+
+def returned(name: str, module: ast.Module) -> set[str]:
+    """The strings that a function of the module returns as they stand there, or from a table."""
+    found: set[str] = set()
+    for scope in functions(module):
+        if not isinstance(scope, ast.Module) and scope.name == name:
+            returns = (node.value for node in ast.walk(scope) if isinstance(node, ast.Return))
+            plain = (r for r in returns if not (isinstance(r, ast.Call) and called(r) == name))
+            found |= set().union(*(words(value, scope, module) for value in plain))
+    return found
+
+
+def called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def calls(scope: Scope) -> Iterator[tuple[str, ast.Call]]:
@@ -70,21 +118,21 @@ def calls(scope: Scope) -> Iterator[tuple[str, ast.Call]]:
             yield node.func.id, node
 
 
-def found_in(scope: Scope) -> Iterator[tuple[str, str | None]]:
-    """Codes that a function gives, each with how it is answered over HTTP, if it can be."""
+def found_in(scope: Scope, module: ast.Module) -> Iterator[tuple[str, Given]]:
+    """Codes that a function gives, each with the way in which it does."""
     for name, call in calls(scope):
         named = {keyword.arg: keyword.value for keyword in call.keywords}
         if name in CLASSES and call.args:
-            for code in words(call.args[0], scope):
-                yield code, answered(CLASSES[name], code)
+            for code in words(call.args[0], scope, module):
+                yield code, raised(CLASSES[name], code)
         elif name in ANSWERED_WITH_STATUS:
             status = named.get("status")
             shown = str(status.value) if isinstance(status, ast.Constant) else None
-            for code in words(named.get("code"), scope):
-                yield code, shown
+            for code in words(named.get("code"), scope, module):
+                yield code, Given(reach="request", status=shown)
         elif name in RECORDED:
-            for code in words(named.get("code"), scope):
-                yield code, None
+            for code in words(named.get("code"), scope, module):
+                yield code, Given(reach=RECORDED[name])
 
 
 def health_codes() -> Iterator[str]:
@@ -93,30 +141,41 @@ def health_codes() -> Iterator[str]:
     for scope in functions(tree):
         for node in ast.walk(scope):
             if isinstance(node, ast.Return):
-                yield from words(node.value, scope)
+                yield from words(node.value, scope, tree)
 
 
 def sign_in_answers() -> Iterator[Mapping[str, object]]:
-    """One answer of Microsoft for every row of our table, and some that it does not know."""
-    for _, numbers in aadsts._TABLE.values():
-        yield {"error": "invalid_grant", "error_codes": [numbers[0]]}
+    """An answer of Microsoft for every number, suberror and error that we know, and another one."""
+    for number in (*aadsts._BY_NUMBER, *aadsts._SAYS_LITTLE):
+        yield {"error": "invalid_grant", "error_codes": [number]}
+    for suberror in aadsts._BY_SUBERROR:
+        yield {"error": "invalid_grant", "suberror": suberror}
     for error in (*aadsts._BY_ERROR, "something_new"):
         yield {"error": error}
 
 
-def gathered() -> Mapping[str, set[str]]:
-    """Every code of the code base, with all ways in which it is answered."""
-    codes: dict[str, set[str]] = defaultdict(set)
-    for module in MODULES:
-        for scope in functions(ast.parse(module.read_text("utf-8"))):
-            for code, shown in found_in(scope):
-                codes[code] |= {shown} if shown else set()
-    for code in health_codes():
-        codes[code] |= set()
+def sign_in_codes() -> Iterator[tuple[str, Given]]:
+    """What those answers become, at home and at a customer."""
     for answer in sign_in_answers():
         for at_customer in (True, False):
             error = aadsts.sign_in_error(answer, at_customer=at_customer)
-            codes[error.code].add(answered(type(error), error.code))
+            yield error.code, raised(type(error), error.code)
+
+
+def gathered() -> Mapping[str, set[Given]]:
+    """Every code of the code base, with all ways in which it is given."""
+    codes: dict[str, set[Given]] = defaultdict(set)
+    for path in MODULES:
+        module = ast.parse(path.read_text("utf-8"))
+        for scope in functions(module):
+            for code, given in found_in(scope, module):
+                codes[code].add(given)
+    for code in health_codes():
+        codes[code].add(Given(reach="process"))
+    for code, given in sign_in_codes():
+        codes[code].add(given)
+    for forewarning in Forewarning:
+        codes[forewarning.value].add(Given(reach="nothing yet"))
     del codes["allowed"]
     return codes
 
@@ -124,15 +183,29 @@ def gathered() -> Mapping[str, set[str]]:
 CODES = gathered()
 
 
+def joined(found: set[str]) -> str:
+    """What a cell of the table says; a dash for nothing."""
+    return ", ".join(sorted(found)) or "–"  # noqa: RUF001 - a dash for people
+
+
+def retried(code: str) -> str:
+    """Whether it is tried again without a person."""
+    if code in aadsts.RETRIED_ONCE:
+        return "once"
+    return "yes" if any(given.reach == "attempt" for given in CODES[code]) else "no"
+
+
 def row_of(code: str) -> str:
     """The row of a code in the reference."""
     text = TEXTS.error(code)
-    status = ", ".join(sorted(CODES[code])) or "–"  # noqa: RUF001 - a dash for people
-    return f"| `{code}` | {status} | {text.sentence} | {text.advice} |"
+    status = joined({given.status for given in CODES[code] if given.status})
+    reach = joined({given.reach for given in CODES[code]})
+    return f"| `{code}` | {status} | {reach} | {retried(code)} | {text.sentence} | {text.advice} |"
 
 
 def rows() -> dict[str, str]:
-    found = re.findall(r"^(\| `(\w+)` \|.*)$", REFERENCE.read_text("utf-8"), flags=re.MULTILINE)
+    text = REFERENCE.read_text("utf-8").partition("\n## ")[0]
+    found = re.findall(r"^(\| `(\w+)` \|.*)$", text, flags=re.MULTILINE)
     return {code: row for row, code in found}
 
 
@@ -170,13 +243,23 @@ def test_sentence_and_advice_are_whole_sentences(code: str) -> None:
     assert re.fullmatch(r"[A-Z‘“].*\.", text.advice)  # noqa: RUF001 - an apostrophe
 
 
+def test_a_sentence_is_of_one_code_only() -> None:
+    """Who reads it can tell what happened, without the code."""
+    sentences = sorted(TEXTS.error(code).sentence for code in CODES)
+    assert sentences == sorted(set(sentences))
+
+
 def test_the_table_of_sign_in_errors_says_which_codes_it_gives() -> None:
-    given = {
-        aadsts.sign_in_error(answer, at_customer=at_customer).code
-        for answer in sign_in_answers()
-        for at_customer in (True, False)
-    }
-    assert given == aadsts.CODES
+    assert {code for code, _ in sign_in_codes()} == aadsts.CODES
+
+
+def test_a_remedy_is_for_a_code_that_somebody_gives() -> None:
+    assert set(REMEDIES) - set(CODES) == set()
+
+
+def test_every_remedy_has_the_text_of_its_link() -> None:
+    texts = (ROOT / "ui_manifest" / "locales" / "en.json").read_text("utf-8")
+    assert set(re.findall(r'"(remedy\.\w+)"', texts)) == {label_key(kind) for kind in RemedyKind}
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -190,3 +273,35 @@ def test_the_reference_lists_no_other_code() -> None:
 
 def test_the_reference_is_in_alphabetical_order() -> None:
     assert list(rows()) == sorted(rows())
+
+
+def test_the_reference_says_what_each_number_of_microsoft_means() -> None:
+    numbers = {**aadsts._NUMBERS, **{c: [n] for n, c in aadsts._SAYS_LITTLE.items()}}
+    wanted = [(", ".join(map(str, sorted(found))), f"`{c}`") for c, found in numbers.items()]
+    assert cells("Microsoft's numbers") == sorted(wanted, key=lambda row: row[1])
+
+
+def test_the_reference_says_what_each_suberror_of_microsoft_means() -> None:
+    wanted = [(suberror, f"`{code}`") for suberror, code in aadsts._BY_SUBERROR.items()]
+    assert cells("Microsoft's suberrors") == sorted(wanted)
+
+
+def test_the_reference_says_where_a_code_is_repaired() -> None:
+    wanted = [(TEXTS.text(label_key(kind)), ", ".join(repaired_by(kind))) for kind in RemedyKind]
+    assert cells("Links") == wanted
+
+
+def repaired_by(kind: RemedyKind) -> Iterator[str]:
+    """The codes that a kind of remedy is for, with whose tenant refused where it matters."""
+    for code, remedy in sorted(REMEDIES.items()):
+        if remedy.kind == kind:
+            yield f"`{code}` (a customer's)" if remedy.at_home else f"`{code}`"
+        elif remedy.at_home == kind:
+            yield f"`{code}` (the partner's)"
+
+
+def cells(section: str) -> list[tuple[str, str]]:
+    """The rows of a section's table of two columns."""
+    _, _, text = REFERENCE.read_text("utf-8").partition(f"\n## {section}\n")
+    text = text.partition("\n## ")[0].partition("|---|---|\n")[2]
+    return re.findall(r"^\| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
