@@ -16,16 +16,14 @@ from devhost.servers.postgres import Urls
 from devhost.settings import Settings
 from devhost.simulator.running import ORIGIN, Simulator
 from entra_plugin import bootstrap
-from entra_plugin.application.connect import CompleteSignIn, Person, SignInPorts, StartSignIn
-from entra_plugin.application.context import Context
-from entra_plugin.application.credentials import CredentialResolver
-from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
+from entra_plugin.application.context import Context, Person
 from entra_plugin.application.discover import Discover
 from entra_plugin.application.map_tenants import ConfirmMappings, MappingDecision, PreviewMappings
-from entra_plugin.application.runs import StartDiscovery
+from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
-from entra_plugin.domain.states import MappingState
+from entra_plugin.domain.states import MappingState, RunType
 
 if TYPE_CHECKING:
     from entra_plugin.host import Host
@@ -38,7 +36,7 @@ ACTOR = Actor(user_id=ADMINISTRATOR, name=MSPS[0].users[0].login)
 class NoWorkflows:
     """Takes the place of Temporal where the use cases are called directly."""
 
-    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
+    async def start_check(self, tenant_id: TenantId, run_id: RunId, type_: RunType) -> None:
         """Leave it to the caller."""
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
@@ -46,6 +44,15 @@ class NoWorkflows:
 
     async def cancel(self, workflow_id: str) -> None:
         """Nothing runs."""
+
+    async def schedule_discovery(self, tenant_id: TenantId) -> None:
+        """Nothing starts by itself."""
+
+    async def pause_discovery(self, tenant_id: TenantId) -> None:
+        """There is nothing to pause."""
+
+    async def remove_schedules(self, tenant_id: TenantId) -> None:
+        """There are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +92,7 @@ async def composed(facts: Settings, *, workflows: bool = False) -> AsyncIterator
     try:
         yield Composed(host=host, opened=opened, context=context)
     finally:
-        await opened.transport.close()
-        opened.sign_in.close()
+        await opened.close()
         await host.close()
 
 
@@ -97,21 +103,13 @@ async def prepare(facts: Settings, simulator: Simulator) -> None:
     await migrate(facts, plugins)
     async with composed(facts) as parts:
         await _connect(parts, simulator)
-        started = await StartDiscovery(parts.context)(TENANT, ACTOR)
+        started = await StartCheck(parts.context, RunType.DISCOVERY)(TENANT, ACTOR)
         await Discover(parts.context)(TENANT, started.run_id, lambda _: None)
         await _map(parts.context)
 
 
 async def _connect(parts: Composed, simulator: Simulator) -> None:
-    directories = parts.context.directories
-    if not isinstance(directories, ConnectedDirectories):
-        raise TypeError("the composition root opens other directories")
-    ports = SignInPorts(
-        sign_in=parts.opened.sign_in,
-        resolver=CredentialResolver(parts.host.secrets, os.environ),
-        directories=directories,
-    )
-    person = _person()
+    ports, person = parts.opened.ports, _person()
     url = await StartSignIn(parts.context, ports)(person)
     await CompleteSignIn(parts.context, ports)(person, simulator.sign_in(url))
 

@@ -13,14 +13,14 @@ from benchmarks.child import Order, Stopwatch, serve
 from benchmarks.composed import ACTOR, TENANT, Composed, composed
 from benchmarks.people import MEASURED, WARM_UP, Customer
 from devhost import settings as settings_file
-from entra_plugin.application.runs import StartDiscovery
+from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.apply import Apply
 from entra_plugin.application.sync.open import OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
 from entra_plugin.domain.ids import ClientId, EntraTenantId, RunId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import RunState, RunType
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
 _POLL_SECONDS = 0.02
@@ -85,7 +85,7 @@ class Engine:
 
     async def discover(self, _: Order) -> float:
         """Discover through Temporal, which leaves the worker with a token and warm connections."""
-        started = await StartDiscovery(self._require().context)(TENANT, ACTOR)
+        started = await StartCheck(self._require().context, RunType.DISCOVERY)(TENANT, ACTOR)
         return _duration(await self._ended(started.run_id))
 
     async def whole(self, _: Order) -> float:

@@ -24,7 +24,7 @@ from benchmarks.composed import TENANT, composed
 from benchmarks.people import MEASURED
 from devhost import settings as settings_file
 from devhost.servers.postgres import libpq
-from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.directory.microsoft.wire import USER_SELECT, User, UserList
 from entra_plugin.domain.ids import EntraTenantId
 
@@ -104,10 +104,9 @@ class Floor:
         """Connect to both sides, with a token that the plugin gets."""
         facts = settings_file.load()
         async with composed(facts) as parts:
-            directories = parts.context.directories
-            if not isinstance(directories, ConnectedDirectories):
-                raise TypeError("the composition root opens other directories")
-            directory = await directories.of_tenant(TENANT)
+            directory = await parts.context.directories.of_tenant(TENANT)
+            if not isinstance(directory, MicrosoftDirectory):
+                raise TypeError("the benchmark's connection is direct")
             token = await directory.tokens.of(EntraTenantId(MEASURED.entra_tenant_id))
         self._connection = psycopg.connect(libpq(facts.app_url), application_name="floor")
         self._reader = _Reader(token)

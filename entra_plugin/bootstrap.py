@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from entra_plugin.access import Flags
-from entra_plugin.application.connect import SignInPorts
+from entra_plugin.application.connect.credentials import CredentialResolver
+from entra_plugin.application.connect.directories import ConnectedDirectories
+from entra_plugin.application.connect.journal import SecretJournal
+from entra_plugin.application.connect.keeping import TokenKeeper
+from entra_plugin.application.connect.opening import DirectoryOpener
+from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.context import Context
-from entra_plugin.application.credentials import CredentialResolver
-from entra_plugin.application.directories import ConnectedDirectories
 from entra_plugin.application.remove_tenant import RemoveTenant
+from entra_plugin.directory.guard import parse_allowed
 from entra_plugin.directory.microsoft.endpoints import Endpoints
 from entra_plugin.directory.microsoft.sign_in import SignIn
-from entra_plugin.directory.transport import Transport, tls_context
+from entra_plugin.directory.throttle import Throttle
+from entra_plugin.directory.transport import Transport, plain_network, tls_context
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.host import Host, Started, TenantRemoval, WorkerPlugin
 from entra_plugin.store.transaction import Store
@@ -30,9 +35,16 @@ class Opened:
     """What one process runs with, once it is started."""
 
     context: Context
+    ports: ConnectPorts
     runtime: Runtime
+    directories: ConnectedDirectories
     transport: Transport
-    sign_in: SignIn
+
+    async def close(self) -> None:
+        """Close the connections to the providers."""
+        await self.directories.close()
+        await self.transport.close()
+        self.ports.sign_in.close()
 
 
 class Plugin:
@@ -62,15 +74,15 @@ class Plugin:
         """What has to run when a tenant leaves; what it needs is looked up when it runs."""
 
         async def run() -> None:
-            await RemoveTenant(self._require().context)(tenant_id)
+            opened = self._require()
+            await RemoveTenant(opened.context, opened.ports.journal)(tenant_id)
 
         return TenantRemoval(name="entra", run=run)
 
     async def close(self) -> None:
-        """Close the connections to the provider."""
+        """Close the connections to the providers."""
         if self._opened is not None:
-            await self._opened.transport.close()
-            self._opened.sign_in.close()
+            await self._opened.close()
             self._opened = None
 
     def _require(self) -> Opened:
@@ -89,19 +101,22 @@ def compose(host: Host, env: Mapping[str, str]) -> Opened:
         env.get("MICROSOFT_LOGIN_BASE_URL"), env.get("MICROSOFT_GRAPH_BASE_URL")
     )
     tls = tls_context(env.get("ENTRA_CA_FILE"))
-    sign_in = SignIn(endpoints, tls)
-    transport = Transport(endpoints.graph, tls)
-    resolver = CredentialResolver(host.secrets, env)
-    store = Store(host.database.engine)
-    directories = ConnectedDirectories(
-        store=store,
-        secrets=host.secrets,
-        resolver=resolver,
-        sign_in=sign_in,
-        transport=transport,
+    opener = DirectoryOpener(
         endpoints=endpoints,
-        clock=now,
+        transport=Transport(endpoints.graph, plain_network(tls), throttle=Throttle()),
+        sign_in=SignIn(endpoints, tls),
+        tls=tls,
+        cipp_allowed=parse_allowed(env.get("ENTRA_CIPP_ALLOWED_HOSTS")),
     )
+    store = Store(host.database.engine)
+    ports = ConnectPorts(
+        sign_in=opener.sign_in,
+        resolver=CredentialResolver(host.secrets, env),
+        opener=opener,
+        journal=SecretJournal(host.secrets, store, now),
+        keeper=TokenKeeper(store, host.secrets, now),
+    )
+    directories = ConnectedDirectories(store=store, secrets=host.secrets, ports=ports)
     context = Context(
         host=host,
         store=store,
@@ -110,12 +125,12 @@ def compose(host: Host, env: Mapping[str, str]) -> Opened:
         workflows=TemporalWorkflows(host),
         clock=now,
     )
-    ports = SignInPorts(sign_in=sign_in, resolver=resolver, directories=directories)
     return Opened(
         context=context,
+        ports=ports,
         runtime=Runtime.of(context, ports),
-        transport=transport,
-        sign_in=sign_in,
+        directories=directories,
+        transport=opener.transport,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId, UserId
+from entra_plugin.domain.states import RunType
 
 if TYPE_CHECKING:  # half a second to import, for a name
     from temporalio.client import Client as TemporalClient
@@ -387,14 +388,23 @@ class Workflows(Protocol):
     reached.
     """
 
-    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Start the workflow of a discovery run; starting it again is harmless."""
+    async def start_check(self, tenant_id: TenantId, run_id: RunId, type_: RunType) -> None:
+        """Start the workflow of a discovery or validation run; starting it again is harmless."""
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Start the workflow of a sync run; starting it again is harmless."""
 
     async def cancel(self, workflow_id: str) -> None:
         """Ask a workflow to stop; one that is gone already is no error."""
+
+    async def schedule_discovery(self, tenant_id: TenantId) -> None:
+        """Have discovery run daily; a schedule that is there goes on or resumes."""
+
+    async def pause_discovery(self, tenant_id: TenantId) -> None:
+        """Stop the daily discovery, to be resumed later; without a schedule nothing happens."""
+
+    async def remove_schedules(self, tenant_id: TenantId) -> None:
+        """Delete every schedule of the tenant."""
 
 
 # --- Records that our hooks return ---

@@ -7,12 +7,20 @@ from typing import Protocol
 
 from entra_plugin.access import Flags
 from entra_plugin.directory.protocol import Directory
-from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.ids import TenantId, UserId
 from entra_plugin.host import Host, Workflows
 from entra_plugin.store.transaction import Store
 
 Clock = Callable[[], datetime]
 """Now, in UTC, with zone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who acts: the tenant and the user of the host."""
+
+    tenant_id: TenantId
+    user_id: UserId
 
 
 class Directories(Protocol):

@@ -1,22 +1,21 @@
-"""Find the managed tenants: list them, then ask each for its domains.
+"""Find the managed tenants: list them, then ask each for its domains."""
 
-One that refuses stops no other.
-"""
-
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
+from entra_plugin.application.check_customers import CheckCustomers, Checked
+from entra_plugin.application.connect.swap import watch
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory, ListedTenant
-from entra_plugin.domain.errors import AuthorisationLost, ConsentMissing, EntraError, NotAcceptable
+from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import RunState, Trigger
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import Listed, ManagedTenant, ManagedTenants
-from entra_plugin.store.runs import Failure, Runs
+from entra_plugin.store.runs import Run, Runs
 from entra_plugin.store.settings import SettingsRows
 
 _PROGRESS_EVERY = 10
@@ -24,21 +23,47 @@ _PROGRESS_EVERY = 10
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """What people see while it runs.
+    """What people see while it runs, written down as it goes.
 
     ``failed`` are managed tenants whose details could not be read.
     """
 
+    context: Context
+    tenant_id: TenantId
+    run_id: RunId
+    heartbeat: Callable[[int], None]
     listed: int = 0
-    checked: int = 0
+    done: int = 0
     failed: int = 0
     new: int = 0
     gone: int = 0
+    waits: datetime | None = None
+
+    async def checked(self, checked: Checked) -> None:
+        """Count one more."""
+        self.done += 1
+        self.failed += checked.failure is not None
+        self.heartbeat(self.done)
+        if self.done % _PROGRESS_EVERY == 0:
+            await self.write()
+
+    async def waiting(self, until: datetime | None) -> None:
+        """Say until when the provider lets us wait."""
+        self.waits = until
+        await self.write()
+
+    async def write(self) -> None:
+        """Write it into the run."""
+        async with self.context.store.tenant_transaction(self.tenant_id) as connection:
+            await Runs(connection, self.tenant_id).progress(
+                self.run_id, self.document(), waiting_until=self.waits
+            )
 
     def document(self) -> dict[str, object]:
+        """The counts as they are stored."""
         return {
             "listed": self.listed,
-            "checked": self.checked,
+            "checked": self.done,
             "failed": self.failed,
             "new": self.new,
             "gone": self.gone,
@@ -52,123 +77,77 @@ class Discover:
         self._context = context
 
     async def __call__(
-        self, tenant_id: TenantId, run_id: RunId, heartbeat: Callable[[int], None]
+        self,
+        tenant_id: TenantId,
+        run_id: RunId,
+        heartbeat: Callable[[int], None],
+        *,
+        resume: bool = False,
     ) -> None:
-        """Discover, and close the run; repeating it after a crash is harmless.
+        """Discover, and close the run; an attempt after a crash resumes with who is left.
 
         Raises:
+            NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
             EntraError: The list itself could not be read; what was known stays.
         """
         if not await self._context.flags.is_on(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Runs(connection, tenant_id).start(run_id, self._context.clock())
+        run = await self._begin(tenant_id, run_id)
         directory = await self._context.directories.of_tenant(tenant_id)
-        listed = [tenant async for tenant in directory.managed_tenants()]
-        progress = await self._store_list(tenant_id, run_id, listed)
-        heartbeat(0)
-        await self._read_details(tenant_id, run_id, directory, progress, heartbeat)
-        await self._finish(tenant_id, run_id, progress)
+        if run.trigger == Trigger.SCHEDULED:
+            await directory.renew()
+        progress = _Progress(
+            context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
+        )
+        await self._list(directory, progress)
+        left = await self._left(progress, since=run.created_at if resume else None)
+        await CheckCustomers(self._context, progress)(tenant_id, directory, left)
+        await self._finish(progress)
+        await watch(self._context, tenant_id)
 
-    async def _store_list(
-        self, tenant_id: TenantId, run_id: RunId, listed: Sequence[ListedTenant]
-    ) -> _Progress:
-        """Upsert what is listed; mark as gone what is not. An empty list marks nobody."""
-        now = self._context.clock()
-        progress = _Progress(listed=len(listed))
+    async def _begin(self, tenant_id: TenantId, run_id: RunId) -> Run:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = ManagedTenants(connection, tenant_id)
+            runs = Runs(connection, tenant_id)
+            await runs.start(run_id, self._context.clock())
+            run = await runs.get(run_id)
+        if run is None:
+            raise NotAcceptable("run_closed")
+        return run
+
+    async def _list(self, directory: Directory, progress: _Progress) -> None:
+        """Upsert what is listed; mark as gone what is not. An empty list marks nobody."""
+        listed = [tenant async for tenant in directory.managed_tenants()]
+        now = self._context.clock()
+        async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
+            tenants = ManagedTenants(connection, progress.tenant_id)
             known = {tenant.entra_tenant_id for tenant in await tenants.all()}
+            progress.listed = len(listed)
             progress.new = sum(tenant.entra_tenant_id not in known for tenant in listed)
             if listed:
                 await tenants.upsert_listed([_listed(tenant) for tenant in listed], now)
                 ids: list[EntraTenantId] = [tenant.entra_tenant_id for tenant in listed]
                 progress.gone = await tenants.mark_gone(ids, now)
-            await Runs(connection, tenant_id).progress(run_id, progress.document())
-        return progress
+        await progress.write()
 
-    async def _read_details(
-        self,
-        tenant_id: TenantId,
-        run_id: RunId,
-        directory: Directory,
-        progress: _Progress,
-        heartbeat: Callable[[int], None],
-    ) -> None:
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = await ManagedTenants(connection, tenant_id).all()
-        window = asyncio.Semaphore(directory.capabilities.concurrency)
+    async def _left(self, progress: _Progress, *, since: datetime | None) -> list[ManagedTenant]:
+        """Who has to be asked: all, or those whom no earlier attempt asked ``since`` then."""
+        async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
+            tenants = await ManagedTenants(connection, progress.tenant_id).all()
+        asked = [t for t in tenants if since and t.health_at and t.health_at >= since]
+        progress.done = len(asked)
+        progress.failed = sum(tenant.health_code is not None for tenant in asked)
+        return [tenant for tenant in tenants if tenant not in asked]
 
-        async def check(tenant: ManagedTenant) -> None:
-            async with window:
-                if not await self._read_one(tenant_id, directory, tenant):
-                    progress.failed += 1
-            progress.checked += 1
-            heartbeat(progress.checked)
-            if progress.checked % _PROGRESS_EVERY == 0:
-                async with self._context.store.tenant_transaction(tenant_id) as connection:
-                    await Runs(connection, tenant_id).progress(run_id, progress.document())
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for tenant in tenants:
-                    group.create_task(check(tenant))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-
-    async def _read_one(
-        self, tenant_id: TenantId, directory: Directory, tenant: ManagedTenant
-    ) -> bool:
-        """Read one managed tenant's details, or note why that was not possible."""
-        managed_tenant_id: ManagedTenantId = tenant.managed_tenant_id
-        try:
-            details = await directory.tenant_details(tenant.entra_tenant_id)
-        except AuthorisationLost:
-            raise
-        except EntraError as error:
-            failure = Failure.of(error)
-            kind = "tenant" if isinstance(error, ConsentMissing) else "other"
-            async with self._context.store.tenant_transaction(tenant_id) as connection:
-                await ManagedTenants(connection, tenant_id).set_health(
-                    managed_tenant_id,
-                    failure.code,
-                    {**failure.details, "vendorCode": failure.vendor_code, "kind": kind},
-                    self._context.clock(),
-                )
-            return False
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await ManagedTenants(connection, tenant_id).set_details(
-                managed_tenant_id,
-                domains=[(d.name, d.is_default, d.is_initial) for d in details.domains],
-                now=self._context.clock(),
-            )
-        return True
-
-    async def _finish(self, tenant_id: TenantId, run_id: RunId, progress: _Progress) -> None:
-        now = self._context.clock()
+    async def _finish(self, progress: _Progress) -> None:
+        tenant_id, now = progress.tenant_id, self._context.clock()
         reason = None if progress.listed else "no_managed_tenants"
         state = RunState.PARTIAL if progress.failed else RunState.COMPLETED
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             runs = Runs(connection, tenant_id)
-            await runs.progress(run_id, progress.document())
-            await runs.finish(run_id, state, now, reason=reason)
+            await runs.progress(progress.run_id, progress.document())
+            await runs.finish(progress.run_id, state, now, reason=reason)
             await SettingsRows(connection, tenant_id).stamp_discovery(now)
             await Connections(connection, tenant_id).mark_validated(now)
-
-    async def failed(self, tenant_id: TenantId, run_id: RunId, failure: Failure) -> None:
-        """Close a discovery that could not be carried out; a dead connection is marked as such."""
-        now = self._context.clock()
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Runs(connection, tenant_id).finish(run_id, RunState.FAILED, now, failure=failure)
-            if failure.code not in {"throttled", "provider_unreachable", "feature_off"}:
-                await Connections(connection, tenant_id).mark_failed(failure, now)
-
-    async def cancelled(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Close a discovery that a person cancelled."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Runs(connection, tenant_id).finish(
-                run_id, RunState.CANCELLED, self._context.clock()
-            )
 
 
 def _listed(tenant: ListedTenant) -> Listed:
@@ -176,7 +155,10 @@ def _listed(tenant: ListedTenant) -> Listed:
         managed_tenant_id=ManagedTenantId(uuid4()),
         entra_tenant_id=tenant.entra_tenant_id,
         display_name=tenant.display_name,
+        listed_domain=tenant.default_domain,
         relationship_end=tenant.relationship_end,
         auto_extend=tenant.auto_extend,
         roles=tenant.roles,
+        privilege_status=tenant.privilege_status,
+        provider_errors=tenant.provider_errors,
     )

@@ -7,8 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.application.connect import Person
-from entra_plugin.application.context import Context
+from entra_plugin.application.context import Context, Person
 from entra_plugin.domain.errors import Conflict, NotAcceptable
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
 from entra_plugin.domain.mapping import ClientFacts, Proposal, TenantFacts, propose

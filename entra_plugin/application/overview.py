@@ -1,13 +1,16 @@
 """Where a tenant stands: connection, counts, last runs, and the wizard's next step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from entra_plugin.application.connect.credentials import CredentialResolver
+from entra_plugin.application.connect.opening import CAPABILITIES
 from entra_plugin.application.context import Context
-from entra_plugin.application.credentials import CredentialResolver
+from entra_plugin.directory.protocol import Capabilities
 from entra_plugin.domain.errors import ConfigurationInvalid
+from entra_plugin.domain.expiry import RELATIONSHIP_NOTICE, Expiry, Relationship, expiries
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import (
@@ -19,7 +22,7 @@ from entra_plugin.domain.states import (
 )
 from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.items import Items
-from entra_plugin.store.managed_tenants import ManagedTenants
+from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.runs import Run, Runs
 from entra_plugin.store.settings import SettingsRows, StoredSettings
 
@@ -52,6 +55,10 @@ class OverviewFacts:
     connection_types: tuple[ConnectionType, ...]
     open_review_items: int | None
     """None while the queue's flag is off."""
+    last_validation: Run | None
+    expiries: tuple[Expiry, ...]
+    capabilities: Capabilities | None
+    """What the connected provider can do; None without a connection."""
 
 
 class Overview:
@@ -63,7 +70,7 @@ class Overview:
 
     async def __call__(self, tenant_id: TenantId, flags: EffectiveFlags) -> OverviewFacts:
         """Look at everything once."""
-        source = await self._source(tenant_id)
+        source, now = await self._source(tenant_id), self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             latest = await Connections(connection, tenant_id).latest()
             counts = await ManagedTenants(connection, tenant_id).counts()
@@ -71,6 +78,10 @@ class Overview:
             runs = Runs(connection, tenant_id)
             last_run = await runs.latest(SYNC_TYPES)
             last_discovery = await runs.latest([RunType.DISCOVERY])
+            last_validation = await runs.latest([RunType.VALIDATION])
+            ending = await ManagedTenants(connection, tenant_id).ending_before(
+                now + RELATIONSHIP_NOTICE
+            )
             open_items = (
                 await Items(connection, tenant_id).count_open() if Flag.QUEUE in flags else None
             )
@@ -84,8 +95,15 @@ class Overview:
             last_run=last_run,
             settings=settings,
             step=_step(latest, counts, last_run),
-            connection_types=(ConnectionType.DIRECT,),
+            connection_types=tuple(
+                kind for kind in ConnectionType if kind != ConnectionType.CIPP or Flag.CIPP in flags
+            ),
             open_review_items=open_items,
+            last_validation=last_validation,
+            expiries=_expiries(now, latest, settings, ending),
+            capabilities=CAPABILITIES[latest.type]
+            if latest is not None and latest.ended_at is None
+            else None,
         )
 
     async def _source(self, tenant_id: TenantId) -> CredentialSource | None:
@@ -94,6 +112,35 @@ class Overview:
         except ConfigurationInvalid:
             return None
         return found.source if found else None
+
+
+def _expiries(
+    now: datetime,
+    connection: Connection | None,
+    settings: StoredSettings,
+    ending: Iterable[ManagedTenant],
+) -> tuple[Expiry, ...]:
+    if connection is None or connection.ended_at is not None:
+        return ()
+    own_secret = connection.credential_source == CredentialSource.TENANT_SECRET
+    direct = connection.type == ConnectionType.DIRECT
+    return expiries(
+        now,
+        relationships=[
+            Relationship(
+                managed_tenant_id=tenant.managed_tenant_id,
+                entra_tenant_id=tenant.entra_tenant_id,
+                display_name=tenant.display_name,
+                ends_at=tenant.relationship_end,
+            )
+            for tenant in ending
+            if tenant.relationship_end is not None
+        ],
+        client_secret_expires_at=settings.client_secret_expires_at
+        if direct and own_secret
+        else None,
+        renewed_at=connection.renewed_at,
+    )
 
 
 def _step(

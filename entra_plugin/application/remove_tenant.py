@@ -1,24 +1,21 @@
 """Remove what we hold of a tenant that leaves the platform; contacts and clients are the host's."""
 
+from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.context import Context
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.erasure import erase_tenant
 from entra_plugin.store.runs import Runs
 
-_SECRETS = (
-    *secret_names.DIRECT,
-    secret_names.CLIENT_ID,
-    secret_names.CLIENT_SECRET,
-    secret_names.HOME_TENANT,
-)
+_SECRETS = (*secret_names.OF_CONNECTIONS, *secret_names.MICROSOFT)
 
 
 class RemoveTenant:
     """Stop the tenant's runs, then delete its secrets and its rows."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, journal: SecretJournal) -> None:
         self._context = context
+        self._journal = journal
 
     async def __call__(self, tenant_id: TenantId) -> None:
         """Remove everything; doing it again is harmless.
@@ -27,10 +24,12 @@ class RemoveTenant:
             TransientFailure: ``temporal_unavailable``: a running sync could not be told to stop,
                 and nothing was deleted.
         """
+        await self._context.workflows.remove_schedules(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             workflows = await Runs(connection, tenant_id).open_workflows()
         for workflow_id in workflows:
             await self._context.workflows.cancel(workflow_id)
+        await self._journal.settle(tenant_id)
         for name in _SECRETS:
             await self._context.host.secrets.delete(tenant_id, name)
         await self._context.directories.forget(tenant_id)

@@ -1,20 +1,17 @@
-"""Look at runs and their plan rows, start a discovery, cancel."""
+"""Look at runs and their plan rows, and cancel them."""
 
 from dataclasses import dataclass
-from uuid import uuid4
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.start import Actor, StartedRun
-from entra_plugin.domain.errors import EntraError, NotAcceptable, NotFound
+from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Trigger, Verdict
+from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Verdict
 from entra_plugin.store.changes import ChangeRow, Changes
-from entra_plugin.store.connections import Connections
 from entra_plugin.store.identities import Identities, IdentityRow
 from entra_plugin.store.items import Item, Items
 from entra_plugin.store.paging import Page
 from entra_plugin.store.run_tenants import RunTenant, RunTenants
-from entra_plugin.store.runs import OPEN_STATES, NewRun, Run, Runs
+from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,41 +124,6 @@ class ReadRuns:
             return await Items(connection, tenant_id).open_page(limit=limit, cursor=cursor)
 
 
-class StartDiscovery:
-    """Start the discovery of managed tenants, or join the one that is running."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    async def __call__(
-        self, tenant_id: TenantId, actor: Actor, trigger: Trigger = Trigger.MANUAL
-    ) -> StartedRun:
-        """Start or join.
-
-        Raises:
-            NotAcceptable: ``not_connected``.
-            TransientFailure: ``temporal_unavailable``; nothing is left behind.
-        """
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            if await Connections(connection, tenant_id).active() is None:
-                raise NotAcceptable("not_connected")
-            runs = Runs(connection, tenant_id)
-            run = _new_discovery(tenant_id, actor, trigger)
-            joined = not await runs.add(run, self._context.clock())
-            other = await runs.open_run([RunType.DISCOVERY]) if joined else None
-            run_id = other.run_id if other is not None else run.run_id
-        try:
-            await self._context.workflows.start_discovery(tenant_id, run_id)
-        except EntraError:
-            if not joined:
-                async with self._context.store.tenant_transaction(tenant_id) as connection:
-                    await Runs(connection, tenant_id).remove_queued(run_id)
-            raise
-        return StartedRun(
-            run_id=run_id, workflow_id=discovery_workflow_id(tenant_id, run_id), joined=joined
-        )
-
-
 class CancelRun:
     """Ask a running run to stop; what it has applied stays."""
 
@@ -181,21 +143,3 @@ class CancelRun:
             raise NotFound("not_found", details={"runId": str(run_id)})
         if run.state in OPEN_STATES:
             await self._context.workflows.cancel(run.workflow_id)
-
-
-def discovery_workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
-    """The id of the workflow of a discovery run."""
-    return f"entra/{tenant_id}/discovery/{run_id}"
-
-
-def _new_discovery(tenant_id: TenantId, actor: Actor, trigger: Trigger) -> NewRun:
-    run_id = RunId(uuid4())
-    return NewRun(
-        run_id=run_id,
-        type=RunType.DISCOVERY,
-        trigger=trigger,
-        actor_id=actor.user_id,
-        actor_name=actor.name,
-        client_id=None,
-        workflow_id=discovery_workflow_id(tenant_id, run_id),
-    )

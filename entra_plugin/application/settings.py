@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from entra_plugin.application.connect import Person
-from entra_plugin.application.context import Context
+from entra_plugin.application.context import Context, Person
 from entra_plugin.domain.errors import NotAcceptable, NotFound
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.ids import TenantId

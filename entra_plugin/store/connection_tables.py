@@ -1,8 +1,14 @@
 """Tables of the partner connection and its sign-in attempts."""
 
-from sqlalchemy import Column, Index, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from entra_plugin.domain.states import ConnectionStatus, ConnectionType, CredentialSource
+from entra_plugin.domain.states import (
+    ConnectionMode,
+    ConnectionStatus,
+    ConnectionType,
+    CredentialSource,
+)
 from entra_plugin.store.base import document, key, metadata, moment, one_of, ref, tenant_key
 
 partner_connections = Table(
@@ -25,8 +31,9 @@ partner_connections = Table(
     Column("error_vendor_code", Text),
     document("error_details"),
     moment("error_at"),
-    moment("client_secret_expires_at"),
+    moment("renewed_at"),
     one_of("type", ConnectionType),
+    one_of("mode", ConnectionMode),
     one_of("status", ConnectionStatus),
     one_of("credential_source", CredentialSource, optional=True),
     Index(
@@ -36,7 +43,10 @@ partner_connections = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
 )
-"""One row per connection ever made; ``ended_at`` is empty on the active one."""
+"""One row per connection ever made; ``ended_at`` is empty on the active one.
+
+``renewed_at`` is when the partner's refresh token was last renewed at its home.
+"""
 
 oauth_attempts = Table(
     "entra_oauth_attempts",
@@ -54,3 +64,21 @@ oauth_attempts = Table(
 )
 """A sign-in that was started: bound to tenant, user and purpose, used once. ``flow`` holds the PKCE
 verifier and is emptied when the attempt is used."""
+
+secret_changes = Table(
+    "entra_secret_changes",
+    metadata,
+    tenant_key(),
+    key("change_id"),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    Column("sets", ARRAY(Text), nullable=False),
+    Column("deletes", ARRAY(Text), nullable=False),
+    Column("committed", Boolean, nullable=False, server_default=text("false")),
+    moment("created_at", nullable=False),
+)
+"""A change of secrets that is under way: names only, never values.
+
+The host's secret store joins no transaction of ours. New values wait in it under staged names until
+the rows that need them are committed; then they are put in place. A row that is left over tells the
+next one what a process that died was doing: finish it if ``committed``, undo it otherwise.
+"""

@@ -9,7 +9,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId, UserId
-from entra_plugin.domain.states import ConnectionStatus, ConnectionType, CredentialSource
+from entra_plugin.domain.states import (
+    ConnectionMode,
+    ConnectionStatus,
+    ConnectionType,
+    CredentialSource,
+)
 from entra_plugin.store.connection_tables import partner_connections as table
 from entra_plugin.store.runs import Failure, failure_of
 
@@ -23,7 +28,7 @@ class Connection:
 
     connection_id: ConnectionId
     type: ConnectionType
-    mode: str
+    mode: ConnectionMode
     status: ConnectionStatus
     credential_source: CredentialSource | None
     partner_tenant_id: EntraTenantId | None
@@ -33,7 +38,17 @@ class Connection:
     ended_at: datetime | None
     failure: Failure | None
     failed_at: datetime | None
-    client_secret_expires_at: datetime | None
+    renewed_at: datetime | None
+
+    def require_partner(self) -> EntraTenantId:
+        """The partner's own tenant, which every direct connection has.
+
+        Raises:
+            ValueError: This is no direct connection.
+        """
+        if self.partner_tenant_id is None:
+            raise ValueError("not a direct connection")
+        return self.partner_tenant_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +56,17 @@ class NewConnection:
     """A connection that has just proved to work."""
 
     connection_id: ConnectionId
-    type: ConnectionType
-    mode: str
+    mode: ConnectionMode
     credential_source: CredentialSource
-    partner_tenant_id: EntraTenantId | None
-    scope: str | None
     created_by: UserId
-    client_secret_expires_at: datetime | None = None
+    partner_tenant_id: EntraTenantId | None = None
+    scope: str | None = None
+
+    @property
+    def type(self) -> ConnectionType:
+        """The type that the mode belongs to."""
+        direct = self.mode in {ConnectionMode.DELEGATED, ConnectionMode.APP_ONLY}
+        return ConnectionType.DIRECT if direct else ConnectionType.CIPP
 
 
 class Connections:
@@ -71,6 +90,16 @@ class Connections:
         row = (await self._connection.execute(statement)).first()
         return _connection(row) if row is not None else None
 
+    async def active_direct(self) -> Connection | None:
+        """The active connection, if Microsoft's own credentials are behind it."""
+        active = await self.active()
+        return active if active is not None and active.type == ConnectionType.DIRECT else None
+
+    async def partner(self) -> EntraTenantId | None:
+        """The partner tenant of the active connection; None without one, and for CIPP."""
+        active = await self.active()
+        return active.partner_tenant_id if active is not None else None
+
     async def latest(self) -> Connection | None:
         """The youngest connection, ended or not."""
         statement = (
@@ -82,6 +111,15 @@ class Connections:
         row = (await self._connection.execute(statement)).first()
         return _connection(row) if row is not None else None
 
+    async def history(self) -> list[Connection]:
+        """Every connection ever made, youngest first."""
+        statement = (
+            select(table)
+            .where(table.c.tenant_id == self._tenant_id)
+            .order_by(table.c.created_at.desc())
+        )
+        return [_connection(row) for row in await self._connection.execute(statement)]
+
     async def replace(self, new: NewConnection, now: datetime) -> None:
         """End the active connection, if any, and begin this one."""
         await self.end("replaced", now)
@@ -90,7 +128,7 @@ class Connections:
                 tenant_id=self._tenant_id,
                 connection_id=new.connection_id,
                 type=new.type.value,
-                mode=new.mode,
+                mode=new.mode.value,
                 status=ConnectionStatus.CONNECTED.value,
                 credential_source=new.credential_source.value,
                 partner_tenant_id=new.partner_tenant_id,
@@ -98,7 +136,7 @@ class Connections:
                 created_by=new.created_by,
                 created_at=now,
                 validated_at=now,
-                client_secret_expires_at=new.client_secret_expires_at,
+                renewed_at=now if new.mode == ConnectionMode.DELEGATED else None,
             )
         )
 
@@ -123,12 +161,14 @@ class Connections:
             error_at=now,
         )
 
-    async def set_credentials(
-        self, source: CredentialSource, expires_at: datetime | None, now: datetime
-    ) -> None:
+    async def set_credentials(self, source: CredentialSource, now: datetime) -> None:
         """The app credentials of the active connection were replaced by working ones."""
         await self.mark_validated(now)
-        await self._set(credential_source=source.value, client_secret_expires_at=expires_at)
+        await self._set(credential_source=source.value)
+
+    async def stamp_renewal(self, now: datetime) -> None:
+        """The partner's refresh token has just been renewed."""
+        await self._set(renewed_at=now)
 
     async def end(self, reason: str, now: datetime) -> None:
         """End the active connection; it stays as history."""
@@ -149,7 +189,7 @@ def _connection(row: Row[*tuple[object, ...]]) -> Connection:
     return Connection(
         connection_id=row.connection_id,
         type=ConnectionType(row.type),
-        mode=row.mode,
+        mode=ConnectionMode(row.mode),
         status=ConnectionStatus(row.status),
         credential_source=CredentialSource(row.credential_source)
         if row.credential_source
@@ -161,5 +201,5 @@ def _connection(row: Row[*tuple[object, ...]]) -> Connection:
         ended_at=row.ended_at,
         failure=failure_of(row),
         failed_at=row.error_at,
-        client_secret_expires_at=row.client_secret_expires_at,
+        renewed_at=row.renewed_at,
     )

@@ -33,11 +33,15 @@ from entra_plugin.store.mapping_tables import (
     managed_tenants,
 )
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
+from entra_plugin.store.runs import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedTenant:
-    """A customer directory as stored; ``domains`` are the verified ones, ASCII form."""
+    """A customer directory as stored; ``domains`` are the verified ones, ASCII form.
+
+    ``default_domain`` is the directory's own, or else what the partner's lists say.
+    """
 
     managed_tenant_id: ManagedTenantId
     entra_tenant_id: EntraTenantId
@@ -48,6 +52,8 @@ class ManagedTenant:
     relationship_end: datetime | None
     auto_extend: bool | None
     roles: tuple[str, ...]
+    privilege_status: str | None
+    provider_errors: int | None
     health_code: str | None
     health_details: Mapping[str, object]
     health_at: datetime | None
@@ -55,6 +61,18 @@ class ManagedTenant:
     gone_at: datetime | None
     last_success_at: datetime | None
     policy_fingerprint: bytes | None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What the last reading or check found wrong."""
+        if self.health_code is None:
+            return None
+        vendor = self.health_details.get("vendorCode")
+        return Failure(
+            code=self.health_code,
+            vendor_code=str(vendor) if vendor else None,
+            details=self.health_details,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +82,32 @@ class Listed:
     managed_tenant_id: ManagedTenantId
     entra_tenant_id: EntraTenantId
     display_name: str
+    listed_domain: str | None
     relationship_end: datetime | None
     auto_extend: bool | None
     roles: tuple[str, ...]
+    privilege_status: str | None
+    provider_errors: int | None
 
 
 _UPSERT = text("""
     INSERT INTO entra_managed_tenants AS m (tenant_id, managed_tenant_id, entra_tenant_id,
-        display_name, search_key, relationship_end, auto_extend, roles, first_seen_at, last_seen_at)
+        display_name, search_key, listed_domain, relationship_end, auto_extend, roles,
+        privilege_status, provider_errors, first_seen_at, last_seen_at)
     SELECT :tenant_id, r.managed_tenant_id, r.entra_tenant_id, r.display_name, r.search_key,
-        r.relationship_end, r.auto_extend, r.roles, :now, :now
+        r.listed_domain, r.relationship_end, r.auto_extend, r.roles, r.privilege_status,
+        r.provider_errors, :now, :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (managed_tenant_id uuid,
-        entra_tenant_id uuid, display_name text, search_key text, relationship_end timestamptz,
-        auto_extend boolean, roles text[])
+        entra_tenant_id uuid, display_name text, search_key text, listed_domain text,
+        relationship_end timestamptz, auto_extend boolean, roles text[], privilege_status text,
+        provider_errors integer)
     ON CONFLICT (tenant_id, entra_tenant_id) DO UPDATE
     SET display_name = excluded.display_name, search_key = excluded.search_key,
+        listed_domain = coalesce(excluded.listed_domain, m.listed_domain),
         relationship_end = excluded.relationship_end, auto_extend = excluded.auto_extend,
-        roles = excluded.roles, last_seen_at = excluded.last_seen_at, gone_at = NULL
+        roles = excluded.roles, privilege_status = excluded.privilege_status,
+        provider_errors = excluded.provider_errors, last_seen_at = excluded.last_seen_at,
+        gone_at = NULL
 """)
 
 _SET_DOMAINS = text("""
@@ -112,9 +139,12 @@ class ManagedTenants:
                 "entra_tenant_id": row.entra_tenant_id,
                 "display_name": row.display_name,
                 "search_key": search_key(row.display_name),
+                "listed_domain": row.listed_domain,
                 "relationship_end": row.relationship_end,
                 "auto_extend": row.auto_extend,
                 "roles": row.roles,
+                "privilege_status": row.privilege_status,
+                "provider_errors": row.provider_errors,
             }
             for row in listed
         ]
@@ -216,12 +246,30 @@ class ManagedTenants:
         )
         return [_managed_tenant(row) for row in await self._connection.execute(statement)]
 
+    async def known(self) -> list[ManagedTenant]:
+        """All that were ever found, those that are gone included."""
+        statement = self._query().order_by(managed_tenants.c.managed_tenant_id)
+        return [_managed_tenant(row) for row in await self._connection.execute(statement)]
+
     async def all(self) -> list[ManagedTenant]:
         """All that are known and not gone, by name."""
         statement = (
             self._query()
             .where(managed_tenants.c.gone_at.is_(None))
             .order_by(managed_tenants.c.search_key, managed_tenants.c.managed_tenant_id)
+        )
+        return [_managed_tenant(row) for row in await self._connection.execute(statement)]
+
+    async def ending_before(self, moment: datetime) -> list[ManagedTenant]:
+        """Those whose relationship ends by then and does not extend itself, soonest first."""
+        statement = (
+            self._query()
+            .where(
+                managed_tenants.c.gone_at.is_(None),
+                managed_tenants.c.relationship_end < moment,
+                managed_tenants.c.auto_extend.is_not(True),
+            )
+            .order_by(managed_tenants.c.relationship_end, managed_tenants.c.managed_tenant_id)
         )
         return [_managed_tenant(row) for row in await self._connection.execute(statement)]
 
@@ -347,12 +395,14 @@ def _managed_tenant(row: Row[*tuple[object, ...]]) -> ManagedTenant:
         managed_tenant_id=row.managed_tenant_id,
         entra_tenant_id=row.entra_tenant_id,
         display_name=row.display_name,
-        default_domain=row.default_domain,
+        default_domain=row.default_domain or row.listed_domain,
         domains=tuple(row.domains),
         user_count=row.user_count,
         relationship_end=row.relationship_end,
         auto_extend=row.auto_extend,
         roles=tuple(row.roles),
+        privilege_status=row.privilege_status,
+        provider_errors=row.provider_errors,
         health_code=row.health_code,
         health_details=row.health_details or {},
         health_at=row.health_at,

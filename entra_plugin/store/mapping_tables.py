@@ -28,6 +28,9 @@ managed_tenants = Table(
     Column("display_name", Text, nullable=False),
     Column("search_key", Text(collation="C"), nullable=False),
     Column("default_domain", Text),
+    Column("listed_domain", Text),
+    Column("privilege_status", Text),
+    Column("provider_errors", Integer),
     Column("user_count", Integer),
     moment("relationship_end"),
     Column("auto_extend", Boolean),
@@ -45,7 +48,9 @@ managed_tenants = Table(
 )
 """One customer directory of one MSP.
 
-``health_code`` is an error code of the last reading or check, empty when all is well.
+``default_domain`` is what the directory says of itself, ``listed_domain`` what the partner's lists
+say, which can be out of date. ``health_code`` is an error code of the last reading or check, empty
+when all is well.
 ``policy_fingerprint`` is that of the last successful sync.
 """
 

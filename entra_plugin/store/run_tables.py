@@ -39,10 +39,14 @@ sync_settings = Table(
     Column("version", BigInteger, nullable=False, server_default="1"),
     Column("mapping_version", BigInteger, nullable=False, server_default="0"),
     moment("last_discovery_at"),
+    moment("client_secret_expires_at"),
     moment("updated_at", nullable=False),
     ref("updated_by", nullable=True),
 )
-"""One row per tenant. ``version`` guards edits, ``mapping_version`` counts decisions."""
+"""One row per tenant. ``version`` guards edits, ``mapping_version`` counts decisions.
+
+``client_secret_expires_at`` is what a person entered with the tenant's own Microsoft credentials.
+"""
 
 sync_runs = Table(
     "entra_sync_runs",
@@ -76,11 +80,12 @@ sync_runs = Table(
         text("coalesce(nullif(type, 'initial'), 'all')"),
         unique=True,
         postgresql_where=text(
-            "type IN ('all', 'initial', 'discovery') AND state IN ('queued', 'running')"
+            "type IN ('all', 'initial', 'discovery', 'validation')"
+            " AND state IN ('queued', 'running')"
         ),
     ),
 )
-"""One execution. ``progress`` holds a discovery's counts while it runs and after."""
+"""One execution. ``progress`` holds what a discovery or validation found so far."""
 
 COUNTERS = (
     "created",
@@ -118,6 +123,7 @@ sync_run_tenants = Table(
     moment("started_at"),
     moment("finished_at"),
     moment("waiting_until"),
+    Column("waited_seconds", Integer, nullable=False, server_default="0"),
     Column("error_code", Text),
     Column("error_vendor_code", Text),
     document("error_details"),
@@ -138,7 +144,8 @@ sync_run_tenants = Table(
 """One managed tenant in a run.
 
 ``fence`` rises with each attempt; a write of an older attempt is refused. ``reading`` rises when a
-listing had to start again from its first page.
+listing had to start again from its first page. ``waited_seconds`` is all the waiting that the
+provider asked for.
 """
 
 sync_pages = Table(

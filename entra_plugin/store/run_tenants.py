@@ -91,6 +91,17 @@ _ADD_JOINED = text("""
 )
 
 
+_ADD_CHECKED = text("""
+    INSERT INTO entra_sync_run_tenants
+        (tenant_id, run_id, managed_tenant_id, client_id, state, writes)
+    SELECT :tenant_id, :run_id, t.id, m.client_id, 'queued', false
+    FROM unnest(:ids) AS t (id)
+    LEFT JOIN entra_client_tenant_mappings m
+        ON m.tenant_id = :tenant_id AND m.managed_tenant_id = t.id AND m.ended_at IS NULL
+    ON CONFLICT DO NOTHING
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid())))
+
+
 class RunTenants:
     """The managed tenants in the runs of one tenant."""
 
@@ -104,6 +115,15 @@ class RunTenants:
         busy = [row for row in rows if row.managed_tenant_id not in taken]
         if busy:
             await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+
+    async def add_checked(
+        self, run_id: RunId, managed_tenant_ids: Sequence[ManagedTenantId]
+    ) -> None:
+        """Take managed tenants into a run that looks at them and writes nothing of theirs."""
+        ids = list(managed_tenant_ids)
+        await self._connection.execute(
+            _ADD_CHECKED, {"tenant_id": self._tenant_id, "run_id": run_id, "ids": ids}
+        )
 
     def _arrays(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> dict[str, object]:
         return {
@@ -245,14 +265,19 @@ class RunTenants:
         )
 
     async def wait(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, until: datetime | None
-    ) -> None:
-        """Say until when Microsoft asked us to wait."""
-        await self._connection.execute(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, *, until: datetime, seconds: float
+    ) -> int:
+        """Say until when the provider asked us to wait; answers all the seconds waited so far."""
+        statement = (
             update(sync_run_tenants)
             .where(self._is(run_id, managed_tenant_id))
-            .values(waiting_until=until)
+            .values(
+                waiting_until=until,
+                waited_seconds=sync_run_tenants.c.waited_seconds + round(seconds),
+            )
+            .returning(sync_run_tenants.c.waited_seconds)
         )
+        return int((await self._connection.execute(statement)).scalar_one_or_none() or 0)
 
     async def close(
         self,

@@ -111,10 +111,24 @@ class Runs:
         state = await self._connection.scalar(select(sync_runs.c.state).where(self._is(run_id)))
         return RunState(state) if state is not None else RunState.CANCELLED
 
-    async def progress(self, run_id: RunId, document: Mapping[str, object]) -> None:
-        """Store what a running discovery or validation has done so far."""
+    async def progress(
+        self,
+        run_id: RunId,
+        document: Mapping[str, object],
+        *,
+        waiting_until: datetime | None = None,
+    ) -> None:
+        """Store what a running discovery or validation has done so far, and what it waits for."""
         await self._connection.execute(
-            update(sync_runs).where(self._is(run_id)).values(progress=dict(document))
+            update(sync_runs)
+            .where(self._is(run_id))
+            .values(progress=dict(document), waiting_until=waiting_until)
+        )
+
+    async def wait(self, run_id: RunId, until: datetime) -> None:
+        """Say until when the provider asked us to wait."""
+        await self._connection.execute(
+            update(sync_runs).where(self._is(run_id)).values(waiting_until=until)
         )
 
     async def finish(
@@ -218,7 +232,10 @@ class Runs:
 
     def _query(self) -> Select[*tuple[object, ...]]:
         sums = (
-            select(*(func.coalesce(func.sum(sync_run_tenants.c[n]), 0).label(n) for n in COUNTERS))
+            select(
+                func.max(sync_run_tenants.c.waiting_until).label("tenants_wait_until"),
+                *(func.coalesce(func.sum(sync_run_tenants.c[n]), 0).label(n) for n in COUNTERS),
+            )
             .where(
                 sync_run_tenants.c.tenant_id == sync_runs.c.tenant_id,
                 sync_run_tenants.c.run_id == sync_runs.c.run_id,
@@ -226,7 +243,7 @@ class Runs:
             .lateral("sums")
         )
         return (
-            select(sync_runs, *(sums.c[name] for name in COUNTERS))
+            select(sync_runs, *sums.c)
             .select_from(sync_runs.join(sums, onclause=sync_runs.c.tenant_id.is_not(None)))
             .where(sync_runs.c.tenant_id == self._tenant_id)
         )
@@ -259,7 +276,7 @@ def _run(row: Row[*tuple[object, ...]]) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         applied_at=row.applied_at,
-        waiting_until=row.waiting_until,
+        waiting_until=row.waiting_until or row.tenants_wait_until,
         failure=failure_of(row),
         counts={name: int(row._mapping[name]) for name in COUNTERS},
     )

@@ -27,6 +27,7 @@ class StoredSettings:
     sync_interval_minutes: int
     version: int
     last_discovery_at: datetime | None
+    client_secret_expires_at: datetime | None
 
 
 _DEFAULTS = StoredSettings(
@@ -38,6 +39,7 @@ _DEFAULTS = StoredSettings(
     sync_interval_minutes=1440,
     version=1,
     last_discovery_at=None,
+    client_secret_expires_at=None,
 )
 
 
@@ -63,6 +65,7 @@ class SettingsRows:
             sync_interval_minutes=row.sync_interval_minutes,
             version=int(row.version),
             last_discovery_at=row.last_discovery_at,
+            client_secret_expires_at=row.client_secret_expires_at,
         )
 
     async def ensure(self) -> None:
@@ -105,7 +108,14 @@ class SettingsRows:
 
     async def stamp_discovery(self, now: datetime) -> None:
         """Remember when the last discovery went through."""
+        await self._set(last_discovery_at=now)
+
+    async def note_secret_expiry(self, expires_at: datetime | None) -> None:
+        """Remember when the client secret that a person just entered will expire, if he said so."""
+        await self._set(client_secret_expires_at=expires_at)
+
+    async def _set(self, **values: object) -> None:
         await self.ensure()
         await self._connection.execute(
-            update(table).where(table.c.tenant_id == self._tenant_id).values(last_discovery_at=now)
+            update(table).where(table.c.tenant_id == self._tenant_id).values(**values)
         )

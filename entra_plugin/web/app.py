@@ -101,6 +101,7 @@ def router_app(
         HTTPException,
         SQLAlchemyError,
         OSError,
+        Exception,  # answered in our words; what it says is for the shield's log alone
     ):
         app.add_exception_handler(kind, _answer_failure)
     describe(app)

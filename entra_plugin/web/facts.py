@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
-from entra_plugin.application.connect import Person
+from entra_plugin.application.context import Person
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.domain.flags import EffectiveFlags
 from entra_plugin.domain.ids import TenantId

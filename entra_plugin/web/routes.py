@@ -16,6 +16,7 @@ API_MOUNT = "/api/integrations/entra"
 CALLBACK_MOUNT = "/api/auth/microsoft/entra"
 PAGES_MOUNT = "/integrations/entra"
 
+CONNECT_CIPP = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CIPP}))
 VIEW_QUEUE = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.QUEUE}))
 VIEW_CLIENT_SYNC = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC}))
 START_CLIENT_SYNC = Needs(
@@ -46,8 +47,12 @@ API = _entries(
     ("GET", "/manifest.json", VIEW),
     ("GET", "/health", VIEW),
     ("POST", "/connect/direct", CHANGE),
+    ("POST", "/connect/cipp/test", CONNECT_CIPP),
+    ("POST", "/connect/cipp", CONNECT_CIPP),
     ("POST", "/credentials", CHANGE),
     ("POST", "/validate", CHANGE),
+    ("POST", "/validate/chain", CHANGE),
+    ("GET", "/support-bundle", VIEW),
     ("POST", "/disconnect", CHANGE),
     ("POST", "/discovery", CHANGE),
     ("GET", "/discovery/{run_id}", VIEW),

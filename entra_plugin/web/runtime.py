@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 
-from entra_plugin.application.connect import (
-    CompleteSignIn,
-    Disconnect,
-    RotateCredentials,
-    SignInPorts,
-    StartSignIn,
-    Validate,
-)
+from entra_plugin.application.connect.app_only import ConnectAppOnly
+from entra_plugin.application.connect.cipp import ConnectCipp, TestCipp
+from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
+from entra_plugin.application.connect.disconnect import Disconnect
+from entra_plugin.application.connect.ports import ConnectPorts
+from entra_plugin.application.connect.rotate import RotateCredentials
+from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings, ReadMappings
 from entra_plugin.application.overview import Overview
-from entra_plugin.application.runs import CancelRun, ReadRuns, StartDiscovery
+from entra_plugin.application.remedies import Remedies
+from entra_plugin.application.runs import CancelRun, ReadRuns
 from entra_plugin.application.settings import Settings
+from entra_plugin.application.start_check import StartCheck
+from entra_plugin.application.support_bundle import SupportBundle
 from entra_plugin.application.sync.start import StartSync
+from entra_plugin.domain.states import RunType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,9 @@ class Runtime:
     context: Context
     start_sign_in: StartSignIn
     complete_sign_in: CompleteSignIn
+    connect_app_only: ConnectAppOnly
+    test_cipp: TestCipp
+    connect_cipp: ConnectCipp
     validate: Validate
     rotate_credentials: RotateCredentials
     disconnect: Disconnect
@@ -33,28 +39,37 @@ class Runtime:
     preview_mappings: PreviewMappings
     confirm_mappings: ConfirmMappings
     read_mappings: ReadMappings
-    start_discovery: StartDiscovery
+    start_discovery: StartCheck
+    start_validation: StartCheck
     start_sync: StartSync
     read_runs: ReadRuns
     cancel_run: CancelRun
+    remedies: Remedies
+    support_bundle: SupportBundle
 
     @classmethod
-    def of(cls, context: Context, ports: SignInPorts) -> "Runtime":
+    def of(cls, context: Context, ports: ConnectPorts) -> "Runtime":
         """Compose the use cases over one context."""
         return cls(
             context=context,
             start_sign_in=StartSignIn(context, ports),
             complete_sign_in=CompleteSignIn(context, ports),
+            connect_app_only=ConnectAppOnly(context, ports),
+            test_cipp=TestCipp(context, ports),
+            connect_cipp=ConnectCipp(context, ports),
             validate=Validate(context),
             rotate_credentials=RotateCredentials(context, ports),
-            disconnect=Disconnect(context),
+            disconnect=Disconnect(context, ports),
             overview=Overview(context, ports.resolver),
             settings=Settings(context),
             preview_mappings=PreviewMappings(context),
             confirm_mappings=ConfirmMappings(context),
             read_mappings=ReadMappings(context),
-            start_discovery=StartDiscovery(context),
+            start_discovery=StartCheck(context, RunType.DISCOVERY),
+            start_validation=StartCheck(context, RunType.VALIDATION),
             start_sync=StartSync(context),
             read_runs=ReadRuns(context),
             cancel_run=CancelRun(context),
+            remedies=Remedies(context, ports),
+            support_bundle=SupportBundle(context),
         )

@@ -16,12 +16,16 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.discover import Discover
+from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.apply import Apply
 from entra_plugin.application.sync.open import OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
+from entra_plugin.application.sync.start import Actor
+from entra_plugin.application.validate_chain import ValidateChain
 from entra_plugin.domain.errors import (
     AuthorisationLost,
     ConfigurationInvalid,
@@ -30,9 +34,9 @@ from entra_plugin.domain.errors import (
     TransientFailure,
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import RunState, RunType, Trigger
 from entra_plugin.store.run_tenants import RunTenants
-from entra_plugin.store.runs import Failure
+from entra_plugin.store.runs import Failure, Runs
 from entra_plugin.workflows import interface
 from entra_plugin.workflows.messages import (
     CustomerEnd,
@@ -41,6 +45,7 @@ from entra_plugin.workflows.messages import (
     RunEnd,
     RunRef,
     Step,
+    TenantRef,
 )
 
 log = logging.getLogger(__name__)
@@ -67,6 +72,9 @@ class Activities:
         self._apply = Apply(context)
         self._record = Record(context)
         self._discover = Discover(context)
+        self._validate = ValidateChain(context)
+        self._start_discovery = StartCheck(context, RunType.DISCOVERY)
+        self._close_run = CloseRun(context)
 
     def all(self) -> Sequence[Callable[..., object]]:
         """What the worker registers."""
@@ -78,7 +86,9 @@ class Activities:
             self.close_customer,
             self.close_run,
             self.discover,
-            self.close_discovery,
+            self.validate,
+            self.close_check,
+            self.start_discovery,
         )
 
     @activity.defn(name=interface.OPEN_RUN)
@@ -139,26 +149,61 @@ class Activities:
     @activity.defn(name=interface.DISCOVER)
     async def discover(self, run: RunRef) -> None:
         """Find the managed tenants."""
+        resume = activity.info().attempt > 1
+        await self._check(
+            run,
+            lambda: self._discover(_tenant(run), _run(run), activity.heartbeat, resume=resume),
+        )
+
+    @activity.defn(name=interface.VALIDATE)
+    async def validate(self, run: RunRef) -> None:
+        """Walk the chain that a sync depends on."""
+        await self._check(run, lambda: self._validate(_tenant(run), _run(run), activity.heartbeat))
+
+    @activity.defn(name=interface.CLOSE_CHECK)
+    async def close_check(self, end: RunEnd) -> None:
+        """Close a discovery or validation that did not get through."""
+        tenant_id, run_id = _tenant(end.run), _run(end.run)
+        if end.code is None:
+            await _guarded(lambda: self._close_run.cancelled(tenant_id, run_id, None))
+            return
+        failure = Failure(code=end.code, vendor_code=None, details={})
+        await _guarded(lambda: self._close_run.failed(tenant_id, run_id, failure))
+
+    @activity.defn(name=interface.START_DISCOVERY)
+    async def start_discovery(self, tenant: TenantRef) -> None:
+        """Start the daily discovery; a tenant that is not connected has none."""
 
         async def work() -> None:
-            try:
-                await self._discover(_tenant(run), _run(run), activity.heartbeat)
-            except TransientFailure:
-                raise
-            except EntraError as error:
-                await self._discover.failed(_tenant(run), _run(run), Failure.of(error))
+            with suppress(NotAcceptable):
+                await self._start_discovery(
+                    TenantId(UUID(tenant.tenant_id)),
+                    Actor(user_id=None, name=None),
+                    Trigger.SCHEDULED,
+                )
 
         await _guarded(work)
 
-    @activity.defn(name=interface.CLOSE_DISCOVERY)
-    async def close_discovery(self, end: RunEnd) -> None:
-        """Close a discovery that did not get through."""
-        tenant_id, run_id = _tenant(end.run), _run(end.run)
-        if end.code is None:
-            await _guarded(lambda: self._discover.cancelled(tenant_id, run_id))
-            return
-        failure = Failure(code=end.code, vendor_code=None, details={})
-        await _guarded(lambda: self._discover.failed(tenant_id, run_id, failure))
+    async def _check(self, run: RunRef, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work of a run that writes no contact; what cannot be retried closes the run."""
+
+        async def attempt() -> None:
+            try:
+                await work()
+            except TransientFailure as error:
+                await self._note_run_waiting(run, error)
+                raise
+            except NotAcceptable as error:
+                await self._close_run.cancelled(_tenant(run), _run(run), error.code)
+            except EntraError as error:
+                await self._close_run.failed(_tenant(run), _run(run), Failure.of(error))
+
+        await _guarded(attempt)
+
+    async def _note_run_waiting(self, run: RunRef, error: TransientFailure) -> None:
+        until = self._context.clock() + timedelta(seconds=error.retry_after or 0)
+        async with self._context.store.tenant_transaction(_tenant(run)) as connection:
+            await Runs(connection, _tenant(run)).wait(_run(run), until)
 
     async def _step(self, customer: CustomerRef, work: Callable[[], Awaitable[None]]) -> Step:
         """Do one step; what cannot be retried closes the managed tenant, and perhaps the run."""
@@ -167,7 +212,9 @@ class Activities:
             try:
                 await work()
             except TransientFailure as error:
-                await self._note_waiting(customer, error)
+                if await self._waited_too_long(customer, error):
+                    await self._close(customer, RunState.FAILED, failure=Failure.of(error))
+                    return Step(go_on=False)
                 raise
             except NotAcceptable as error:
                 return await self._leave(customer, error)
@@ -201,12 +248,16 @@ class Activities:
     ) -> None:
         await self._record.closed(*_customer(customer), state=state, reason=reason, failure=failure)
 
-    async def _note_waiting(self, customer: CustomerRef, error: TransientFailure) -> None:
-        """Let people see until when Microsoft asked us to wait."""
+    async def _waited_too_long(self, customer: CustomerRef, error: TransientFailure) -> bool:
+        """Let people see until when we were asked to wait; True when that is enough waiting."""
         tenant_id, run_id, managed_tenant_id = _customer(customer)
-        until = self._context.clock() + timedelta(seconds=error.retry_after or 0)
+        seconds = error.retry_after or 0
+        until = self._context.clock() + timedelta(seconds=seconds)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).wait(run_id, managed_tenant_id, until)
+            waited = await RunTenants(connection, tenant_id).wait(
+                run_id, managed_tenant_id, until=until, seconds=seconds
+            )
+        return timedelta(seconds=waited) > interface.WAITING
 
 
 async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         RunRef,
         Step,
         SyncJob,
+        TenantRef,
     )
 
 
@@ -35,16 +36,33 @@ class DiscoverManagedTenants:
     @workflow.run
     async def run(self, run: RunRef) -> None:
         """Discover; whatever happens, the run is closed."""
-        try:
-            await workflow.execute_activity(
-                interface.DISCOVER,
-                run,
-                schedule_to_close_timeout=interface.WAITING,
-                heartbeat_timeout=interface.HEARTBEAT,
-                retry_policy=interface.RETRY,
-            )
-        except (ActivityError, asyncio.CancelledError) as error:
-            await _close(interface.CLOSE_DISCOVERY, _run_end(run, error))
+        await _check(interface.DISCOVER, run)
+
+
+@workflow.defn(name=interface.VALIDATE_CONNECTION)
+class ValidateConnection:
+    """Carry out one validation run."""
+
+    @workflow.run
+    async def run(self, run: RunRef) -> None:
+        """Validate; whatever happens, the run is closed."""
+        await _check(interface.VALIDATE, run)
+
+
+@workflow.defn(name=interface.SCHEDULED_DISCOVERY)
+class ScheduledDiscovery:
+    """What the daily schedule starts: it only starts a discovery, or finds that one is running."""
+
+    @workflow.run
+    async def run(self, tenant: TenantRef) -> None:
+        """Start the discovery of a tenant."""
+        await workflow.execute_activity(
+            interface.START_DISCOVERY,
+            tenant,
+            schedule_to_close_timeout=interface.WAITING,
+            heartbeat_timeout=interface.HEARTBEAT,
+            retry_policy=interface.RETRY,
+        )
 
 
 @workflow.defn(name=interface.SYNC_TENANTS)
@@ -138,7 +156,7 @@ class SyncManagedTenant:
         """Answer a code when the whole run has to stop."""
         try:
             for name, limit in (
-                (interface.READ_AND_PLAN, interface.WAITING),
+                (interface.READ_AND_PLAN, interface.READING),
                 (interface.APPLY, interface.WAITING),
                 (interface.RECORD, interface.SHORT),
             ):
@@ -164,6 +182,20 @@ class SyncManagedTenant:
                 end = CustomerEnd(customer=customer, state="failed", code=code)
             await _close(interface.CLOSE_CUSTOMER, end)
         return None
+
+
+async def _check(activity: str, run: RunRef) -> None:
+    """Do the one activity of a run that writes no contact; whatever happens, close the run."""
+    try:
+        await workflow.execute_activity(
+            activity,
+            run,
+            schedule_to_close_timeout=interface.WAITING,
+            heartbeat_timeout=interface.HEARTBEAT,
+            retry_policy=interface.RETRY,
+        )
+    except (ActivityError, asyncio.CancelledError) as error:
+        await _close(interface.CLOSE_CHECK, _run_end(run, error))
 
 
 async def _close(activity: str, end: CustomerEnd | RunEnd) -> None:

@@ -11,17 +11,24 @@ RECORD = "entra.record"
 CLOSE_CUSTOMER = "entra.close_customer"
 CLOSE_RUN = "entra.close_run"
 DISCOVER = "entra.discover"
-CLOSE_DISCOVERY = "entra.close_discovery"
+VALIDATE = "entra.validate"
+CLOSE_CHECK = "entra.close_check"
+START_DISCOVERY = "entra.start_discovery"
 
 SYNC_TENANTS = "entra.SyncTenants"
 SYNC_MANAGED_TENANT = "entra.SyncManagedTenant"
 DISCOVER_MANAGED_TENANTS = "entra.DiscoverManagedTenants"
+VALIDATE_CONNECTION = "entra.ValidateConnection"
+SCHEDULED_DISCOVERY = "entra.ScheduledDiscovery"
 
 HEARTBEAT = timedelta(seconds=15)
 """A worker that is silent for so long is dead, and its work is given to another."""
 
 WAITING = timedelta(hours=2)
-"""All the waiting for Microsoft that one managed tenant's reading may cost."""
+"""All the waiting for the provider that one managed tenant's reading may cost."""
+
+READING = timedelta(hours=24)
+"""A reading with its waiting; by then something else is wrong."""
 
 SHORT = timedelta(minutes=10)
 """For steps that work on our own database."""
@@ -35,6 +42,11 @@ RETRY = RetryPolicy(
 
 CONTINUE_AFTER = 100
 """Managed tenants per execution of the parent, so that its history stays short."""
+
+
+def discovery_schedule_id(tenant_id: str) -> str:
+    """The schedule of the daily discovery."""
+    return f"entra/{tenant_id}/schedule/discovery"
 
 
 def customer_workflow_id(tenant_id: str, managed_tenant_id: str) -> str:

@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class TenantRef:
+    """A tenant."""
+
+    tenant_id: str
+
+
+@dataclass(frozen=True)
 class RunRef:
     """A run of a tenant."""
 

@@ -6,8 +6,10 @@ from entra_plugin.application.context import Context
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.definitions import (
     DiscoverManagedTenants,
+    ScheduledDiscovery,
     SyncManagedTenant,
     SyncTenants,
+    ValidateConnection,
 )
 
 
@@ -17,6 +19,12 @@ class EntraWorkerPlugin(SimplePlugin):
     def __init__(self, context: Context) -> None:
         super().__init__(
             "entra",
-            workflows=[DiscoverManagedTenants, SyncTenants, SyncManagedTenant],
+            workflows=[
+                DiscoverManagedTenants,
+                ScheduledDiscovery,
+                SyncManagedTenant,
+                SyncTenants,
+                ValidateConnection,
+            ],
             activities=Activities(context).all(),
         )

@@ -7,15 +7,22 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from entra_plugin.application.runs import discovery_workflow_id
+from entra_plugin.application.start_check import check_workflow_id
 from entra_plugin.application.sync.start import workflow_id
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.domain.states import RunType
 from entra_plugin.host import Host
+from entra_plugin.workflows import discovery_schedule as discovery
 from entra_plugin.workflows import interface
 from entra_plugin.workflows.messages import RunRef, SyncJob
 
 _PATIENCE = timedelta(seconds=5)
+
+_CHECKS = {
+    RunType.DISCOVERY: interface.DISCOVER_MANAGED_TENANTS,
+    RunType.VALIDATION: interface.VALIDATE_CONNECTION,
+}
 
 
 class TemporalWorkflows:
@@ -24,12 +31,10 @@ class TemporalWorkflows:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def start_discovery(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Start the workflow of a discovery run."""
+    async def start_check(self, tenant_id: TenantId, run_id: RunId, type_: RunType) -> None:
+        """Start the workflow of a discovery or validation run."""
         run = RunRef(tenant_id=str(tenant_id), run_id=str(run_id))
-        await self._start(
-            interface.DISCOVER_MANAGED_TENANTS, run, discovery_workflow_id(tenant_id, run_id)
-        )
+        await self._start(_CHECKS[type_], run, check_workflow_id(tenant_id, run_id, type_))
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Start the workflow of a sync run."""
@@ -44,6 +49,18 @@ class TemporalWorkflows:
             await client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_PATIENCE)
 
         await _reached(ask())
+
+    async def schedule_discovery(self, tenant_id: TenantId) -> None:
+        """Have discovery run daily, at the tenant's own time of day."""
+        await _reached(discovery.keep(self._host, tenant_id))
+
+    async def pause_discovery(self, tenant_id: TenantId) -> None:
+        """Stop the daily discovery, to be resumed later."""
+        await _reached(discovery.pause(self._host, tenant_id))
+
+    async def remove_schedules(self, tenant_id: TenantId) -> None:
+        """Delete the schedule of the daily discovery."""
+        await _reached(discovery.remove(self._host, tenant_id))
 
     async def _start(self, name: str, argument: RunRef | SyncJob, id_: str) -> None:
         async def ask() -> None:

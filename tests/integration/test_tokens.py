@@ -8,9 +8,10 @@ import pytest
 
 from devhost.ports.secrets import EnvironmentSecrets, SecretChain
 from devhost.servers.postgres import Urls
-from entra_plugin.application.connect import CompleteSignIn, SignInPorts, StartSignIn, Validate
-from entra_plugin.application.credentials import CredentialResolver
-from entra_plugin.application.directories import ConnectedDirectories
+from entra_plugin.application.connect.credentials import CredentialResolver
+from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
+from entra_plugin.application.connect.journal import SecretJournal
+from entra_plugin.application.connect.validate import Validate
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
 from entra_plugin.domain.states import CredentialSource
@@ -81,21 +82,11 @@ async def test_without_credentials_anywhere_it_says_so() -> None:
         await CredentialResolver(Secrets({}, {}), {}).require(NORTHWIND)
 
 
-def ports_of(host: TestHost, environment: dict[str, str]) -> SignInPorts:
-    directories = host.opened.context.directories
-    assert isinstance(directories, ConnectedDirectories)
-    return SignInPorts(
-        sign_in=host.opened.sign_in,
-        resolver=CredentialResolver(host.host.secrets, environment),
-        directories=directories,
-    )
-
-
 @asynccontextmanager
 async def connected(database: Urls, simulator: Simulator) -> AsyncIterator[TestHost]:
     """A host whose first MSP is connected."""
     async with running_host(database, simulator.environment) as host:
-        ports = ports_of(host, simulator.environment)
+        ports = host.opened.ports
         person = await host.person()
         url = await StartSignIn(host.opened.context, ports)(person)
         await CompleteSignIn(host.opened.context, ports)(person, simulator.sign_in(url))
@@ -143,11 +134,12 @@ async def test_a_store_that_cannot_be_written_is_refused_before_the_sign_in(
     database: Urls, simulator: Simulator
 ) -> None:
     async with running_host(database, simulator.environment) as host:
-        host.host.secrets = SecretChain([EnvironmentSecrets({})])
+        secrets = SecretChain([EnvironmentSecrets({})])
+        opened = host.opened
+        journal = SecretJournal(secrets, opened.context.store, opened.context.clock)
+        ports = replace(opened.ports, journal=journal)
         with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
-            await StartSignIn(host.opened.context, ports_of(host, simulator.environment))(
-                await host.person()
-            )
+            await StartSignIn(opened.context, ports)(await host.person())
 
 
 async def test_a_microsoft_that_cannot_be_reached_is_told_as_such(
@@ -156,6 +148,4 @@ async def test_a_microsoft_that_cannot_be_reached_is_told_as_such(
     nowhere = replace(simulator, sign_in_url="https://localhost:1")
     async with running_host(database, nowhere.environment) as host:
         with pytest.raises(TransientFailure, match="provider_unreachable"):
-            await StartSignIn(host.opened.context, ports_of(host, nowhere.environment))(
-                await host.person()
-            )
+            await StartSignIn(host.opened.context, host.opened.ports)(await host.person())

@@ -26,6 +26,7 @@ CLOSED_SETS: dict[str, type[StrEnum]] = {
     "entra_identities.verdict": states.Verdict,
     "entra_oauth_attempts.credential_source": states.CredentialSource,
     "entra_partner_connections.credential_source": states.CredentialSource,
+    "entra_partner_connections.mode": states.ConnectionMode,
     "entra_partner_connections.status": states.ConnectionStatus,
     "entra_partner_connections.type": states.ConnectionType,
     "entra_pins.kind": states.PinKind,

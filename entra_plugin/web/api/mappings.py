@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from entra_plugin.application.map_tenants import Confirmed, MappingDecision, PreviewRow
+from entra_plugin.application.remedies import Links
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import ClientId, ManagedTenantId
 from entra_plugin.domain.mapping import Suggestion
@@ -63,6 +64,8 @@ class ManagedTenantView(View):
     relationship_ends_at: datetime | None
     relationship_auto_extends: bool | None
     roles: Sequence[str]
+    privilege_status: str | None
+    provider_errors: int | None
     health: views.FailureView | None
     first_seen_at: datetime
     gone_at: datetime | None
@@ -173,8 +176,9 @@ async def managed_tenants(
     page, current = await runtime.read_mappings.managed_tenants(
         known.tenant_id, limit=limit, cursor=cursor, state=state, q=q
     )
+    links = await runtime.remedies(known.tenant_id)
     items = [
-        _managed_tenant(tenant, current.get(tenant.managed_tenant_id), known.locale)
+        _managed_tenant(tenant, current.get(tenant.managed_tenant_id), known.locale, links)
         for tenant in page.items
     ]
     return ok(Listed(items=items, next_cursor=page.next_cursor))
@@ -274,15 +278,15 @@ def _confirmed(done: Confirmed) -> ConfirmedView:
 
 
 def _managed_tenant(
-    tenant: ManagedTenant, current: CurrentMapping | None, locale: Locale
+    tenant: ManagedTenant, current: CurrentMapping | None, locale: Locale, links: Links
 ) -> ManagedTenantView:
-    health = None
-    if tenant.health_code is not None:
-        vendor = tenant.health_details.get("vendorCode")
-        found = Failure(
-            code=tenant.health_code, vendor_code=str(vendor) if vendor else None, details={}
-        )
-        health = views.failure(found, locale, at=tenant.health_at)
+    health = views.failure(
+        tenant.failure,
+        locale,
+        at=tenant.health_at,
+        links=links,
+        customer=tenant.entra_tenant_id,
+    )
     return ManagedTenantView(
         managed_tenant_id=tenant.managed_tenant_id,
         entra_tenant_id=tenant.entra_tenant_id,
@@ -293,6 +297,8 @@ def _managed_tenant(
         relationship_ends_at=tenant.relationship_end,
         relationship_auto_extends=tenant.auto_extend,
         roles=tenant.roles,
+        privilege_status=tenant.privilege_status,
+        provider_errors=tenant.provider_errors,
         health=health,
         first_seen_at=tenant.first_seen_at,
         gone_at=tenant.gone_at,

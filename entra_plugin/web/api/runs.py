@@ -97,7 +97,8 @@ async def discovery(known: Known, runtime: Started, run_id: UUID) -> Envelope[vi
     found = await runtime.read_runs.run(known.tenant_id, RunId(run_id))
     if found.run.type != RunType.DISCOVERY:
         raise NotFound("not_found", details={"runId": str(run_id)})
-    return ok(views.run_details(found, known.locale))
+    links = await runtime.remedies(known.tenant_id)
+    return ok(views.run_details(found, known.locale, links))
 
 
 @router.post("/sync", status_code=202, responses=failures(_START, TEMPORAL, changes=True))
@@ -133,7 +134,8 @@ async def runs(
 async def run(known: Known, runtime: Started, run_id: UUID) -> Envelope[views.RunDetailsView]:
     """One run with its managed tenants, live while it runs."""
     found = await runtime.read_runs.run(known.tenant_id, RunId(run_id))
-    return ok(views.run_details(found, known.locale))
+    links = await runtime.remedies(known.tenant_id)
+    return ok(views.run_details(found, known.locale, links))
 
 
 @router.get("/runs/{run_id}/changes", responses=failures())

@@ -4,23 +4,38 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from entra_plugin.application.connect import Validation
+from entra_plugin.application.connect.swap import Validation
+from entra_plugin.application.remedies import Links
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.sync.start import StartedRun
+from entra_plugin.domain.ids import EntraTenantId
+from entra_plugin.domain.remedies import Link
 from entra_plugin.resources import Locale
 from entra_plugin.store.run_tenants import RunTenant
 from entra_plugin.store.runs import Failure, Run
 from entra_plugin.web.api.schema import View
 
 
+class LinkView(View):
+    """The one page that helps."""
+
+    url: str
+    label: str
+
+
 class FailureView(View):
-    """An error that is part of a state: code, one sentence, one piece of advice."""
+    """An error that is part of a state: code, one sentence, one advice, a link where there is one.
+
+    ``until`` is when the provider lets us ask again.
+    """
 
     code: str
     message: str
     advice: str
     vendor_code: str | None
     checked_at: datetime | None
+    until: datetime | None = None
+    link: LinkView | None = None
 
 
 class ValidationView(View):
@@ -86,29 +101,46 @@ class RunDetailsView(RunView):
     tenants: list[RunTenantView]
 
 
+def no_links(_code: str, _customer: EntraTenantId | None) -> None:
+    """Where an answer has no links."""
+
+
 def failure(
-    found: Failure | None, locale: Locale, *, at: datetime | None = None
+    found: Failure | None,
+    locale: Locale,
+    *,
+    at: datetime | None = None,
+    links: Links = no_links,
+    customer: EntraTenantId | None = None,
 ) -> FailureView | None:
-    """A stored failure in words."""
+    """A stored failure in words; of a customer, or of the connection itself."""
     if found is None:
         return None
     text = locale.error(found.code)
+    until = found.details.get("until")
     return FailureView(
         code=found.code,
         message=text.sentence,
         advice=text.advice,
         vendor_code=found.vendor_code,
         checked_at=at,
+        until=datetime.fromisoformat(until) if isinstance(until, str) else None,
+        link=link(links(found.code, customer), locale),
     )
 
 
-def validation(found: Validation, locale: Locale) -> ValidationView:
+def link(found: Link | None, locale: Locale) -> LinkView | None:
+    """A link with its text."""
+    return LinkView(url=found.url, label=locale.text(found.label_key)) if found else None
+
+
+def validation(found: Validation, locale: Locale, links: Links = no_links) -> ValidationView:
     """The result of a check."""
     return ValidationView(
         valid=found.valid,
         checked_at=found.checked_at,
         tenant_count=found.tenant_count,
-        error=failure(found.failure, locale, at=found.checked_at),
+        error=failure(found.failure, locale, at=found.checked_at, links=links),
     )
 
 
@@ -117,18 +149,19 @@ def started(run: StartedRun) -> StartedView:
     return StartedView(run_id=run.run_id, workflow_id=run.workflow_id, joined=run.joined)
 
 
-def run(found: Run, locale: Locale) -> RunView:
+def run(found: Run, locale: Locale, links: Links = no_links) -> RunView:
     """A run for a list."""
-    return RunView.model_validate(_run_fields(found, locale))
+    return RunView.model_validate(_run_fields(found, locale, links))
 
 
-def run_details(found: RunDetails, locale: Locale) -> RunDetailsView:
+def run_details(found: RunDetails, locale: Locale, links: Links = no_links) -> RunDetailsView:
     """A run with its managed tenants."""
-    tenants = [_run_tenant(t, locale) for t in found.tenants]
-    return RunDetailsView.model_validate({**_run_fields(found.run, locale), "tenants": tenants})
+    tenants = [_run_tenant(t, locale, links) for t in found.tenants]
+    fields = _run_fields(found.run, locale, links)
+    return RunDetailsView.model_validate({**fields, "tenants": tenants})
 
 
-def _run_fields(found: Run, locale: Locale) -> dict[str, object]:
+def _run_fields(found: Run, locale: Locale, links: Links) -> dict[str, object]:
     return {
         "run_id": found.run_id,
         "type": found.type.value,
@@ -144,11 +177,11 @@ def _run_fields(found: Run, locale: Locale) -> dict[str, object]:
         "waiting_until": found.waiting_until,
         "counts": found.counts,
         "progress": found.progress,
-        "error": failure(found.failure, locale, at=found.finished_at),
+        "error": failure(found.failure, locale, at=found.finished_at, links=links),
     }
 
 
-def _run_tenant(row: RunTenant, locale: Locale) -> RunTenantView:
+def _run_tenant(row: RunTenant, locale: Locale, links: Links) -> RunTenantView:
     return RunTenantView(
         managed_tenant_id=row.managed_tenant_id,
         entra_tenant_id=row.entra_tenant_id,
@@ -164,5 +197,7 @@ def _run_tenant(row: RunTenant, locale: Locale) -> RunTenantView:
         started_at=row.started_at,
         finished_at=row.finished_at,
         waiting_until=row.waiting_until,
-        error=failure(row.failure, locale, at=row.finished_at),
+        error=failure(
+            row.failure, locale, at=row.finished_at, links=links, customer=row.entra_tenant_id
+        ),
     )

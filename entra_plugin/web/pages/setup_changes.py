@@ -10,7 +10,8 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from entra_plugin.application.connect import NewCredentials, Validation
+from entra_plugin.application.connect.rotate import NewCredentials
+from entra_plugin.application.connect.swap import Validation
 from entra_plugin.application.map_tenants import Confirmed, MappingDecision, Preview
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.domain.errors import EntraError

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from entra_plugin.access import Permission
-from entra_plugin.application.connect import redirect_uri
+from entra_plugin.application.connect.direct import redirect_uri
 from entra_plugin.application.map_tenants import Preview, PreviewRow
 from entra_plugin.application.overview import OverviewFacts, WizardStep
 from entra_plugin.application.runs import RunDetails

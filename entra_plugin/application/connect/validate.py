@@ -1,0 +1,42 @@
+"""Check the active connection, and remember what was found."""
+
+from entra_plugin.application.connect.swap import Validation
+from entra_plugin.application.context import Context
+from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.store.connections import Connections
+from entra_plugin.store.runs import Failure
+
+
+class Validate:
+    """List the customers anew, past everything that is kept in memory."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, tenant_id: TenantId) -> Validation:
+        """Check.
+
+        Raises:
+            NotAcceptable: ``not_connected``.
+        """
+        await self._context.directories.forget(tenant_id)
+        failure: Failure | None = None
+        count: int | None = None
+        try:
+            directory = await self._context.directories.of_tenant(tenant_id)
+            count = await directory.probe()
+        except NotAcceptable:
+            raise
+        except EntraError as error:
+            failure = Failure.of(error)
+        now = self._context.clock()
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            connections = Connections(connection, tenant_id)
+            if failure is None:
+                await connections.mark_validated(now)
+            else:
+                await connections.mark_failed(failure, now)
+        return Validation(
+            valid=failure is None, checked_at=now, tenant_count=count, failure=failure
+        )
