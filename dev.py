@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,12 +112,17 @@ def test(options: list[str]) -> int:
     long = "--long" in options
     rest = [option for option in options if option != "--long"]
     ensure_browser()
-    marks = "not sdk" if long else "not sdk and not long"
-    # Playwright keeps an event loop running, in which no other test could run its own.
-    codes = [
-        run("-m", "pytest", "-m", f"{marks} and not browser", *rest),
-        run("-m", "pytest", "-m", f"{marks} and browser", *rest),
-    ]
+    marks = "not sdk and not conformance" + ("" if long else " and not long")
+    with tempfile.TemporaryDirectory(prefix="entra-requests-") as log:
+        os.environ["ENTRA_TEST_REQUEST_LOG"] = log
+        if not rest:
+            os.environ["ENTRA_TEST_WHOLE"] = "yes"
+        # Playwright keeps an event loop running, in which no other test could run its own.
+        codes = [
+            run("-m", "pytest", "-m", f"{marks} and not browser", *rest),
+            run("-m", "pytest", "-m", f"{marks} and browser", *rest),
+            run("-m", "pytest", "-m", "conformance", "tests/contract/test_conformance.py"),
+        ]
     if long and not any(codes):
         codes.append(test_sdk([]))
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)

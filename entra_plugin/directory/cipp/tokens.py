@@ -6,7 +6,7 @@ from collections.abc import Callable
 from entra_plugin.directory.microsoft.held import HeldTokens
 from entra_plugin.directory.microsoft.sign_in import Credentials, SignIn, TokenSet
 from entra_plugin.directory.transport import TokenAsk
-from entra_plugin.domain.errors import AuthorisationLost
+from entra_plugin.domain.errors import AuthorisationLost, ConfigurationInvalid
 from entra_plugin.domain.ids import EntraTenantId
 
 
@@ -52,8 +52,15 @@ class ClientCredentialsToken:
         return await self._held.of(self._tenant, fresh=ask.fresh)
 
     async def _fetch(self, tenant: EntraTenantId, _claims: str | None) -> TokenSet:
-        return await self._sign_in.client_credentials(
-            self._credentials,
-            tenant=str(tenant),
-            scope=f"api://{self._credentials.client_id}/.default",
-        )
+        try:
+            return await self._sign_in.client_credentials(
+                self._credentials,
+                tenant=str(tenant),
+                scope=f"api://{self._credentials.client_id}/.default",
+            )
+        except ConfigurationInvalid as error:
+            if error.code != "graph_permission_missing":
+                raise
+            # No such resource: the registration has no Application ID URI yet.
+            code, vendor = "cipp_token_refused", error.vendor_code
+            raise AuthorisationLost(code, vendor_code=vendor) from error
