@@ -80,6 +80,9 @@ class Places:
     def _listen(self, name: str) -> socket.socket:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # asyncio leaves this out for a socket that it did not make itself; then head and body of
+        # an answer, which are written apart, arrive 40 ms apart.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind(("127.0.0.1", int(self.facts.get(f"port_{name}", "0"))))
         except OSError:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from entra_plugin.directory.throttle import interactive
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
@@ -109,7 +110,10 @@ def router_app(
 
 
 class Shield:
-    """The last line: what nobody foresaw is logged, and answered without a trace of it."""
+    """The last line: what nobody foresaw is logged, and answered without a trace of it.
+
+    Whatever a request asks the provider, a person waits for it.
+    """
 
     def __init__(self, app: ASGIApp, *, refuse: Refuse, runtime: Callable[[], Runtime]) -> None:
         self._app = app
@@ -126,7 +130,8 @@ class Shield:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            with interactive():
+                await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - the last line before the server
             log.error(  # noqa: TRY400 - log.exception would write what the exception says
                 "request failed",

@@ -1,12 +1,15 @@
-"""The schema's history: up, down, again, at the same time, and never in the host's way."""
+"""The schema's history: up, down, again, at the same time, with data, never in the host's way."""
 
+import datetime as dt
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,14 +19,17 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import Connection
-from sqlalchemy import inspect
+from psycopg.errors import CheckViolation
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import insert, inspect
 from sqlalchemy.engine import Connection as Engine
 
 from devhost.db.tables import metadata as host_metadata
 from devhost.migrate import upgrade
 from devhost.servers.postgres import Urls, libpq
 from entra_plugin.store.tables import VERSION_TABLE, metadata, owns
-from support.schema import bring_up, our_migrations, owning
+from support.schema import OURS, THEIRS, bring_up, enter_tenant, our_migrations, owning, row
 
 ROOT = Path(__file__).parents[2]
 HOST_SCRIPTS = str(ROOT / "devhost" / "db")
@@ -203,3 +209,179 @@ def test_a_host_that_asks_owns_would_drop_none_of_our_tables(database: Urls) -> 
     with owning(database) as engine, engine.connect() as connection:
         assert differences(connection, with_owns=False) == {*metadata.tables, VERSION_TABLE}
         assert differences(connection, with_owns=True) == set()
+
+
+OUR_SECRET_ENDS = dt.datetime(2031, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
+THEIR_SECRET_ENDS = dt.datetime(2032, 3, 4, tzinfo=dt.UTC)
+EXPIRY = "client_secret_expires_at"
+
+Rows = dict[str, list[dict[str, Any]]]
+"""By table: its rows, each in the order of its text."""
+
+
+def filled_at_first_revision(urls: Urls) -> None:
+    """The schema of 0001, with a row of two tenants in every table; one has no settings."""
+    with configured(urls) as config:
+        command.upgrade(config, "0001")
+    for tenant_id, ends_at in ((OURS, OUR_SECRET_ENDS), (THEIRS, THEIR_SECRET_ENDS)):
+        fill(urls, tenant_id)
+        with owner_at(urls, tenant_id) as connection:
+            connection.execute("UPDATE entra_partner_connections SET ended_at = NULL")
+            connection.execute(
+                SQL("UPDATE entra_partner_connections SET {} = %s").format(Identifier(EXPIRY)),
+                [ends_at],
+            )
+    with owner_at(urls, THEIRS) as connection:
+        connection.execute("DELETE FROM entra_sync_settings")
+
+
+def fill(urls: Urls, tenant_id: UUID) -> None:
+    """A row of one tenant in every table that there is, with the columns that there are."""
+    with owning(urls) as engine, engine.begin() as connection:
+        enter_tenant(connection.connection.driver_connection, tenant_id)  # type: ignore[arg-type]
+        there = inspect(connection)
+        tables = [t for t in metadata.sorted_tables if there.has_table(t.name)]
+        for table in tables:
+            columns = {column["name"] for column in there.get_columns(table.name)}
+            found = {k: v for k, v in row(table, tenant_id).items() if k in columns}
+            connection.execute(insert(table).values(found))
+
+
+@contextmanager
+def owner_at(urls: Urls, tenant_id: UUID) -> Iterator[Connection[dict[str, Any]]]:
+    """The owning role among the rows of one tenant, of which it sees no other's."""
+    with psycopg.connect(libpq(urls.owner), row_factory=dict_row) as connection:
+        enter_tenant(connection, tenant_id)  # type: ignore[arg-type]
+        yield connection
+
+
+def rows_of(urls: Urls, tenant_id: UUID) -> Rows:
+    """Every row of one tenant."""
+    with owner_at(urls, tenant_id) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename LIKE 'entra\\_%'"
+        ).fetchall()
+        return {
+            name: connection.execute(
+                SQL("SELECT * FROM {} t ORDER BY t::text").format(Identifier(name))
+            ).fetchall()
+            for name in sorted(table["tablename"] for table in tables)
+        }
+
+
+def as_before(now: Rows, before: Rows) -> Rows:
+    """The rows of the tables of then, with the columns of then."""
+    return {
+        table: [
+            {name: value for name, value in found.items() if name in rows[0]}
+            for found in now[table]
+        ]
+        for table, rows in before.items()
+        if rows
+    }
+
+
+def without_expiry(rows: Rows) -> Rows:
+    return {
+        table: [{k: v for k, v in found.items() if k != EXPIRY} for found in those]
+        for table, those in rows.items()
+        if those
+    }
+
+
+def settings_of(urls: Urls, tenant_id: UUID) -> Mapping[str, Any]:
+    (found,) = rows_of(urls, tenant_id)["entra_sync_settings"]
+    return found
+
+
+@pytest.fixture
+def at_first_revision(database: Urls) -> Urls:
+    filled_at_first_revision(database)
+    return database
+
+
+def test_an_upgrade_moves_the_expiry_of_a_client_secret_to_the_settings(
+    at_first_revision: Urls,
+) -> None:
+    bring_up(at_first_revision)
+    assert settings_of(at_first_revision, OURS)[EXPIRY] == OUR_SECRET_ENDS
+
+
+def test_an_upgrade_makes_settings_for_a_tenant_that_had_none(at_first_revision: Urls) -> None:
+    bring_up(at_first_revision)
+    found = settings_of(at_first_revision, THEIRS)
+    assert found[EXPIRY] == THEIR_SECRET_ENDS
+    assert (found["sync_enabled"], found["version"]) == (False, 1)
+
+
+def test_an_upgrade_leaves_out_the_expiry_of_a_connection_that_is_over(
+    at_first_revision: Urls,
+) -> None:
+    with owner_at(at_first_revision, OURS) as connection:
+        connection.execute("UPDATE entra_partner_connections SET ended_at = now()")
+    bring_up(at_first_revision)
+    assert settings_of(at_first_revision, OURS)[EXPIRY] is None
+
+
+@pytest.mark.parametrize("tenant_id", [OURS, THEIRS])
+def test_an_upgrade_keeps_every_row_of_every_table(
+    at_first_revision: Urls, tenant_id: UUID
+) -> None:
+    before = without_expiry(rows_of(at_first_revision, tenant_id))
+    assert len(before) >= 15
+    bring_up(at_first_revision)
+    assert as_before(rows_of(at_first_revision, tenant_id), before) == before
+
+
+@pytest.mark.parametrize("tenant_id", [OURS, THEIRS])
+def test_a_downgrade_brings_back_every_row_as_it_was_before_the_upgrade(
+    at_first_revision: Urls, tenant_id: UUID
+) -> None:
+    before = rows_of(at_first_revision, tenant_id)
+    bring_up(at_first_revision)
+    with configured(at_first_revision) as config:
+        command.downgrade(config, "0001")
+    after = rows_of(at_first_revision, tenant_id)
+    if not before["entra_sync_settings"]:
+        del after["entra_sync_settings"], before["entra_sync_settings"]
+    assert after == before
+
+
+def test_a_downgrade_brings_back_the_expiry_of_the_client_secret(at_first_revision: Urls) -> None:
+    bring_up(at_first_revision)
+    later = OUR_SECRET_ENDS + dt.timedelta(days=1)
+    with owner_at(at_first_revision, OURS) as connection:
+        connection.execute("UPDATE entra_sync_settings SET client_secret_expires_at = %s", [later])
+    with configured(at_first_revision) as config:
+        command.downgrade(config, "0001")
+    (found,) = rows_of(at_first_revision, OURS)["entra_partner_connections"]
+    assert found[EXPIRY] == later
+
+
+def test_the_owner_is_bound_by_the_policies_again_after_a_migration_of_data(
+    at_first_revision: Urls,
+) -> None:
+    bring_up(at_first_revision)
+    assert unforced(at_first_revision) == []
+    with configured(at_first_revision) as config:
+        command.downgrade(config, "0001")
+    assert unforced(at_first_revision) == []
+
+
+def unforced(urls: Urls) -> list[str]:
+    """Our tables whose policies do not bind their owner."""
+    with psycopg.connect(libpq(urls.owner)) as connection:
+        found = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'entra\\_%'"
+            " AND NOT relforcerowsecurity"
+        )
+        return [str(name) for (name,) in found]
+
+
+def test_an_upgraded_connection_can_be_of_a_mode_of_today_only(at_first_revision: Urls) -> None:
+    with owner_at(at_first_revision, OURS) as connection:
+        connection.execute("UPDATE entra_partner_connections SET mode = 'delegated'")
+    bring_up(at_first_revision)
+    with pytest.raises(CheckViolation), owner_at(at_first_revision, OURS) as connection:
+        connection.execute("UPDATE entra_partner_connections SET mode = 'magic'")

@@ -6,6 +6,8 @@ from entra_plugin.application.connect.credentials import Resolved
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.connect.swap import SwapConnection, Validation, refuse_other_partner
 from entra_plugin.application.context import Context, Person
+from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
+from entra_plugin.directory.microsoft.tokens import Access
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid
 from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId
@@ -57,27 +59,26 @@ class ConnectAppOnly:
         self, tenant_id: TenantId, resolved: Resolved, home: EntraTenantId
     ) -> tuple[frozenset[str], int]:
         """List the customers; answers the secrets that listing them goes on needing."""
-        directory = self._ports.opener.app_only(resolved.credentials, home=home)
-        try:
-            return frozenset(), await directory.probe()
-        except ConfigurationInvalid as error:
-            if error.code != "partner_permission_missing":
-                raise
-        refresh_token = await self._delegated_token(tenant_id)
-        if refresh_token is None:
-            raise ConfigurationInvalid("app_only_discovery_refused")
-        directory = self._ports.opener.app_only(
-            resolved.credentials, home=home, refresh_token=refresh_token
-        )
-        return frozenset(secret_names.DIRECT_TOKENS), await directory.probe()
+        directory = await self._opened(tenant_id, resolved, home)
+        count = await directory.probe()
+        needs_sign_in = directory.tokens.at_home == Access.DELEGATED
+        return frozenset(secret_names.DIRECT_TOKENS if needs_sign_in else ()), count
 
-    async def _delegated_token(self, tenant_id: TenantId) -> str | None:
-        """The refresh token of the direct connection that is active, if there is one."""
+    async def _opened(
+        self, tenant_id: TenantId, resolved: Resolved, home: EntraTenantId
+    ) -> MicrosoftDirectory:
+        """The app's directory, beside it the sign-in of the direct connection that is active."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            active = await Connections(connection, tenant_id).active()
-        if active is None or active.partner_tenant_id is None:
-            return None
-        return await self._context.host.secrets.get(tenant_id, secret_names.DIRECT_REFRESH_TOKEN)
+            active = await Connections(connection, tenant_id).active_direct()
+        if active is None:
+            return self._ports.opener.app_only(resolved.credentials, home=home)
+        secrets = self._context.host.secrets
+        return self._ports.opener.app_only(
+            resolved.credentials,
+            home=home,
+            refresh_token=await secrets.get(tenant_id, secret_names.DIRECT_REFRESH_TOKEN),
+            renewed=self._ports.keeper.renewed(tenant_id, active.connection_id),
+        )
 
 
 def _home(resolved: Resolved) -> EntraTenantId:

@@ -27,7 +27,7 @@ from entra_plugin.directory.microsoft.msal_http import (
     sign_in_client,
 )
 from entra_plugin.directory.transport import backoff
-from entra_plugin.domain.aadsts import sign_in_error
+from entra_plugin.domain.aadsts import RETRIED_ONCE, sign_in_error
 from entra_plugin.domain.errors import (
     ConfigurationInvalid,
     EntraError,
@@ -214,7 +214,7 @@ class SignIn:
     async def _patiently(
         self, exchange: Callable[[], Mapping[str, object]], *, at_customer: bool
     ) -> TokenSet:
-        """Ask again after a short while when the service has too much to do."""
+        """Ask again after a short while when the service has too much to do, or once if it may."""
         for attempt in range(1, _TRIES + 1):
             try:
                 return _token_set(await _in_thread(exchange), at_customer=at_customer)
@@ -223,11 +223,16 @@ class SignIn:
                 if attempt == _TRIES or pause > _LONGEST_SHORT_WAIT:
                     raise
                 await self._sleep(pause)
+            except ConfigurationInvalid as failure:
+                if failure.code not in RETRIED_ONCE or attempt > 1:
+                    raise
         raise AssertionError("the last try returns or raises")
 
     def _app(
         self, credentials: Credentials, tenant: str, *, at_customer: bool = False
     ) -> msal.ConfidentialClientApplication:
+        # The capability cp1 is not declared: its tokens live for up to 28 hours, and so would lack
+        # for a day what an administrator grants meanwhile. Challenges are answered all the same.
         return msal.ConfidentialClientApplication(
             credentials.client_id,
             client_credential=credentials.client_secret,

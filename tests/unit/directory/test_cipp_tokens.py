@@ -8,7 +8,7 @@ import pytest
 from entra_plugin.directory.cipp.tokens import ClientCredentialsToken, StaticToken
 from entra_plugin.directory.microsoft.sign_in import Credentials, SignIn, TokenSet
 from entra_plugin.directory.transport import TokenAsk
-from entra_plugin.domain.errors import AuthorisationLost
+from entra_plugin.domain.errors import AuthorisationLost, ConfigurationInvalid
 from entra_plugin.domain.ids import EntraTenantId
 
 TENANT = EntraTenantId(UUID("00000000-1111-4222-8333-444444444444"))
@@ -60,6 +60,19 @@ async def test_a_token_is_kept_until_five_minutes_before_it_expires() -> None:
     for now[0] in (0.0, 3299.0, 3301.0):
         found.append(await token(TokenAsk()))
     assert found == ["token 1", "token 1", "token 2"]
+
+
+async def test_a_registration_without_an_application_id_uri_is_told_as_cipps_own() -> None:
+    class Unregistered(Authority):
+        async def client_credentials(
+            self, credentials: Credentials, *, tenant: str, scope: str
+        ) -> TokenSet:
+            raise ConfigurationInvalid("graph_permission_missing", vendor_code="AADSTS500011")
+
+    token = ClientCredentialsToken(cast("SignIn", Unregistered()), CREDENTIALS, tenant=TENANT)
+    with pytest.raises(AuthorisationLost, match="cipp_token_refused") as caught:
+        await token(TokenAsk())
+    assert caught.value.vendor_code == "AADSTS500011"
 
 
 async def test_a_refused_token_is_replaced() -> None:
