@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -41,15 +41,19 @@ _NON_LATIN = (("花子", "山田"), ("Борис", "Петров"), ("Ελένη
 
 def write_seed(folder: Path, users: int) -> None:
     """Write the folder that a simulator and a host are started with."""
+    write_customers(folder, ((MEASURED, users), (WARM_UP, _WARM_UP_USERS)))
+
+
+def write_customers(folder: Path, customers: Sequence[tuple[Customer, int]]) -> None:
+    """Write a folder with these customers and as many users for each."""
     folder.mkdir(parents=True)
-    both = ((MEASURED, users), (WARM_UP, _WARM_UP_USERS))
-    _write(folder / "tenants.jsonl", (_tenant(customer) for customer, _ in both))
-    _write(folder / "clients.jsonl", (_client(customer) for customer, _ in both))
+    _write(folder / "tenants.jsonl", (_tenant(customer) for customer, _ in customers))
+    _write(folder / "clients.jsonl", (_client(customer) for customer, _ in customers))
     _write(
         folder / "users.jsonl",
         (
             {"entra_tenant_id": str(customer.entra_tenant_id), **user}
-            for customer, count in both
+            for customer, count in customers
             for user in _users(customer, count)
         ),
     )

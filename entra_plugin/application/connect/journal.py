@@ -64,13 +64,12 @@ class SecretJournal:
         change = SecretChange(
             change_id=uuid4(), sets=tuple(sets), deletes=tuple(deletes), committed=False
         )
-        async with self._store.tenant_transaction(tenant_id) as connection:
-            await SecretChanges(connection, tenant_id).add(change, self._clock())
         try:
             async with self._store.tenant_transaction(tenant_id) as connection:
                 await Connections(connection, tenant_id).lock()
                 changes = SecretChanges(connection, tenant_id)
                 await changes.require_none_committed()
+                await self._note(tenant_id, change)
                 await self._stage(tenant_id, change, sets)
                 yield connection
                 await changes.commit(change.change_id)
@@ -93,6 +92,14 @@ class SecretJournal:
                 if only in {None, change.change_id}:
                     await self._close(tenant_id, change)
                     await changes.remove(change.change_id)
+
+    async def _note(self, tenant_id: TenantId, change: SecretChange) -> None:
+        """Write down what is about to be done, at once: it has to outlive this process.
+
+        Under the lock, so that nobody takes it for something that was left over.
+        """
+        async with self._store.tenant_transaction(tenant_id) as apart:
+            await SecretChanges(apart, tenant_id).add(change, self._clock())
 
     async def _stage(
         self, tenant_id: TenantId, change: SecretChange, values: Mapping[str, str]
