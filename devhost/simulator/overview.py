@@ -34,13 +34,13 @@ def _tenant(world: World, directory: Directory) -> dict[str, object]:
         "application_consented": directory.application_allowed,
         "conditional_access": directory.conditional_access,
         "relationship_end": max(ends) if ends else None,
-        "relationships": [_relationship(r, homes[r.partner]) for r in directory.relationships],
+        "relationships": [_relationship(r, homes.get(r.partner)) for r in directory.relationships],
         "users": list(directory.users.values()),
         "deleted": list(directory.deleted.values()),
     }
 
 
-def _relationship(relationship: Relationship, home: str) -> dict[str, object]:
+def _relationship(relationship: Relationship, home: str | None) -> dict[str, object]:
     return {
         "id": relationship.id,
         "partner": home,

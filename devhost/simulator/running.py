@@ -133,11 +133,15 @@ class Simulator:
 
 
 @contextmanager
-def running_simulator(seed: str = "demo", *, origin: str = ORIGIN) -> Iterator[Simulator]:
+def running_simulator(
+    seed: str = "demo", *, origin: str = ORIGIN, request_log: Path | None = None
+) -> Iterator[Simulator]:
     """Start a simulator on free ports; it dies with this process."""
     with tempfile.TemporaryDirectory(prefix="psa-test-simulator-") as folder:
         argv = [sys.executable, "-m", "devhost.simulator", "--data-dir", folder]
         argv += ["--seed", seed, "--redirect-origin", origin]
+        if request_log is not None:
+            argv += ["--request-log", str(request_log)]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent())
         try:
             yield _described(Path(folder) / "simulator.json", process)

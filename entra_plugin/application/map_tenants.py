@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -215,6 +217,19 @@ class ReadMappings:
             return await ManagedTenants(connection, tenant_id).by_ids(
                 [row.managed_tenant_id for row in rows]
             )
+
+    async def decided_at(self, tenant_id: TenantId) -> datetime | None:
+        """When the youngest decision in force was made; None without any."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            rows = await Mappings(connection, tenant_id).all()
+        return max((row.decided_at for row in rows), default=None)
+
+    async def relationships(self, tenant_id: TenantId) -> list[ManagedTenant]:
+        """The managed tenants whose relationship has an end, the soonest first."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            tenants = await ManagedTenants(connection, tenant_id).all()
+        ends = [(t.relationship_end, t) for t in tenants if t.relationship_end is not None]
+        return [tenant for _, tenant in sorted(ends, key=itemgetter(0))]
 
     async def managed_tenants(
         self,

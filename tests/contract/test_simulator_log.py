@@ -50,6 +50,18 @@ def test_each_simulator_writes_a_file_of_its_own(
     }
 
 
+def test_a_file_that_was_named_goes_on_where_it_ended(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    for _ in range(2):
+        with (
+            running_simulator("none", request_log=file) as simulator,
+            asking_cipp(simulator) as cipp,
+        ):
+            cipp.get("me")
+
+    assert [entry["path"] for entry in lines(tmp_path)[0]] == ["/api/me", "/api/me"]
+
+
 def test_no_secret_is_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTRA_TEST_REQUEST_LOG", str(tmp_path))
     with running_simulator() as simulator, asking_cipp(simulator) as cipp:

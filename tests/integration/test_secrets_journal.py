@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from devhost.servers.postgres import Urls
 from entra_plugin.application.connect.journal import SecretJournal
-from entra_plugin.domain.errors import Conflict, ConfigurationInvalid
+from entra_plugin.domain.errors import ConfigurationInvalid, Conflict, EntraError
 from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId, UserId
 from entra_plugin.domain.states import ConnectionMode, CredentialSource
 from entra_plugin.store.connection_tables import secret_changes
@@ -52,9 +52,7 @@ class Place:
         moments = moments or Moments()
         store = MortalStore(self.store, moments)
         secrets = VaultSecrets(self.vault, moments)
-        return Process(
-            place=self, store=store, journal=SecretJournal(secrets, store, lambda: NOW)
-        )
+        return Process(place=self, store=store, journal=SecretJournal(secrets, store, lambda: NOW))
 
     async def found(self) -> Found:
         """What is there now."""
@@ -115,7 +113,7 @@ async def new_place(engine: AsyncEngine) -> Place:
     store = Store(engine)
     async with store.tenant_transaction(tenant_id) as connection:
         await Connections(connection, tenant_id).replace(connection_of(old), NOW)
-    vault = {(tenant_id, name): value for name, value in OLD.items()}
+    vault: Vault = {(tenant_id, name): value for name, value in OLD.items()}
     return Place(store=store, vault=vault, tenant_id=tenant_id, old=old)
 
 
@@ -133,7 +131,7 @@ async def moments_of(
         raised: BaseException | None = None
         try:
             await place.process(moments).replace()
-        except (Killed, Exception) as error:
+        except (Killed, EntraError) as error:
             raised = error
         if not moments.reached:
             assert raised is None
@@ -331,10 +329,10 @@ async def test_a_look_asks_the_secret_store_nothing_when_nothing_is_left_over(
 async def test_the_row_of_a_change_holds_names_and_no_value(
     place: Place, engine: AsyncEngine
 ) -> None:
-    process = place.process()
-    async with process.journal.change(place.tenant_id, sets=SETS, deletes=DELETES):
-        async with Store(engine).tenant_transaction(place.tenant_id) as other:
-            dump = await dumped(other)
+    process, others = place.process(), Store(engine).tenant_transaction(place.tenant_id)
+    change = process.journal.change(place.tenant_id, sets=SETS, deletes=DELETES)
+    async with change, others as other:
+        dump = await dumped(other)
     assert "new_only" in dump
     assert CANARY not in dump
 
@@ -385,9 +383,7 @@ class Forgetful(VaultSecrets):
 
 
 @pytest.mark.parametrize("kind", ["read_only", "forgetful"])
-async def test_a_store_that_keeps_nothing_is_no_place_for_secrets(
-    place: Place, kind: str
-) -> None:
+async def test_a_store_that_keeps_nothing_is_no_place_for_secrets(place: Place, kind: str) -> None:
     stores = {"read_only": VaultSecrets({}, read_only=True), "forgetful": Forgetful({})}
     journal = SecretJournal(stores[kind], place.store, lambda: NOW)
     with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import TenantId
-from entra_plugin.host import SecretStore
 from entra_plugin.store.transaction import Store
 
 Vault = dict[tuple[UUID, str], str]

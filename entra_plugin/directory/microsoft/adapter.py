@@ -143,8 +143,7 @@ class MicrosoftDirectory:
                     raise PageExpired from None
                 raise
         page = wire.decode(body, wire.UserList)
-        users = tuple(wire.to_user(user) for user in page.value)
-        return UserPage(users=users, next_link=page.next_link)
+        return UserPage(users=wire.to_users(page.value, body), next_link=page.next_link)
 
     async def _is_missing(self, bearer: Bearer, object_id: ObjectId) -> bool:
         url = self._endpoints.graph_url(f"/users/{object_id}?$select=id")

@@ -5,7 +5,7 @@ Names are Microsoft's, from its v1.0 metadata.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
@@ -152,6 +152,62 @@ def error_codes(body: bytes) -> tuple[str, ...]:
             codes.append(error.code)
         error = error.inner_error or error.innererror
     return tuple(codes)
+
+
+def to_users(users: Iterable[User], body: bytes) -> tuple[DirectoryUser, ...]:
+    """Our type for all users of a page; ``body`` is the page as it came.
+
+    One look at it tells whether any text in it can be in need of mending, which is rare, and a
+    reading makes one of every user.
+    """
+    return tuple(map(_as_it_is if _is_clean_page(body) else to_user, users))
+
+
+_ASCII = bytes(range(0x7F))
+
+
+def _is_clean_page(body: bytes) -> bool:
+    """True when no text in it is escaped, has white space at an end, or what cannot be printed.
+
+    JSON escapes every control character of ASCII but DEL.
+    """
+    if b"\\" in body or b'" ' in body or b' "' in body or b": " in body:
+        return False
+    try:
+        rest = body.translate(None, _ASCII).decode()
+    except UnicodeDecodeError:
+        return False
+    return rest.isprintable() and "\ufffd" not in rest
+
+
+def _as_it_is(user: User) -> DirectoryUser:
+    """Our type from a user without a text to mend: the same as ``to_user``, in half the time."""
+    primary = [proxy[5:] for proxy in user.proxy_addresses if proxy.startswith("SMTP:")]
+    others = [
+        proxy[5:]
+        for proxy in user.proxy_addresses
+        if not proxy.startswith("SMTP:") and proxy[:5].lower() == "smtp:"
+    ]
+    return DirectoryUser(
+        object_id=ObjectId(user.id),
+        user_principal_name=user.user_principal_name,
+        mail=user.mail or None,
+        aliases=tuple(dict.fromkeys(filter(None, [*primary, *others, *user.other_mails]))),
+        display_name=user.display_name or None,
+        given_name=user.given_name or None,
+        surname=user.surname or None,
+        enabled=user.account_enabled is not False,
+        user_type=user.user_type,
+        external_state=user.external_user_state or None,
+        resource_account=user.is_resource_account is True,
+        licensed=bool(user.assigned_licenses),
+        job_title=user.job_title or None,
+        department=user.department or None,
+        company_name=user.company_name or None,
+        office_location=user.office_location or None,
+        business_phones=tuple(filter(None, user.business_phones)),
+        mobile_phone=user.mobile_phone or None,
+    )
 
 
 def to_user(user: User) -> DirectoryUser:

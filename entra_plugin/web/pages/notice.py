@@ -1,10 +1,16 @@
 """The message at the head of a step: what happened, and what to do."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
+from entra_plugin.domain.errors import EntraError
 from entra_plugin.resources import Locale
+from entra_plugin.web import problems
 from entra_plugin.web.problems import Problem
+
+Result = TypeVar("Result")
 
 
 class Tone(StrEnum):
@@ -24,6 +30,14 @@ class Message:
     title: str
     advice: str | None = None
     code: str | None = None
+
+
+async def attempt(work: Awaitable[Result]) -> tuple[Result | None, Problem | None]:
+    """Carry out a use case; a failure that people can read comes back as a problem."""
+    try:
+        return await work, None
+    except EntraError as error:
+        return None, problems.of_exception(error)
 
 
 def success(texts: Locale, key: str, **values: object) -> Message:

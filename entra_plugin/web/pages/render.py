@@ -14,6 +14,7 @@ from entra_plugin import resources
 from entra_plugin.resources import Locale
 from entra_plugin.web.facts import BASE_KEY, Facts
 from entra_plugin.web.responses import Html
+from entra_plugin.web.routes import API_MOUNT, PAGES_MOUNT
 from entra_plugin.web.runtime import Runtime
 
 FRAGMENT_HEADER = "x-entra-fragment"
@@ -84,6 +85,11 @@ class Screen:
         """Where our pages are mounted."""
         return base_of(self.request)
 
+    @property
+    def api(self) -> str:
+        """Where the JSON API is mounted, beside our pages."""
+        return self.base.removesuffix(PAGES_MOUNT) + API_MOUNT
+
     def render(self, name: str, **values: object) -> str:
         """Fill a template for this person."""
         host = self.runtime.context.host
@@ -92,6 +98,7 @@ class Screen:
             self.facts.locale,
             zone=self.facts.principal.time_zone,
             base=self.base,
+            api=self.api,
             csrf_token=self.facts.principal.csrf_token,
             client_url=host.client_url,
             contact_url=host.contact_url,
@@ -112,12 +119,17 @@ def fragment(body: str, *, status: int = 200, headers: dict[str, str] | None = N
     return Html(body, status_code=status, headers={FRAGMENT_HEADER: "1", **(headers or {})})
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name; UTC for a name that is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
 def _moment(zone: str, form: str) -> Callable[[datetime | None], Markup]:
     """A function that writes a time in the person's zone, with the exact one for machines."""
-    try:
-        local = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        local = ZoneInfo("UTC")
+    local = zone_of(zone)
 
     def moment(at: datetime | None) -> Markup:
         if at is None:
