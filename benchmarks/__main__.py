@@ -4,10 +4,14 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from benchmarks import reading
 from benchmarks.measure import Bench
 from benchmarks.report import print_report
 from devhost.servers import postgres
 from devhost.servers.running import running_postgres, running_temporal
+
+
+_SMALL_READING = ("--customers", "3", "--users", "50", "--repeat", "1")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 bench.run(others=others, latency=size == sizes[-1] and not options.small)
             )
     print_report(measured)
+    print()
+    reading.main(_SMALL_READING if options.small else ())
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

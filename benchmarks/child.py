@@ -70,18 +70,20 @@ class Child:
 
 
 async def serve(handlers: Mapping[str, Handler]) -> None:
-    """The measured side: carry out orders until there are no more.
-
-    What was loaded by now is left out of garbage collection, as in the devhost's worker.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(3_000, 10, 10)
+    """The measured side: carry out orders until there are no more."""
+    collect_seldom()
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)
         seconds = await handlers[order["do"]](order)
         report = Report(seconds=seconds, cpu_seconds=Stopwatch.last_cpu, peak_mb=peak_mb())
         print(json.dumps(asdict(report)), flush=True)
+
+
+def collect_seldom() -> None:
+    """Leave what was loaded by now out of garbage collection, as the devhost's worker does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(3_000, 10, 10)
 
 
 class Stopwatch:

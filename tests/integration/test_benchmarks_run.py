@@ -1,5 +1,6 @@
 """The benchmarks run, and print what they claim to print. Nothing here judges a time."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,10 @@ def test_an_unchanged_sync_writes_rows_for_the_run_alone(printed: str) -> None:
     unchanged = [line.split("|") for line in printed.splitlines() if "| unchanged sync  " in line]
 
     assert int(unchanged[0][7]) < 30
+
+
+def test_many_customers_are_read_with_one_token_each_beside_both_floors(printed: str) -> None:
+    (line,) = [line for line in printed.splitlines() if line.startswith("reading 150 users")]
+
+    assert re.search(r"\d\.\d\d of the floor .* \d\.\d\d of one that only decodes", line)
+    assert "at most 1 token request per customer in two readings" in line

@@ -105,3 +105,32 @@ def test_a_body_that_is_no_error_of_graph_has_no_codes(body: bytes) -> None:
 def test_an_error_that_nests_without_end_is_given_up() -> None:
     body = b'{"innerError":' * 100_000
     assert wire.error_codes(b'{"error":' + body) == ()
+
+
+letters = st.sampled_from(' \t:"\\\x7f\u00a0\ufffdé花') | st.characters(codec="utf-8")
+texts = st.text(letters, max_size=6)
+proxies = st.builds("{}{}".format, st.sampled_from(["SMTP:", "smtp:", "Smtp:", "SIP:", ""]), texts)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "displayName": st.none() | texts,
+                "mail": st.none() | texts,
+                "jobTitle": st.none() | texts,
+                "proxyAddresses": st.lists(proxies, max_size=3),
+                "otherMails": st.lists(texts, max_size=2),
+                "businessPhones": st.lists(texts, max_size=2),
+                "accountEnabled": st.sampled_from([True, False, None]),
+            }
+        ),
+        max_size=3,
+    )
+)
+def test_a_page_read_at_one_look_is_as_if_each_user_were_looked_at(
+    rows: list[dict[str, object]],
+) -> None:
+    body = msgspec.json.encode({"value": [{**ADA, **row} for row in rows]})
+    users = wire.decode(body, wire.UserList).value
+    assert wire.to_users(users, body) == tuple(map(wire.to_user, users))
