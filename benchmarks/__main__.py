@@ -10,7 +10,6 @@ from benchmarks.report import print_report
 from devhost.servers import postgres
 from devhost.servers.running import running_postgres, running_temporal
 
-
 _SMALL_READING = ("--customers", "3", "--users", "50", "--repeat", "1")
 
 

@@ -4,6 +4,7 @@ from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.context import Context
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.ids import TenantId
+from entra_plugin.store.connections import Connections
 from entra_plugin.store.erasure import erase_tenant
 from entra_plugin.store.runs import Runs
 
@@ -21,12 +22,14 @@ class RemoveTenant:
         """Remove everything; doing it again is harmless.
 
         Raises:
-            TransientFailure: ``temporal_unavailable``: a running sync could not be told to stop,
-                and nothing was deleted.
+            TransientFailure: ``temporal_unavailable``: a schedule could not be deleted or a
+                running sync told to stop, and nothing was deleted.
         """
-        await self._context.workflows.remove_schedules(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             workflows = await Runs(connection, tenant_id).open_workflows()
+            connected = await Connections(connection, tenant_id).latest() is not None
+        if connected:  # else there is no schedule
+            await self._context.workflows.remove_schedules(tenant_id)
         for workflow_id in workflows:
             await self._context.workflows.cancel(workflow_id)
         await self._journal.settle(tenant_id)

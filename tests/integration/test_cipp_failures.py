@@ -314,7 +314,8 @@ async def test_an_application_id_uri_that_is_missing_is_told_by_microsoft(
     async with client(simulator) as cipp:
         cipp.switch(applicationIdUri=False)
         found = await failure(cipp, listing)
-        assert (type(found), found.vendor_code) == (ConfigurationInvalid, "AADSTS500011")
+        assert (type(found), found.code) == (AuthorisationLost, "cipp_token_refused")
+        assert found.vendor_code == "AADSTS500011"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])

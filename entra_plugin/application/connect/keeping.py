@@ -1,11 +1,12 @@
 """Keeps renewed tokens of the partner: whoever renews them writes them back at once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from entra_plugin.application.connect.swap import token_secrets
 from entra_plugin.application.context import Clock
 from entra_plugin.directory.microsoft.sign_in import TokenSet
 from entra_plugin.domain import secret_names
+from entra_plugin.domain.errors import ConfigurationInvalid
 from entra_plugin.domain.ids import ConnectionId, TenantId
 from entra_plugin.host import SecretStore
 from entra_plugin.store.connections import Connections
@@ -27,7 +28,10 @@ class TokenKeeper:
     def renewed(
         self, tenant_id: TenantId, connection_id: ConnectionId
     ) -> Callable[[TokenSet], Awaitable[None]]:
-        """What to call with the tokens that the home authority answered to this connection."""
+        """What to call with the tokens that the home authority answered to this connection.
+
+        It raises ConfigurationInvalid ``secret_store_read_only`` when they cannot be stored.
+        """
 
         async def keep(tokens: TokenSet) -> None:
             now = self._clock()
@@ -37,8 +41,7 @@ class TokenKeeper:
                 active = await connections.active()
                 if active is None or active.connection_id != connection_id:
                     return  # replaced or ended meanwhile: these are not its secrets
-                for name, value in token_secrets(tokens, now).items():
-                    await self._secrets.set(tenant_id, name, value)
+                await self._write(tenant_id, token_secrets(tokens, now))
                 await connections.stamp_renewal(now)
 
         return keep
@@ -50,3 +53,10 @@ class TokenKeeper:
             return await self._secrets.get(tenant_id, secret_names.DIRECT_REFRESH_TOKEN)
 
         return read
+
+    async def _write(self, tenant_id: TenantId, values: Mapping[str, str]) -> None:
+        try:
+            for name, value in values.items():
+                await self._secrets.set(tenant_id, name, value)
+        except OSError as error:
+            raise ConfigurationInvalid("secret_store_read_only") from error
