@@ -14,7 +14,6 @@ from entra_plugin.directory.protocol import Directory, TenantDetails
 from entra_plugin.domain.errors import (
     AuthorisationLost,
     ConfigurationInvalid,
-    ConsentMissing,
     EntraError,
     TransientFailure,
 )
@@ -86,8 +85,8 @@ class CheckCustomers:
         except (AuthorisationLost, ConfigurationInvalid):
             raise
         except EntraError as error:
-            failure = Failure.of(error)
-            await self._note_failure(tenant_id, tenant, failure, error)
+            failure = Failure.of(error, self._context.clock())
+            await self._note_failure(tenant_id, tenant, failure)
             return failure
         await self._note_details(tenant_id, tenant, details)
         return None
@@ -116,19 +115,11 @@ class CheckCustomers:
         await self._listener.waiting(max(self._waits.values(), default=None))
 
     async def _note_failure(
-        self, tenant_id: TenantId, tenant: ManagedTenant, failure: Failure, error: EntraError
+        self, tenant_id: TenantId, tenant: ManagedTenant, failure: Failure
     ) -> None:
-        now = self._context.clock()
-        details = {
-            **failure.details,
-            "vendorCode": failure.vendor_code,
-            "kind": "tenant" if isinstance(error, ConsentMissing) else "other",
-        }
-        if isinstance(error, TransientFailure) and error.retry_after:
-            details["until"] = (now + timedelta(seconds=error.retry_after)).isoformat()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await ManagedTenants(connection, tenant_id).set_health(
-                tenant.managed_tenant_id, failure.code, details, now
+            await ManagedTenants(connection, tenant_id).set_failure(
+                tenant.managed_tenant_id, failure, self._context.clock()
             )
 
     async def _note_details(

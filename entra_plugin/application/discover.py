@@ -6,16 +6,17 @@ from datetime import datetime
 from uuid import uuid4
 
 from entra_plugin.application.check_customers import CheckCustomers, Checked
+from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.connect.swap import watch
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory, ListedTenant
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState, Trigger
+from entra_plugin.domain.states import RunState
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import Listed, ManagedTenant, ManagedTenants
-from entra_plugin.store.runs import Run, Runs
+from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 from entra_plugin.store.settings import SettingsRows
 
 _PROGRESS_EVERY = 10
@@ -94,8 +95,7 @@ class Discover:
             raise NotAcceptable("feature_off")
         run = await self._begin(tenant_id, run_id)
         directory = await self._context.directories.of_tenant(tenant_id)
-        if run.trigger == Trigger.SCHEDULED:
-            await directory.renew()
+        await renew_when_old(self._context, tenant_id, directory)
         progress = _Progress(
             context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
         )
@@ -110,7 +110,7 @@ class Discover:
             runs = Runs(connection, tenant_id)
             await runs.start(run_id, self._context.clock())
             run = await runs.get(run_id)
-        if run is None:
+        if run is None or run.state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
         return run
 

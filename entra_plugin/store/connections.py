@@ -61,6 +61,8 @@ class NewConnection:
     created_by: UserId
     partner_tenant_id: EntraTenantId | None = None
     scope: str | None = None
+    signed_in: bool = False
+    """It lives on the refresh token of a sign-in, which is young now."""
 
     @property
     def type(self) -> ConnectionType:
@@ -136,7 +138,7 @@ class Connections:
                 created_by=new.created_by,
                 created_at=now,
                 validated_at=now,
-                renewed_at=now if new.mode == ConnectionMode.DELEGATED else None,
+                renewed_at=now if new.signed_in else None,
             )
         )
 
@@ -151,10 +153,14 @@ class Connections:
             error_at=None,
         )
 
-    async def mark_failed(self, failure: Failure, now: datetime) -> None:
-        """The active connection has just failed; it stays, for the reader to repair."""
+    async def mark_failed(self, failure: Failure, now: datetime, *, broken: bool = True) -> None:
+        """The active connection has just failed; it stays, for the reader to repair.
+
+        One that is not ``broken`` keeps its status: the provider could not answer just now.
+        """
+        status = {"status": ConnectionStatus.VALIDATION_FAILED.value} if broken else {}
         await self._set(
-            status=ConnectionStatus.VALIDATION_FAILED.value,
+            **status,
             error_code=failure.code,
             error_vendor_code=failure.vendor_code,
             error_details=dict(failure.details),

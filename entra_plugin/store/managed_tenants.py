@@ -203,16 +203,15 @@ class ManagedTenants:
             health_at=now,
         )
 
-    async def set_health(
-        self,
-        managed_tenant_id: ManagedTenantId,
-        code: str | None,
-        details: Mapping[str, object],
-        now: datetime,
+    async def set_failure(
+        self, managed_tenant_id: ManagedTenantId, failure: Failure, now: datetime
     ) -> None:
-        """Store what the last reading or check found; None means that all is well."""
+        """Store what the last reading or check found wrong."""
         await self._set(
-            managed_tenant_id, health_code=code, health_details=dict(details), health_at=now
+            managed_tenant_id,
+            health_code=failure.code,
+            health_details={**failure.details, "vendorCode": failure.vendor_code},
+            health_at=now,
         )
 
     async def stamp_success(

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.errors import EntraError
+from entra_plugin.domain.errors import EntraError, TransientFailure
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import RunState, RunType, Trigger
 from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
@@ -26,9 +26,15 @@ class Failure:
     details: Mapping[str, object]
 
     @staticmethod
-    def of(error: EntraError) -> "Failure":
-        """The storable part of an error."""
-        return Failure(code=error.code, vendor_code=error.vendor_code, details=error.details)
+    def of(error: EntraError, now: datetime | None = None) -> "Failure":
+        """The storable part of an error; with ``now``, also until when the provider lets us wait.
+
+        ``details.until`` is then an ISO 8601 time.
+        """
+        details = dict(error.details)
+        if now is not None and isinstance(error, TransientFailure) and error.retry_after:
+            details["until"] = (now + timedelta(seconds=error.retry_after)).isoformat()
+        return Failure(code=error.code, vendor_code=error.vendor_code, details=details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

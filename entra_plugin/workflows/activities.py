@@ -213,7 +213,8 @@ class Activities:
                 await work()
             except TransientFailure as error:
                 if await self._waited_too_long(customer, error):
-                    await self._close(customer, RunState.FAILED, failure=Failure.of(error))
+                    failure = Failure.of(error, self._context.clock())
+                    await self._close(customer, RunState.FAILED, failure=failure)
                     return Step(go_on=False)
                 raise
             except NotAcceptable as error:

@@ -49,6 +49,7 @@ class ConnectAppOnly:
             mode=ConnectionMode.APP_ONLY,
             credential_source=resolved.source,
             partner_tenant_id=home,
+            signed_in=bool(kept),
             created_by=person.user_id,
         )
         secrets = {secret_names.DIRECT_PARTNER_TENANT: str(home)}

@@ -34,7 +34,7 @@ class TestCipp:
         except EntraError as error:
             if error.code in {"cipp_base_url_invalid", "cipp_address_refused"}:
                 raise
-            failure = Failure.of(error)
+            failure = Failure.of(error, self._context.clock())
         now = self._context.clock()
         return Validation(
             valid=failure is None, checked_at=now, tenant_count=count, failure=failure

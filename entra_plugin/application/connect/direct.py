@@ -100,6 +100,7 @@ class CompleteSignIn:
             credential_source=resolved.source,
             partner_tenant_id=partner,
             scope=tokens.scope,
+            signed_in=True,
             created_by=person.user_id,
         )
         secrets = {

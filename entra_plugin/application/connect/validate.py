@@ -2,7 +2,7 @@
 
 from entra_plugin.application.connect.swap import Validation
 from entra_plugin.application.context import Context
-from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.errors import EntraError, NotAcceptable, TransientFailure
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.runs import Failure
@@ -22,6 +22,7 @@ class Validate:
         """
         await self._context.directories.forget(tenant_id)
         failure: Failure | None = None
+        broken = False
         count: int | None = None
         try:
             directory = await self._context.directories.of_tenant(tenant_id)
@@ -29,14 +30,15 @@ class Validate:
         except NotAcceptable:
             raise
         except EntraError as error:
-            failure = Failure.of(error)
+            failure = Failure.of(error, self._context.clock())
+            broken = not isinstance(error, TransientFailure)
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             connections = Connections(connection, tenant_id)
             if failure is None:
                 await connections.mark_validated(now)
             else:
-                await connections.mark_failed(failure, now)
+                await connections.mark_failed(failure, now, broken=broken)
         return Validation(
             valid=failure is None, checked_at=now, tenant_count=count, failure=failure
         )

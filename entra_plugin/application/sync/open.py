@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.provision import ProvisionClients
 from entra_plugin.application.sync.scope import Scopes
@@ -40,6 +41,7 @@ class OpenRun:
             state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
         if state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
+        await renew_when_old(self._context, tenant_id, directory)
         await self._provision(tenant_id, run_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             rows = await RunTenants(connection, tenant_id).of_run(run_id)

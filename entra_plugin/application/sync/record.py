@@ -75,8 +75,8 @@ class Record:
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
             if failure is not None:
-                await ManagedTenants(connection, tenant_id).set_health(
-                    managed_tenant_id, failure.code, failure.details, now
+                await ManagedTenants(connection, tenant_id).set_failure(
+                    managed_tenant_id, failure, now
                 )
 
     async def connection_failed(self, tenant_id: TenantId, failure: Failure) -> None:
