@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,10 +12,12 @@ from devhost.servers.postgres import Urls
 from entra_plugin.application.connect.credentials import CredentialResolver
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.connect.journal import SecretJournal
+from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
 from entra_plugin.domain.states import CredentialSource
+from entra_plugin.store.connections import Connections
 from support.devhost import NORTHWIND, TestHost, running_host
 from support.simulator import Simulator
 
@@ -149,3 +152,40 @@ async def test_a_microsoft_that_cannot_be_reached_is_told_as_such(
     async with running_host(database, nowhere.environment) as host:
         with pytest.raises(TransientFailure, match="provider_unreachable"):
             await StartSignIn(host.opened.context, host.opened.ports)(await host.person())
+
+
+async def status_of(host: TestHost) -> tuple[str, str | None]:
+    """The active connection's status, and the code of what is wrong with it."""
+    async with host.opened.context.store.tenant_transaction(NORTHWIND) as connection:
+        active = await Connections(connection, NORTHWIND).active()
+    assert active is not None
+    return active.status.value, active.failure.code if active.failure else None
+
+
+async def test_a_provider_that_is_away_is_told_and_breaks_no_connection(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with connected(database, simulator) as host:
+        busy = {"match": "delegatedAdminCustomers", "status": 429, "headers": {"Retry-After": "90"}}
+        simulator.control("/faults", {"faults": [busy]})
+        found = await Validate(host.opened.context)(NORTHWIND)
+        assert found.failure is not None
+        assert (found.failure.code, "until" in found.failure.details) == ("throttled", True)
+        assert await status_of(host) == ("connected", "throttled")
+
+
+async def test_a_sign_in_is_renewed_once_a_day_and_not_more(
+    database: Urls, simulator: Simulator
+) -> None:
+    async with connected(database, simulator) as host:
+        context = host.opened.context
+        directory = await context.directories.of_tenant(NORTHWIND)
+
+        async def renewals(after: timedelta) -> int:
+            later = replace(context, clock=lambda: context.clock() + after)
+            simulator.forget_requests()
+            await renew_when_old(later, NORTHWIND, directory)
+            return sum(seen["method"] == "POST" for seen in simulator.requests())
+
+        assert await renewals(timedelta(hours=19)) == 0
+        assert await renewals(timedelta(hours=21)) == 1
