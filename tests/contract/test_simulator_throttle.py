@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from devhost.simulator.throttle import Limits, Spender, Throttle, budget_of
+from support.clock import Clock
 from support.microsoft import Microsoft, asking
 from support.simulator import Simulator
 
@@ -24,16 +25,6 @@ def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
 def token(microsoft: Microsoft) -> str:
     """The application's own token at a customer."""
     return microsoft.app_token(ALPINE)
-
-
-class Clock:
-    """Time that stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.domain.aadsts import RETRIED_ONCE
 from entra_plugin.domain.errors import (
     AuthorisationLost,
@@ -21,7 +20,15 @@ from entra_plugin.domain.remedies import RemedyKind, kind_of
 from support.graph import ALPINE, Signed, signed_in
 from support.microsoft import REDIRECT_URI
 from support.simulator import Simulator
-from support.told import CANARY, failure_of, help_for, without_faults, words_for
+from support.told import (
+    CANARY,
+    at_customer,
+    at_home,
+    failure_of,
+    help_for,
+    without_faults,
+    words_for,
+)
 
 Kinds = tuple[type[EntraError], type[EntraError]]
 
@@ -157,16 +164,6 @@ async def signed(shared_simulator: Simulator) -> AsyncIterator[Signed]:
 @pytest.fixture
 def partner(signed: Signed) -> Signed:
     return without_faults(signed)
-
-
-async def at_home(directory: MicrosoftDirectory) -> None:
-    """Ask the partner's own tenant something."""
-    await directory.probe()
-
-
-async def at_customer(directory: MicrosoftDirectory) -> None:
-    """Ask a customer's tenant something."""
-    await directory.tenant_details(ALPINE)
 
 
 # --- The token endpoint ---

@@ -17,7 +17,7 @@ from entra_plugin.domain.errors import (
 )
 from support.graph import ALPINE, Signed, signed_in
 from support.simulator import Simulator
-from support.told import CANARY, failure_of, without_faults, words_for
+from support.told import CANARY, at_customer, at_home, failure_of, without_faults, words_for
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +32,6 @@ async def signed(shared_simulator: Simulator) -> AsyncIterator[Signed]:
 @pytest.fixture
 def partner(signed: Signed) -> Signed:
     return without_faults(signed)
-
-
-async def at_home(directory: MicrosoftDirectory) -> None:
-    """Ask the partner's own tenant something."""
-    await directory.probe()
-
-
-async def at_customer(directory: MicrosoftDirectory) -> None:
-    """Ask a customer's tenant something."""
-    await directory.tenant_details(ALPINE)
 
 
 # --- Graph ---

@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
+from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import EntraTenantId
 from entra_plugin.domain.remedies import RemedyFacts, link_for
 from entra_plugin.resources import ErrorText, locale
-from support.graph import Signed
+from support.graph import ALPINE, Signed
 from support.microsoft import REDIRECT_URI
 
 LOCALES = Path(__file__).parents[2] / "ui_manifest" / "locales" / "en.json"
@@ -58,3 +59,13 @@ def without_faults(partner: Signed) -> Signed:
     partner.pauses.waits.clear()
     partner.pauses.now += 86_400
     return partner
+
+
+async def at_home(directory: MicrosoftDirectory) -> None:
+    """Ask the partner's own tenant something."""
+    await directory.probe()
+
+
+async def at_customer(directory: MicrosoftDirectory) -> None:
+    """Ask a customer's tenant something."""
+    await directory.tenant_details(ALPINE)

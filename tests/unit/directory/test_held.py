@@ -9,6 +9,7 @@ from entra_plugin.directory.microsoft.held import MARGIN, HeldTokens
 from entra_plugin.directory.microsoft.sign_in import TokenSet
 from entra_plugin.domain.errors import ConsentMissing, EntraError
 from entra_plugin.domain.ids import EntraTenantId
+from support.clock import Clock
 
 CONTOSO = EntraTenantId(UUID("e0000000-0000-4000-8000-000000000001"))
 FABRIKAM = EntraTenantId(UUID("e0000000-0000-4000-8000-000000000002"))
@@ -37,16 +38,6 @@ class Microsoft:
             scope="",
             tenant_id=None,
         )
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -12,20 +12,11 @@ from entra_plugin.directory.throttle import (
     interactive,
     priority,
 )
+from support.clock import Clock
 
 BUCKET = "an-app/contoso"
 SIBLING = "an-app/fabrikam"
 STRANGER = "another-app/contoso"
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
