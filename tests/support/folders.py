@@ -1,7 +1,7 @@
 """Seeds of our own size: folders of JSON lines, as ``--seed DIR`` takes them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -18,8 +18,17 @@ def client_id(number: int) -> str:
     return f"c0000000-0000-4000-8000-{number:012d}"
 
 
-def write_seed(folder: Path, *, tenants: int, users: int) -> None:
-    """So many customers with a client each, and so many plain users in each."""
+def write_seed(
+    folder: Path,
+    *,
+    tenants: int,
+    users: int,
+    unlike: Mapping[int, Mapping[str, object]] | None = None,
+) -> None:
+    """So many customers with a client each, and so many plain users in each.
+
+    ``unlike`` has what is otherwise in the directory with that number.
+    """
     numbers = range(1, tenants + 1)
     _write(
         folder / "tenants.jsonl",
@@ -29,6 +38,7 @@ def write_seed(folder: Path, *, tenants: int, users: int) -> None:
                 "display_name": f"Customer {n:03}",
                 "default_domain": f"customer{n}.example",
                 "verified_domains": [f"customer{n}.example"],
+                **(unlike or {}).get(n, {}),
             }
             for n in numbers
         ),
