@@ -26,6 +26,8 @@ class RunningHost:
 
     base_url: str
     facts: dict[str, object]
+    folder: Path
+    """Its data folder; ``logs`` is in it."""
 
     @property
     def control_url(self) -> str:
@@ -70,7 +72,7 @@ def running_devhost(seed: str = "demo", seconds: float = 120) -> Iterator[Runnin
         try:
             _wait_until_ready(process, log, seconds)
             facts = json.loads(Path(folder, "devhost.json").read_text())
-            yield RunningHost(base_url=facts["baseUrl"], facts=facts)
+            yield RunningHost(base_url=facts["baseUrl"], facts=facts, folder=Path(folder))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
