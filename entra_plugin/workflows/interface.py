@@ -27,7 +27,7 @@ HEARTBEAT = timedelta(seconds=15)
 WAITING = timedelta(hours=2)
 """All the waiting for the provider that one managed tenant's reading may cost."""
 
-READING = timedelta(hours=24)
+READING = timedelta(hours=4)
 """A reading with its waiting; by then something else is wrong."""
 
 SHORT = timedelta(minutes=10)
