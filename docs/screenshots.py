@@ -66,6 +66,7 @@ class Walk:
         page.locator("button[value='admin@northwind.example']").click()
         self._connect()
         self._discover()
+        self._connection()
         self._map()
         self._sync()
         self._contact()
@@ -87,6 +88,16 @@ class Walk:
         page.get_by_role("button", name="Discover managed tenants").click()
         expect(page.locator("p", has_text="Finished, ")).to_be_visible(timeout=PATIENCE)
         self._picture("discover")
+
+    def _connection(self) -> None:
+        page = self._page
+        page.goto(f"{self._base_url}/integrations/entra/connection")
+        page.wait_for_load_state("networkidle")
+        page.get_by_role("button", name="Check the whole chain").click()
+        expect(page.get_by_role("button", name="Check again")).to_be_visible(timeout=PATIENCE)
+        self._picture("connection", top=".entra-step:has(#entra-chain-title)")
+        page.goto(f"{self._base_url}/integrations/entra/setup?step=discover")
+        page.wait_for_load_state("networkidle")
 
     def _map(self) -> None:
         page = self._page
@@ -112,13 +123,16 @@ class Walk:
         expect(page.get_by_text("Linked because")).to_be_visible()
         self._picture("contact")
 
-    def _picture(self, name: str, *, scheme: Literal["light", "dark"] = "light") -> None:
-        """One PNG, as high as the page but not endlessly so; not a byte above the limit."""
+    def _picture(
+        self, name: str, *, scheme: Literal["light", "dark"] = "light", top: str = "body"
+    ) -> None:
+        """One PNG from ``top`` on, as high as the page but not endlessly so, nor too many bytes."""
         page = self._page
         page.emulate_media(color_scheme=scheme)
         wanted = int(page.evaluate("document.documentElement.scrollHeight"))
         page.mouse.move(0, 0)
         page.set_viewport_size({"width": WIDTH, "height": max(HEIGHT, min(wanted, TALLEST))})
+        page.locator(top).evaluate("element => element.scrollIntoView()")
         path = self._folder / f"{name}.png"
         page.screenshot(path=path)
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})

@@ -15,12 +15,22 @@ from entra_plugin.directory.throttle import interactive
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
-from entra_plugin.web.api import connection, mappings, meta, people, runs, settings
+from entra_plugin.web.api import connection as connection_api
+from entra_plugin.web.api import mappings, meta, people, runs, settings
 from entra_plugin.web.decisions import Refused
 from entra_plugin.web.gate import Gate, Refuse
 from entra_plugin.web.malformed import MalformedRequest, path_of
 from entra_plugin.web.openapi import describe
-from entra_plugin.web.pages import callback, fragments, setup, setup_changes, static
+from entra_plugin.web.pages import (
+    callback,
+    connect_changes,
+    connection,
+    connection_changes,
+    fragments,
+    setup,
+    setup_changes,
+    static,
+)
 from entra_plugin.web.problems import Problem
 from entra_plugin.web.refusals import refuse_json, refuse_page
 from entra_plugin.web.routes import API, API_MOUNT, CALLBACK, CALLBACK_MOUNT, PAGES, PAGES_MOUNT
@@ -29,7 +39,7 @@ from entra_plugin.web.runtime import Runtime
 log = logging.getLogger(__name__)
 
 API_ROUTERS = (
-    connection.router,
+    connection_api.router,
     mappings.router,
     runs.router,
     settings.router,
@@ -37,7 +47,15 @@ API_ROUTERS = (
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)
-PAGE_ROUTERS = (setup.router, setup_changes.router, fragments.router, static.router)
+PAGE_ROUTERS = (
+    setup.router,
+    connect_changes.router,
+    setup_changes.router,
+    connection.router,
+    connection_changes.router,
+    fragments.router,
+    static.router,
+)
 
 
 def build_apps(runtime: Callable[[], Runtime]) -> tuple[HttpApp, ...]:

@@ -14,7 +14,7 @@ from support.running import RunningHost, running_devhost
 
 Visit = Callable[..., Visitor]
 
-_LISTEN = """
+LISTEN = """
 window.said = [];
 document.addEventListener("DOMContentLoaded", () => {
   const listen = () => {
@@ -96,10 +96,10 @@ def set_up(browser: Browser, host: RunningHost) -> SetUp:
     """The first MSP, brought through the whole wizard by mouse; and what was said meanwhile."""
     with browser.new_context() as context:
         visitor = Visitor(context.new_page(), host.base_url)
-        visitor.page.add_init_script(_LISTEN)
+        visitor.page.add_init_script(LISTEN)
         visitor.sign_in(ADMIN)
         visitor.go("/settings")
-        visitor.link("Microsoft Entra").click()
+        visitor.page.get_by_role("link", name="Microsoft Entra", exact=True).click()
         visitor.connect()
         visitor.link("Continue to Discover").click()
         host.control("/faults", {"faults": [{"match": "^GET ", "delayMs": 150}]})

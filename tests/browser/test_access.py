@@ -25,6 +25,15 @@ def test_a_reader_sees_every_step_and_no_way_to_change_it(
     expect(main.get_by_role("combobox")).to_have_count(0)
 
 
+def test_a_reader_sees_the_connection_and_no_way_to_change_it(set_up: SetUp, visit: Visit) -> None:
+    visitor = visit(TECHNICIAN)
+    visitor.go("/integrations/entra/connection")
+    main = visitor.page.get_by_role("main")
+    expect(main.get_by_role("note")).to_contain_text("system_settings.update")
+    expect(main.locator("[hx-post]")).to_have_count(0)
+    expect(main.get_by_role("textbox")).to_have_count(0)
+
+
 def test_a_reader_is_told_why_he_cannot_sync_a_client(set_up: SetUp, visit: Visit) -> None:
     visitor = visit(TECHNICIAN)
     visitor.go("/clients")
@@ -48,9 +57,10 @@ def test_without_the_flag_there_is_no_card_and_no_page(visit: Visit, host: Runni
         assert visitor.go("/integrations/entra/setup") == 404
         expect(visitor.page.get_by_role("heading", level=1)).to_have_text("There is nothing here.")
         assert "Entra" not in visitor.page.title()
+        assert visitor.go("/integrations/entra/connection") == 404
         assert visitor.go("/integrations/entra/static/entra.css") == 404
         visitor.go("/settings")
-        expect(visitor.link("Microsoft Entra")).to_have_count(0)
+        expect(visitor.page.get_by_role("link", name="Entra")).to_have_count(0)
     finally:
         host.target("entra-integration-ui", host.tenant_id(1), "add")
 

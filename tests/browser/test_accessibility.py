@@ -6,13 +6,15 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import ADMIN, OTHER_ADMIN, TECHNICIAN, Visitor
+from support.browser import ADMIN, LONG, OTHER_ADMIN, TECHNICIAN, Visitor
 from support.running import RunningHost
 
 from .conftest import SetUp, Visit
 
 SETUP = "/integrations/entra/setup?step="
-EMPTY = [SETUP + step for step in ("connect", "discover", "map", "sync")]
+CONNECTION = "/integrations/entra/connection"
+EMPTY = [SETUP + step for step in ("connect", "connect&path=cipp", "discover", "map", "sync")]
+EMPTY.append(CONNECTION)
 FILLED = [*EMPTY, "/", "/settings", "/clients", "/contacts", "/contacts?q=nobody", "/notices"]
 WIDTHS = {"desktop": 1280, "phone": 390}
 
@@ -84,12 +86,34 @@ def _dialog(visitor: Visitor) -> None:
     visitor.button("Disconnect").click()
 
 
+def _wrong_cipp(visitor: Visitor) -> None:
+    visitor.step("connect&path=cipp")
+    visitor.page.get_by_label("API URL of CIPP").fill("https://cipp.example/?code=1")
+    visitor.button("Test CIPP").click()
+    expect(visitor.page.get_by_role("alert").first).to_contain_text("credentials are incomplete")
+    visitor.complaints.clear()  # the browser itself notes the 422
+
+
+def _advanced(visitor: Visitor) -> None:
+    visitor.step("connect&path=direct")
+    visitor.page.get_by_text("Advanced").click()
+    expect(visitor.page.get_by_label("Also read Microsoft 365 Lighthouse")).to_be_visible()
+
+
+def _checked_chain(visitor: Visitor) -> None:
+    visitor.go(CONNECTION)
+    visitor.button("Check").click()
+    expect(visitor.button("Stop the check")).to_be_visible()
+    expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
+    expect(visitor.link("Grant consent").first).to_be_visible()
+
+
 def _no_such_page(visitor: Visitor) -> None:
     visitor.go("/integrations/entra/nothing")
 
 
 STATES = [_sign_in_page, _client, _contact, _failed_sign_in, _tested_connection, _dialog]
-STATES.append(_no_such_page)
+STATES += [_wrong_cipp, _advanced, _checked_chain, _no_such_page]
 
 
 @pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__.strip("_"))
@@ -114,9 +138,23 @@ def test_a_sync_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, sc
         visitor.wait_for_result()
 
 
-def test_the_heading_order_has_no_gap(set_up: SetUp, visit: Visit) -> None:
+def test_a_check_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, scheme: str) -> None:
+    visitor = visit(ADMIN, color_scheme=scheme)
+    visitor.go(CONNECTION)
+    host.control("/faults", {"faults": [{"match": "^GET ", "delayMs": 2000}]})
+    try:
+        visitor.button("Check").click()
+        expect(visitor.page.get_by_role("progressbar")).to_be_visible()
+        _check(visitor)
+    finally:
+        host.control("/faults", {"faults": []})
+        expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
+
+
+@pytest.mark.parametrize("path", [SETUP + "sync", SETUP + "connect&path=direct", CONNECTION])
+def test_the_heading_order_has_no_gap(set_up: SetUp, visit: Visit, path: str) -> None:
     visitor = visit(ADMIN)
-    visitor.step("sync")
+    visitor.go(path)
     script = "[...document.querySelectorAll('h1,h2,h3,h4,h5')].map((h) => Number(h.tagName[1]))"
     levels = visitor.page.evaluate(script)
     assert levels[0] == 1

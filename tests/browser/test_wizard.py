@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from support.browser import ADMIN, OTHER_ADMIN
+from support.browser import ADMIN, LONG, OTHER_ADMIN
 from support.program import Program
 from support.running import RunningHost
 
@@ -176,3 +176,21 @@ def test_disconnecting_asks_first_and_escape_keeps_the_connection(
     expect(dialog).to_be_hidden()
     expect(visitor.button("Disconnect")).to_be_focused()
     expect(visitor.page.get_by_text("Connected", exact=True)).to_be_visible()
+
+
+def test_a_customer_that_appears_after_the_mapping_is_marked_as_new(
+    set_up: SetUp, visit: Visit, host: RunningHost
+) -> None:
+    visitor = visit(ADMIN)
+    tenant = "e0000000-0000-4000-8000-0000000000ff"
+    domain = "zephyrsails.example"
+    new = {"tenant": tenant, "displayName": "Zephyr Sails", "defaultDomain": domain}
+    host.control("/tenants", {"add": [{**new, "verifiedDomains": [domain]}]})
+    try:
+        visitor.step("discover")
+        visitor.button("Discover again").click()
+        row = visitor.page.get_by_role("row").filter(has_text="Zephyr Sails")
+        expect(row).to_contain_text("New, not mapped", timeout=LONG)
+        expect(visitor.page.get_by_text("New, not mapped")).to_have_count(1)
+    finally:
+        host.control("/tenants", {"remove": [tenant]})

@@ -216,7 +216,8 @@ def test_a_plugin_that_raises_does_not_keep_others_from_answering(
     for name in order:
         plugins.register(broken if name == "broken" else entry_point().load(), name)
     found = plugins.records("psa_pages")
-    assert [cast("records.Page", page).id for page in found] == ["entra.page.setup"]
+    ids = [cast("records.Page", page).id for page in found]
+    assert ids == ["entra.page.setup", "entra.page.connection"]
     assert [(p.plugin, p.stage, p.error) for p in plugins.problems] == [
         ("broken", "psa_pages", "ZeroDivisionError")
     ]
@@ -246,13 +247,14 @@ async def test_startup_opens_the_plugin_until_it_is_closed(
 
 
 @about("psa_pages")
-def test_the_set_up_page_hangs_in_the_integration_settings(plugins: Plugins) -> None:
-    (found,) = answers(plugins, "psa_pages")
-    page = cast("records.Page", found)
-    assert page.route == "/integrations/entra/setup"
-    assert page.slot == "psa.settings/integrations"
-    assert page.title == "Microsoft Entra"
-    assert not page.description.startswith("@")
+def test_the_pages_hang_in_the_integration_settings(plugins: Plugins) -> None:
+    pages = cast("list[records.Page]", answers(plugins, "psa_pages"))
+    assert [(page.route, page.title) for page in pages] == [
+        ("/integrations/entra/setup", "Microsoft Entra"),
+        ("/integrations/entra/connection", "Entra connection"),
+    ]
+    assert {page.slot for page in pages} == {"psa.settings/integrations"}
+    assert not any(page.description.startswith("@") for page in pages)
 
 
 @about("psa_client_actions")

@@ -186,6 +186,12 @@ async def test_a_process_that_dies_while_it_recovers_leaves_the_rest_to_the_next
     assert wrong == {}
 
 
+async def test_after_a_death_the_next_change_finds_its_way_by_itself(engine: AsyncEngine) -> None:
+    async for place, moments, _ in moments_of(engine, fatal=True):
+        await place.process().replace()
+        assert await place.found() == AFTER, moments.passed
+
+
 async def test_a_secret_store_that_fails_once_is_told_as_such_and_leaves_nothing_half_done(
     engine: AsyncEngine,
 ) -> None:
@@ -373,34 +379,3 @@ async def until_blocked(engine: AsyncEngine, task: "asyncio.Task[None]") -> None
             if (await connection.execute(waiting)).scalar_one():
                 return
             await asyncio.sleep(0)
-
-
-class Forgetful(VaultSecrets):
-    """A store that says that it stored a value, and did not."""
-
-    async def set(self, tenant_id: object, name: str, value: str) -> None:
-        """Store nothing."""
-
-
-@pytest.mark.parametrize("kind", ["read_only", "forgetful"])
-async def test_a_store_that_keeps_nothing_is_no_place_for_secrets(place: Place, kind: str) -> None:
-    stores = {"read_only": VaultSecrets({}, read_only=True), "forgetful": Forgetful({})}
-    journal = SecretJournal(stores[kind], place.store, lambda: NOW)
-    with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
-        await journal.require_writable(place.tenant_id)
-
-
-@pytest.mark.parametrize("bad", range(1, 7))
-async def test_a_store_that_fails_at_the_trial_is_no_place_for_secrets(
-    place: Place, bad: int
-) -> None:
-    secrets = VaultSecrets({}, Moments(bad=bad, fatal=False))
-    with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
-        await SecretJournal(secrets, place.store, lambda: NOW).require_writable(place.tenant_id)
-
-
-async def test_the_trial_of_a_store_leaves_nothing_in_it(place: Place) -> None:
-    vault: Vault = {}
-    journal = SecretJournal(VaultSecrets(vault), place.store, lambda: NOW)
-    await journal.require_writable(place.tenant_id)
-    assert vault == {}

@@ -35,6 +35,8 @@ class Moments:
     """Whether the process dies of it; otherwise a call of the secret store fails."""
     lasting: bool = False
     """Whether all calls after it fail, too."""
+    reads: bool = True
+    """Whether reading can fail; a process can die of anything."""
     passed: list[str] = field(default_factory=list)
     dead: bool = False
 
@@ -43,7 +45,7 @@ class Moments:
         """True when the bad moment has come."""
         return self.bad is not None and len(self.passed) >= self.bad
 
-    def come(self, name: str, *, of_store: bool = True) -> None:
+    def come(self, name: str, *, writes: bool = True, of_store: bool = True) -> None:
         """One more moment.
 
         Raises:
@@ -52,7 +54,7 @@ class Moments:
         """
         if self.dead:
             raise Killed(name)
-        if not self.fatal and not of_store:
+        if not self.fatal and not (of_store and (writes or self.reads)):
             return
         self.passed.append(name)
         if not self.reached or (len(self.passed) != self.bad and not self.lasting):
@@ -73,7 +75,7 @@ class VaultSecrets:
 
     async def get(self, tenant_id: UUID, name: str) -> str | None:
         """A value, or None."""
-        with self._call(f"get {name}"):
+        with self._call(f"get {name}", writes=False):
             return self.vault.get((tenant_id, name))
 
     async def set(self, tenant_id: UUID, name: str, value: str) -> None:
@@ -99,10 +101,10 @@ class VaultSecrets:
         return not self.read_only
 
     @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        self.moments.come(f"before {name}")
+    def _call(self, name: str, *, writes: bool = True) -> Iterator[None]:
+        self.moments.come(f"before {name}", writes=writes)
         yield
-        self.moments.come(f"after {name}")
+        self.moments.come(f"after {name}", writes=writes)
 
 
 class MortalStore(Store):
@@ -127,8 +129,3 @@ class MortalStore(Store):
         self._moments.come("after a commit", of_store=False)
         if self.after_commit is not None:
             await self.after_commit(self._commits)
-
-
-def names_in(vault: Vault, tenant_id: UUID) -> set[str]:
-    """The names of a tenant's secrets."""
-    return {name for owner, name in vault if owner == tenant_id}

@@ -44,6 +44,7 @@
     live.textContent = text;
   }
 
+  const page = () => document.querySelector("[data-entra-title]");
   const isPoll = (element) => Boolean(element && element.hasAttribute && element.hasAttribute("data-entra-poll"));
 
   function lost(isLost) {
@@ -59,6 +60,11 @@
     if (dialog) dialog.showModal();
     const closer = event.target.closest("[data-entra-close]");
     if (closer) closer.closest("dialog").close();
+  });
+
+  // A field that is being corrected is no longer known to be wrong.
+  document.addEventListener("input", (event) => {
+    if (event.target.closest(".entra")) event.target.removeAttribute("aria-invalid");
   });
 
   // Our answers say what is wrong in place, whatever their status.
@@ -92,23 +98,23 @@
   }
 
   document.addEventListener("htmx:beforeRequest", () => {
-    const root = document.getElementById("entra-setup");
+    const root = page();
     window.entraFocusInside = Boolean(root && root.contains(document.activeElement));
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const source = event.detail.requestConfig && event.detail.requestConfig.elt;
-    const root = document.getElementById("entra-setup");
+    const root = page();
     const panel = event.target.closest && event.target.closest(".entra-panel");
     if (panel) say(panel);
     if (!root || !(root === event.target || root.contains(event.target))) return;
     tellTitle(root);
-    say(root);
-    moveFocus(root, source);
+    say(event.target.querySelector("[data-entra-say]") ? event.target : root);
+    if (root === event.target || isPoll(source)) moveFocus(root, source);
   });
 
   document.addEventListener("DOMContentLoaded", () => {
-    const root = document.getElementById("entra-setup");
+    const root = page();
     if (!root) return;
     window.entraTitle = root.dataset.entraTitle;
     const message = root.querySelector(".entra-message[data-entra-focus]");

@@ -4,7 +4,12 @@ from uuid import UUID, uuid4
 
 from entra_plugin.application.connect.credentials import Resolved
 from entra_plugin.application.connect.ports import ConnectPorts
-from entra_plugin.application.connect.swap import SwapConnection, Validation, refuse_other_partner
+from entra_plugin.application.connect.swap import (
+    Kept,
+    SwapConnection,
+    Validation,
+    refuse_other_partner,
+)
 from entra_plugin.application.context import Context, Person
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.directory.microsoft.tokens import Access
@@ -12,7 +17,7 @@ from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid
 from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId
 from entra_plugin.domain.states import ConnectionMode
-from entra_plugin.store.connections import Connections, NewConnection
+from entra_plugin.store.connections import Connection, Connections, NewConnection
 
 
 class ConnectAppOnly:
@@ -35,9 +40,11 @@ class ConnectAppOnly:
                 ``secret_store_read_only``, ``app_only_needs_home_tenant`` or
                 ``app_only_discovery_refused``.
             NotAcceptable: ``other_partner_tenant``.
+            Conflict: ``changed_meanwhile``; nothing has changed.
             EntraError: What Microsoft answered to the probe.
         """
         tenant_id = person.tenant_id
+        await self._ports.journal.settle(tenant_id)
         resolved = await self._ports.resolver.require(tenant_id)
         await self._ports.journal.require_writable(tenant_id)
         home = _home(resolved)
@@ -49,7 +56,7 @@ class ConnectAppOnly:
             mode=ConnectionMode.APP_ONLY,
             credential_source=resolved.source,
             partner_tenant_id=home,
-            signed_in=bool(kept),
+            signed_in=kept is not None,
             created_by=person.user_id,
         )
         secrets = {secret_names.DIRECT_PARTNER_TENANT: str(home)}
@@ -58,27 +65,34 @@ class ConnectAppOnly:
 
     async def _probe(
         self, tenant_id: TenantId, resolved: Resolved, home: EntraTenantId
-    ) -> tuple[frozenset[str], int]:
+    ) -> tuple[Kept | None, int]:
         """List the customers; answers the secrets that listing them goes on needing."""
-        directory = await self._opened(tenant_id, resolved, home)
-        count = await directory.probe()
-        needs_sign_in = directory.tokens.at_home == Access.DELEGATED
-        return frozenset(secret_names.DIRECT_TOKENS if needs_sign_in else ()), count
-
-    async def _opened(
-        self, tenant_id: TenantId, resolved: Resolved, home: EntraTenantId
-    ) -> MicrosoftDirectory:
-        """The app's directory, beside it the sign-in of the direct connection that is active."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             active = await Connections(connection, tenant_id).active_direct()
-        if active is None:
+        directory = await self._opened(tenant_id, resolved, home, beside=active)
+        count = await directory.probe()
+        if active is None or directory.tokens.at_home != Access.DELEGATED:
+            return None, count
+        names = frozenset(secret_names.DIRECT_TOKENS)
+        return Kept(connection_id=active.connection_id, names=names), count
+
+    async def _opened(
+        self,
+        tenant_id: TenantId,
+        resolved: Resolved,
+        home: EntraTenantId,
+        *,
+        beside: Connection | None,
+    ) -> MicrosoftDirectory:
+        """The app's directory, with the sign-in of a direct connection beside it."""
+        if beside is None:
             return self._ports.opener.app_only(resolved.credentials, home=home)
         secrets = self._context.host.secrets
         return self._ports.opener.app_only(
             resolved.credentials,
             home=home,
             refresh_token=await secrets.get(tenant_id, secret_names.DIRECT_REFRESH_TOKEN),
-            renewed=self._ports.keeper.renewed(tenant_id, active.connection_id),
+            renewed=self._ports.keeper.renewed(tenant_id, beside.connection_id),
         )
 
 

@@ -41,6 +41,7 @@ class StartSignIn:
             ConfigurationInvalid: ``credentials_missing``, ``client_id_invalid``,
                 ``secret_store_read_only`` or what discovery at Microsoft found.
         """
+        await self._ports.journal.settle(person.tenant_id)
         resolved = await self._ports.resolver.require(person.tenant_id)
         await self._ports.journal.require_writable(person.tenant_id)
         flow = await self._ports.sign_in.start(
@@ -82,6 +83,7 @@ class CompleteSignIn:
         attempt = await self._take(person, answer.get("state", ""))
         if "error" in answer:
             raise sign_in_error(answer, at_customer=False)
+        await self._ports.journal.settle(person.tenant_id)
         resolved = await self._ports.resolver.require(person.tenant_id)
         if resolved.source != attempt.credential_source:
             raise NotAcceptable("credentials_changed")

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from entra_plugin.application.connect.credentials import checked_client_id
 from entra_plugin.application.connect.ports import ConnectPorts
-from entra_plugin.application.connect.swap import Validation
+from entra_plugin.application.connect.swap import Validation, require_active
 from entra_plugin.application.context import Context
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.directory.microsoft.sign_in import Credentials
 from entra_plugin.domain import secret_names
-from entra_plugin.domain.errors import AuthorisationLost, Conflict
+from entra_plugin.domain.errors import AuthorisationLost
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ConnectionMode, CredentialSource
 from entra_plugin.store.connections import Connection, Connections
@@ -50,6 +50,7 @@ class RotateCredentials:
         count: int | None = None
         if active is not None:
             directory = await self._opened(tenant_id, active, credentials)
+            await directory.renew()  # a sign-in beside the app may be needed another day only
             count = await directory.probe()
         now = self._context.clock()
         secrets = {
@@ -58,7 +59,8 @@ class RotateCredentials:
         }
         async with self._ports.journal.change(tenant_id, sets=secrets, deletes=()) as connection:
             connections = Connections(connection, tenant_id)
-            _require_same(active, await connections.active_direct())
+            tested = active.connection_id if active else None
+            require_active(await connections.active_direct(), tested)
             if active is not None:
                 await connections.set_credentials(CredentialSource.TENANT_SECRET, now)
             await SettingsRows(connection, tenant_id).note_secret_expiry(new.expires_at)
@@ -88,10 +90,3 @@ class RotateCredentials:
         return self._ports.opener.delegated(
             credentials, home=home, refresh_token=refresh_token, renewed=keep
         )
-
-
-def _require_same(tested: Connection | None, active: Connection | None) -> None:
-    """The pair was tested with the connection that is active now."""
-    before = tested.connection_id if tested else None
-    if before != (active.connection_id if active else None):
-        raise Conflict("changed_meanwhile")

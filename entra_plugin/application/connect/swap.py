@@ -9,9 +9,9 @@ from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.context import Context
 from entra_plugin.directory.microsoft.sign_in import TokenSet
 from entra_plugin.domain import secret_names
-from entra_plugin.domain.errors import NotAcceptable, TransientFailure
-from entra_plugin.domain.ids import EntraTenantId, TenantId
-from entra_plugin.store.connections import Connections, NewConnection
+from entra_plugin.domain.errors import Conflict, NotAcceptable, TransientFailure
+from entra_plugin.domain.ids import ConnectionId, EntraTenantId, TenantId
+from entra_plugin.store.connections import Connection, Connections, NewConnection
 from entra_plugin.store.runs import Failure
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,14 @@ class Validation:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Secrets of the connection that is active now which the new one goes on needing."""
+
+    connection_id: ConnectionId
+    names: frozenset[str]
+
+
 class SwapConnection:
     """Ends the active connection and begins the new one, in one step for everybody who looks."""
 
@@ -40,7 +48,7 @@ class SwapConnection:
         new: NewConnection,
         secrets: Mapping[str, str],
         *,
-        kept: frozenset[str] = frozenset(),
+        kept: Kept | None = None,
     ) -> None:
         """Swap; every secret of connections that is neither new nor ``kept`` is deleted.
 
@@ -49,12 +57,14 @@ class SwapConnection:
             NotAcceptable: ``other_partner_tenant``; nothing has changed.
             Conflict: ``changed_meanwhile``; nothing has changed.
         """
-        leave = kept | secrets.keys()
+        leave = secrets.keys() | (kept.names if kept else frozenset())
         deletes = [name for name in secret_names.OF_CONNECTIONS if name not in leave]
         async with self._journal.change(tenant_id, sets=secrets, deletes=deletes) as connection:
             connections = Connections(connection, tenant_id)
             if new.partner_tenant_id is not None:
                 refuse_other_partner(await connections.partner(), new.partner_tenant_id)
+            if kept is not None:
+                require_active(await connections.active(), kept.connection_id)
             await connections.replace(new, self._context.clock())
         await self._context.directories.forget(tenant_id)
         await watch(self._context, tenant_id)
@@ -76,6 +86,16 @@ def refuse_other_partner(active: EntraTenantId | None, wanted: EntraTenantId) ->
     """
     if active not in {None, wanted}:
         raise NotAcceptable("other_partner_tenant")
+
+
+def require_active(active: Connection | None, wanted: ConnectionId | None) -> None:
+    """The connection that was tested with, if any, is the one that is active still.
+
+    Raises:
+        Conflict: ``changed_meanwhile``.
+    """
+    if wanted != (active.connection_id if active else None):
+        raise Conflict("changed_meanwhile")
 
 
 def token_secrets(tokens: TokenSet, now: datetime) -> dict[str, str]:

@@ -282,7 +282,7 @@ def _overview(found: OverviewFacts, locale: Locale, links: Links) -> OverviewVie
         "last_validation": views.run(found.last_validation, locale, links)
         if found.last_validation
         else None,
-        "warnings": [_warning(expiry, locale, links) for expiry in found.expiries],
+        "warnings": [warning(expiry, locale, links) for expiry in found.expiries],
         "schedule": ScheduleView(
             sync_enabled=found.settings.sync_enabled,
             sync_interval_minutes=found.settings.sync_interval_minutes,
@@ -332,7 +332,8 @@ def _capabilities(found: Capabilities | None) -> CapabilitiesView | None:
     )
 
 
-def _warning(found: Expiry, locale: Locale, links: Links) -> WarningView:
+def warning(found: Expiry, locale: Locale, links: Links) -> WarningView:
+    """One thing that runs out, in words."""
     words, one = locale.error(found.notice), found.relationship
     return WarningView(
         code=found.notice.value,

@@ -32,8 +32,9 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A form to be shown again."""
+    """A form to be shown again; ``name`` says which."""
 
+    name: Literal["", "cipp", "credentials"] = ""
     entered: Mapping[str, str] = field(default_factory=dict)
     """What was entered, by field; no secret."""
     wrong: FieldError | None = None
@@ -43,6 +44,12 @@ class Filled:
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SignInForm(_Form):
+    """How to sign in; ``lighthouse`` also asks for Microsoft 365 Lighthouse's list of tenants."""
+
+    lighthouse: bool = False
 
 
 class CredentialsForm(_Form):
@@ -71,7 +78,7 @@ class CredentialsForm(_Form):
     def again(self, wrong: FieldError | None) -> Filled:
         """The form as it comes back."""
         entered = {"client_id": self.client_id, "expires_at": self.expires_at}
-        return Filled(entered=entered, wrong=wrong, keep_secrets=True)
+        return Filled(name="credentials", entered=entered, wrong=wrong, keep_secrets=True)
 
 
 class CippForm(_Form):
@@ -100,7 +107,9 @@ class CippForm(_Form):
     def token_is_sendable(self) -> bool:
         """False for a token that no header can carry."""
         token = self.api_token.strip()
-        return self.kind == "client" or (token.isascii() and token.isprintable())
+        return self.kind == "client" or (
+            token.isascii() and token.isprintable() and " " not in token
+        )
 
     @property
     def tenant_is_guid(self) -> bool:
@@ -126,4 +135,4 @@ class CippForm(_Form):
         """The form as it comes back."""
         names = ("base_url", "kind", "tenant_id", "client_id")
         entered = {name: str(getattr(self, name)) for name in names}
-        return Filled(entered=entered, wrong=wrong, keep_secrets=True)
+        return Filled(name="cipp", entered=entered, wrong=wrong, keep_secrets=True)

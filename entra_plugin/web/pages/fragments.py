@@ -9,10 +9,9 @@ from entra_plugin.domain.ids import ClientId, ContactId
 from entra_plugin.domain.states import Trigger
 from entra_plugin.web.decisions import client_sync
 from entra_plugin.web.facts import Known, Started
-from entra_plugin.web.pages.notice import Message, of_problem
+from entra_plugin.web.pages.notice import Message, attempt, of_problem
 from entra_plugin.web.pages.render import Screen, fragment
-from entra_plugin.web.pages.setup_changes import attempt
-from entra_plugin.web.pages.steps import is_open
+from entra_plugin.web.pages.shared import is_open
 from entra_plugin.web.panels import client_or_nothing, contact_or_none
 from entra_plugin.web.responses import Html
 

@@ -119,6 +119,13 @@ def fragment(body: str, *, status: int = 200, headers: dict[str, str] | None = N
     return Html(body, status_code=status, headers={FRAGMENT_HEADER: "1", **(headers or {})})
 
 
+def in_place_of(target: str, answer: Html) -> Html:
+    """Put the answer in place of something else than the part that asked."""
+    answer.headers["hx-retarget"] = target
+    answer.headers["hx-reswap"] = "outerHTML"
+    return answer
+
+
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of an IANA name; UTC for a name that is none."""
     try:

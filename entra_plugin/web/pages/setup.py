@@ -7,17 +7,13 @@ from fastapi import APIRouter, Query, Request
 
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.domain.ids import RunId
+from entra_plugin.domain.states import ConnectionType
 from entra_plugin.web.facts import Known, Started
-from entra_plugin.web.pages.notice import Message, Tone, of_code
-from entra_plugin.web.pages.render import Screen, fragment
-from entra_plugin.web.pages.steps import (
-    STEPS,
-    Shown,
-    common_values,
-    is_open,
-    step_values,
-    sync_values,
-)
+from entra_plugin.web.pages.notice import Message, Tone, of_code, of_problem
+from entra_plugin.web.pages.render import Screen, fragment, in_place_of
+from entra_plugin.web.pages.shared import is_open
+from entra_plugin.web.pages.steps import STEPS, Shown, common_values, step_values, sync_values
+from entra_plugin.web.problems import Problem
 from entra_plugin.web.responses import Html
 
 router = APIRouter(default_response_class=Html, include_in_schema=False)
@@ -39,18 +35,26 @@ async def show_step(
     return await screen.answer("setup.html", title=title, status=status, **common, **values)
 
 
+async def show_problem(screen: Screen, step: WizardStep, problem: Problem) -> Html:
+    """Answer a step with what went wrong."""
+    message = of_problem(screen.facts.locale, problem)
+    return await show_step(screen, step, Shown(message=message), status=problem.status)
+
+
 @router.get("/setup")
 async def setup(
     request: Request,
     known: Known,
     runtime: Started,
     step: WizardStep | None = None,
+    path: ConnectionType | None = None,
     outcome: Annotated[str | None, Query(pattern="^(connected|failed)$")] = None,
     code: Code = None,
 ) -> Html:
     """Show the wizard; after a sign-in, with how it went."""
     screen = Screen(request, known, runtime)
-    return await show_step(screen, step, Shown(message=_outcome(screen, outcome, code)))
+    shown = Shown(message=_outcome(screen, outcome, code), path=path)
+    return await show_step(screen, step, shown)
 
 
 @router.get("/setup/discovery/progress")
@@ -59,9 +63,13 @@ async def discovery_progress(request: Request, known: Known, runtime: Started) -
     screen = Screen(request, known, runtime)
     facts = await runtime.overview(known.tenant_id, known.flags)
     if not is_open(facts.last_discovery):
-        return _whole_step(await show_step(screen, WizardStep.DISCOVER, Shown()))
+        return in_place_of("#entra-setup", await show_step(screen, WizardStep.DISCOVER, Shown()))
     return fragment(
-        screen.render("parts/discovery_progress.html", run=facts.last_discovery, live=True)
+        screen.render(
+            "parts/discovery_progress.html",
+            run=facts.last_discovery,
+            connection=facts.connection,
+        )
     )
 
 
@@ -72,17 +80,10 @@ async def sync_progress(request: Request, known: Known, runtime: Started, run: U
     details = await runtime.read_runs.run(known.tenant_id, RunId(run))
     if not is_open(details.run):
         shown = Shown(run_id=RunId(run))
-        return _whole_step(await show_step(screen, WizardStep.SYNC, shown))
-    values = sync_values(screen, details)
+        return in_place_of("#entra-setup", await show_step(screen, WizardStep.SYNC, shown))
+    values = sync_values(details)
     can_change = await runtime.context.host.authorize(known.principal, "system_settings.update")
     return fragment(screen.render("parts/sync_progress.html", can_change=can_change, **values))
-
-
-def _whole_step(answer: Html) -> Html:
-    """Put the answer in place of the whole wizard, not of the part that asked."""
-    answer.headers["hx-retarget"] = "#entra-setup"
-    answer.headers["hx-reswap"] = "outerHTML"
-    return answer
 
 
 def _outcome(screen: Screen, outcome: str | None, code: str | None) -> Message | None:

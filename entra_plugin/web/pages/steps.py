@@ -1,23 +1,26 @@
 """What each step of the set-up wizard shows, read from the use cases."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from entra_plugin.access import Permission
-from entra_plugin.application.connect.direct import redirect_uri
 from entra_plugin.application.map_tenants import Preview, PreviewRow
 from entra_plugin.application.overview import OverviewFacts, WizardStep
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.domain.ids import ManagedTenantId, RunId
-from entra_plugin.domain.states import MappingState
-from entra_plugin.store.runs import OPEN_STATES, Run
+from entra_plugin.domain.states import ConnectionType, MappingState
+from entra_plugin.store.managed_tenants import ManagedTenant
+from entra_plugin.store.mappings import CurrentMapping
 from entra_plugin.web.decisions import may_create_clients
+from entra_plugin.web.pages.forms import Filled
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
+from entra_plugin.web.pages.shared import connection_values, is_connected, is_open, page_values
 from entra_plugin.web.panels import Reasons, reasons_of
 
 STEPS = (WizardStep.CONNECT, WizardStep.DISCOVER, WizardStep.MAP, WizardStep.SYNC)
 
 SCOPES = ("User.Read", "Directory.Read.All", "DelegatedAdminRelationship.Read.All")
+APP_SCOPES = ("User.Read.All", "Directory.Read.All")
 
 FULL_SELECT = 100
 """More clients than this are found by typing, not in every row's list."""
@@ -47,10 +50,10 @@ class Shown:
     typed: dict[str, str] = field(default_factory=dict)
     """Names typed that no client has, by managed tenant."""
     start_sync: bool = False
-    entered_id: str = ""
-    """The application id of credentials that could not be accepted."""
-    wrong_field: str | None = None
-    """The field of the credentials that the message is about."""
+    path: ConnectionType | None = None
+    """The way to connect that was chosen; the present one unless told."""
+    form: Filled = field(default_factory=Filled)
+    """A form with credentials that comes back."""
     run_id: RunId | None = None
 
 
@@ -74,12 +77,14 @@ async def common_values(
     screen: Screen, facts: OverviewFacts, step: WizardStep, shown: Shown
 ) -> dict[str, object]:
     """The values that every step's template has."""
-    host = screen.runtime.context.host
-    ended = facts.connection is None or facts.connection.ended_at is not None
+    links = await screen.runtime.remedies(screen.facts.tenant_id)
     order = list(STEPS)
     reached = order.index(facts.step) if facts.step in order else len(order)
     return {
+        **await page_values(screen, facts, links, shown.message),
         "step": step.value,
+        "root": "#entra-setup",
+        "post": f"{screen.base}/setup",
         "links": [
             StepLink(
                 step=s,
@@ -89,30 +94,24 @@ async def common_values(
             )
             for i, s in enumerate(order)
         ],
-        "message": shown.message,
-        "can_change": await host.authorize(screen.facts.principal, Permission.UPDATE),
-        "connected": not ended,
-        "overview": facts,
+        "focus_below": shown.path is not None,
         "mapped": facts.counts.get(MappingState.MAPPED, 0)
         + facts.counts.get(MappingState.CREATE_NEW, 0),
     }
 
 
-def is_open(run: Run | None) -> bool:
-    """True while a run is queued or running."""
-    return run is not None and run.state in OPEN_STATES
-
-
 def _connect(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, object]:
+    types = facts.connection_types
+    present = facts.connection.type if facts.connection and is_connected(facts) else types[0]
+    wanted = shown.path or present
     return {
-        "connection": facts.connection,
-        "source": facts.credential_source,
-        "redirect_uri": redirect_uri(screen.runtime.context.host.public_base_url),
+        **connection_values(screen, facts),
+        "types": types,
+        "path": wanted if wanted in types else types[0],
+        "choice_open": shown.path is not None and shown.form.name != "credentials",
         "scopes": SCOPES,
-        "failure": facts.connection.failure if facts.connection else None,
-        "entered_id": shown.entered_id,
-        "wrong_field": shown.wrong_field,
-        "error_of": screen.facts.locale.error,
+        "app_scopes": APP_SCOPES,
+        "form": shown.form,
     }
 
 
@@ -124,11 +123,25 @@ async def _discover(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
         "run": facts.last_discovery,
         "running": is_open(facts.last_discovery),
         "tenants": page.items,
-        "decisions": decisions,
+        "new": await _new(screen, page.items, decisions),
         "more": page.next_cursor is not None,
-        "now": screen.runtime.context.clock(),
-        "error_of": screen.facts.locale.error,
     }
+
+
+async def _new(
+    screen: Screen,
+    tenants: Sequence[ManagedTenant],
+    decisions: Mapping[ManagedTenantId, CurrentMapping],
+) -> frozenset[ManagedTenantId]:
+    """Those without a decision that were found after people last decided."""
+    decided_at = await screen.runtime.read_mappings.decided_at(screen.facts.tenant_id)
+    if decided_at is None:
+        return frozenset()
+    return frozenset(
+        tenant.managed_tenant_id
+        for tenant in tenants
+        if tenant.managed_tenant_id not in decisions and tenant.first_seen_at > decided_at
+    )
 
 
 async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
@@ -195,10 +208,10 @@ async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str,
     reasons = Reasons()
     if details is not None and not is_open(details.run):
         reasons = await reasons_of(screen.runtime, screen.facts, details)
-    return {**sync_values(screen, details), "reasons": reasons}
+    return {**sync_values(details), "reasons": reasons}
 
 
-def sync_values(screen: Screen, details: RunDetails | None) -> dict[str, object]:
+def sync_values(details: RunDetails | None) -> dict[str, object]:
     """The values of the part that follows a sync."""
     open_run = details is not None and is_open(details.run)
     finished = (
@@ -209,5 +222,4 @@ def sync_values(screen: Screen, details: RunDetails | None) -> dict[str, object]
         "running": open_run,
         "finished": finished,
         "failed_tenants": [t for t in details.tenants if t.failure] if details else [],
-        "error_of": screen.facts.locale.error,
     }
