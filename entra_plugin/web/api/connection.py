@@ -1,7 +1,7 @@
 """Routes of the connection: where things stand, connect, validate, rotate, disconnect."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -155,12 +155,25 @@ class ConnectCippBody(Body):
         return found
 
 
+YEARS = range(2000, 3000)
+"""In other years a time zone can lead out of the calendar."""
+
+
+def _in_calendar(value: datetime | None) -> datetime | None:
+    """Take a time without zone as UTC; refuse one that no zone can show."""
+    if value is None:
+        return None
+    if value.year not in YEARS:
+        raise ValueError("not a date of our time")
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
 class Rotate(Body):
     """New Microsoft app credentials."""
 
     client_id: Text
     client_secret: Text = Field(min_length=1, repr=False)
-    expires_at: Annotated[datetime | None, Field(strict=False)] = None
+    expires_at: Annotated[datetime | None, Field(strict=False), AfterValidator(_in_calendar)] = None
 
 
 class StatusView(View):

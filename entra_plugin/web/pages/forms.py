@@ -13,11 +13,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from entra_plugin.application.connect.access import CippAccess
+from entra_plugin.web.api.connection import YEARS
 from entra_plugin.web.api.schema import Text
 from entra_plugin.web.malformed import MalformedRequest
-
-_YEARS = range(2000, 3000)
-"""In other years a time zone can lead out of the calendar."""
 
 _Secret = Annotated[Text, Field(max_length=4096, repr=False)]
 
@@ -71,7 +69,7 @@ class CredentialsForm(_Form):
             day = date.fromisoformat(self.expires_at)
         except ValueError as error:
             raise MalformedRequest("expires_at") from error
-        if day.year not in _YEARS:
+        if day.year not in YEARS:
             raise MalformedRequest("expires_at")
         return datetime.combine(day, time(), tzinfo=zone)
 
