@@ -152,12 +152,15 @@ def test_a_body_that_mixes_or_lacks_credentials_is_refused_with_the_path(
     assert answer.body["details"] == {"path": path}
 
 
-@pytest.mark.parametrize("name", ["tenantId", "clientId"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("tenantId", "cipp_tenant_id_invalid"), ("clientId", "client_id_invalid")],
+)
 def test_an_id_of_a_client_of_cipp_is_a_guid(
-    admin: Program, microsoft: Simulator, name: str
+    admin: Program, microsoft: Simulator, name: str, code: str
 ) -> None:
     body = by_client(microsoft, **{name: "contoso.onmicrosoft.com/../x"})
-    assert admin.post("/connect/cipp", body).failure == (422, "client_id_invalid")
+    assert admin.post("/connect/cipp", body).failure == (422, code)
 
 
 INVALID = [

@@ -270,6 +270,7 @@ CIPP = [
     "cipp_server_error",
     "cipp_tenant_failed",
     "cipp_tenant_forbidden",
+    "cipp_tenant_id_invalid",
     "cipp_token_refused",
 ]
 

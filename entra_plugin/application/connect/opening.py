@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from entra_plugin.application.connect.access import CippAccess
+from entra_plugin.application.connect.credentials import checked_client_id
 from entra_plugin.directory.cipp.adapter import CAPABILITIES as CIPP
 from entra_plugin.directory.cipp.adapter import CippDirectory, open_cipp
 from entra_plugin.directory.cipp.tokens import ClientCredentialsToken, StaticToken
@@ -102,16 +103,16 @@ class DirectoryOpener:
         """The access with its base URL in the form that is stored.
 
         Raises:
-            ConfigurationInvalid: ``cipp_base_url_invalid``, ``cipp_credentials_incomplete`` or
-                ``client_id_invalid``.
+            ConfigurationInvalid: ``cipp_base_url_invalid``, ``cipp_credentials_incomplete``,
+                ``cipp_tenant_id_invalid`` or ``client_id_invalid``.
         """
         if not access.complete:
             raise ConfigurationInvalid("cipp_credentials_incomplete")
         return replace(
             access,
             base_url=str(checked_base_url(access.base_url, self.cipp_allowed)),
-            tenant_id=_guid(access.tenant_id),
-            client_id=_guid(access.client_id),
+            tenant_id=access.tenant_id and _checked_tenant(access.tenant_id),
+            client_id=access.client_id and checked_client_id(access.client_id),
         )
 
     def cipp(self, access: CippAccess) -> CippDirectory:
@@ -130,10 +131,9 @@ class DirectoryOpener:
         return ClientCredentialsToken(self.sign_in, credentials, tenant=tenant)
 
 
-def _guid(value: str | None) -> str | None:
-    if value is None:
-        return None
+def _checked_tenant(value: str) -> str:
+    """The directory at which CIPP's API client signs in, in the usual spelling of its id."""
     try:
         return str(UUID(value.strip()))
     except ValueError as error:
-        raise ConfigurationInvalid("client_id_invalid") from error
+        raise ConfigurationInvalid("cipp_tenant_id_invalid") from error

@@ -35,7 +35,7 @@ _SIGN_IN_CODES = {
 _CIPP_CODES = {
     422: (
         *("cipp_base_url_invalid", "cipp_address_refused", "cipp_credentials_incomplete"),
-        *("client_id_invalid", "secret_store_read_only"),
+        *("cipp_tenant_id_invalid", "client_id_invalid", "secret_store_read_only"),
     ),
     503: ("provider_unreachable",),
 }

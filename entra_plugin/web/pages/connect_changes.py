@@ -35,6 +35,7 @@ _WRONG_FIELD: Mapping[str, str] = {
     "cipp_endpoint_missing": "base_url",
     "cipp_front_end": "base_url",
     "cipp_redirected": "base_url",
+    "cipp_tenant_id_invalid": "tenant_id",
     "directory_not_found": "tenant_id",
 }
 """The field of a CIPP that an error code is about."""
@@ -76,7 +77,7 @@ async def test_cipp(
     if found.failure is not None:
         message = of_validation(screen, found)
         return await _cipp_again(
-            screen, form, message, _wrong(screen, form, message, found.failure.code)
+            screen, form, message, _wrong(form, message, found.failure.code)
         )
     return await _cipp_again(screen, form, of_validation(screen, found), None)
 
@@ -142,7 +143,7 @@ async def _direct_refused(screen: Screen, problem: Problem) -> Html:
 
 async def _cipp_refused(screen: Screen, form: CippForm, problem: Problem) -> Html:
     message = of_problem(screen.facts.locale, problem)
-    wrong = _wrong(screen, form, message, problem.code)
+    wrong = _wrong(form, message, problem.code)
     return await _cipp_again(screen, form, message, wrong, status=problem.status)
 
 
@@ -165,15 +166,12 @@ async def _cipp_again(
     return await show_step(screen, WizardStep.CONNECT, shown, status=status)
 
 
-def _wrong(screen: Screen, form: CippForm, message: Message, code: str) -> FieldError | None:
+def _wrong(form: CippForm, message: Message, code: str) -> FieldError | None:
     """The field that a refusal is about, where that can be told."""
     match code:
         case "cipp_credentials_incomplete":
             return at_field(form.missing, message)
         case "cipp_token_refused":
             return at_field(form.secret, message)
-        case "client_id_invalid" if not form.tenant_is_guid:
-            text = screen.facts.locale.text("connect.cipp.tenant.invalid")
-            return FieldError(field="tenant_id", text=text)
         case _:
             return at_field(_WRONG_FIELD.get(code), message)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Annotated, Literal
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -108,15 +107,6 @@ class CippForm(_Form):
         return self.kind == "client" or (
             token.isascii() and token.isprintable() and " " not in token
         )
-
-    @property
-    def tenant_is_guid(self) -> bool:
-        """False for a tenant id of another form."""
-        try:
-            UUID(self.tenant_id.strip())
-        except ValueError:
-            return False
-        return True
 
     @property
     def missing(self) -> str:
