@@ -1,6 +1,6 @@
 """Find the managed tenants: list them, then ask each for its domains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -99,11 +99,11 @@ class Discover:
         progress = _Progress(
             context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
         )
-        await self._list(directory, progress)
+        await self._list(directory, progress, before=(run.progress or {}) if resume else {})
         left = await self._left(progress, since=run.created_at if resume else None)
         await CheckCustomers(self._context, progress)(tenant_id, directory, left)
-        await self._finish(progress)
-        await watch(self._context, tenant_id)
+        if await self._finish(progress, run):
+            await watch(self._context, tenant_id)
 
     async def _begin(self, tenant_id: TenantId, run_id: RunId) -> Run:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
@@ -114,40 +114,56 @@ class Discover:
             raise NotAcceptable("run_closed")
         return run
 
-    async def _list(self, directory: Directory, progress: _Progress) -> None:
-        """Upsert what is listed; mark as gone what is not. An empty list marks nobody."""
+    async def _list(
+        self, directory: Directory, progress: _Progress, *, before: Mapping[str, object]
+    ) -> None:
+        """Upsert what is listed; mark as gone what is not. An empty list marks nobody.
+
+        ``before`` has what an earlier attempt found new and gone, which this one finds known.
+        """
         listed = [tenant async for tenant in directory.managed_tenants()]
         now = self._context.clock()
         async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
             tenants = ManagedTenants(connection, progress.tenant_id)
             known = {tenant.entra_tenant_id for tenant in await tenants.all()}
             progress.listed = len(listed)
-            progress.new = sum(tenant.entra_tenant_id not in known for tenant in listed)
+            new = sum(tenant.entra_tenant_id not in known for tenant in listed)
+            progress.new = int(str(before.get("new", 0))) + new
+            progress.gone = int(str(before.get("gone", 0)))
             if listed:
                 await tenants.upsert_listed([_listed(tenant) for tenant in listed], now)
                 ids: list[EntraTenantId] = [tenant.entra_tenant_id for tenant in listed]
-                progress.gone = await tenants.mark_gone(ids, now)
-        await progress.write()
+                progress.gone += await tenants.mark_gone(ids, now)
+            await Runs(connection, progress.tenant_id).progress(
+                progress.run_id, progress.document()
+            )
 
     async def _left(self, progress: _Progress, *, since: datetime | None) -> list[ManagedTenant]:
         """Who has to be asked: all, or those whom no earlier attempt asked ``since`` then."""
         async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
             tenants = await ManagedTenants(connection, progress.tenant_id).all()
-        asked = [t for t in tenants if since and t.health_at and t.health_at >= since]
-        progress.done = len(asked)
-        progress.failed = sum(tenant.health_code is not None for tenant in asked)
-        return [tenant for tenant in tenants if tenant not in asked]
+        left = [t for t in tenants if not (since and t.health_at and t.health_at >= since)]
+        waiting = {tenant.managed_tenant_id for tenant in left}
+        progress.done = len(tenants) - len(left)
+        progress.failed = sum(
+            t.health_code is not None for t in tenants if t.managed_tenant_id not in waiting
+        )
+        return left
 
-    async def _finish(self, progress: _Progress) -> None:
+    async def _finish(self, progress: _Progress, run: Run) -> bool:
+        """Close the run; False when somebody has closed it, or ended the connection, meanwhile."""
         tenant_id, now = progress.tenant_id, self._context.clock()
         reason = None if progress.listed else "no_managed_tenants"
         state = RunState.PARTIAL if progress.failed else RunState.COMPLETED
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             runs = Runs(connection, tenant_id)
             await runs.progress(progress.run_id, progress.document())
-            await runs.finish(progress.run_id, state, now, reason=reason)
+            if not await runs.finish(progress.run_id, state, now, reason=reason):
+                return False
             await SettingsRows(connection, tenant_id).stamp_discovery(now)
-            await Connections(connection, tenant_id).mark_validated(now)
+            connections = Connections(connection, tenant_id)
+            await connections.mark_validated(now, begun=run.created_at)
+            return await connections.active() is not None
 
 
 def _listed(tenant: ListedTenant) -> Listed:

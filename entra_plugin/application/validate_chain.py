@@ -14,7 +14,12 @@ from enum import StrEnum
 from entra_plugin.application.check_customers import CheckCustomers, Checked
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory, PageExpired
-from entra_plugin.domain.errors import ConfigurationInvalid, EntraError, NotAcceptable
+from entra_plugin.domain.errors import (
+    AuthorisationLost,
+    ConfigurationInvalid,
+    EntraError,
+    NotAcceptable,
+)
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState
@@ -145,7 +150,7 @@ class ValidateChain:
         """Walk the chain and close the run; repeating it after a crash is harmless.
 
         Raises:
-            NotAcceptable: ``feature_off`` or ``not_connected``.
+            NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
             EntraError: The connection itself is broken; the step that showed it is marked.
         """
         if not await self._context.flags.is_on(Flag.UI, tenant_id):
@@ -158,7 +163,9 @@ class ValidateChain:
             states=dict.fromkeys(ChainStep, StepState.PENDING),
         )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Runs(connection, tenant_id).start(run_id, self._context.clock())
+            state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
+        if state not in OPEN_STATES:
+            raise NotAcceptable("run_closed")
         directory = await self._connection(chain)
         await self._customers(chain, directory)
         await self._users(chain, directory)
@@ -226,10 +233,14 @@ class ValidateChain:
             return
         await chain.enter(ChainStep.USERS)
         passed = 0
-        for tenant in chain.sample:
-            failure = await self._first_page(directory, tenant)
-            passed += failure is None
-            await chain.close(tenant.managed_tenant_id, failure)
+        try:
+            for tenant in chain.sample:
+                failure = await self._first_page(directory, tenant)
+                passed += failure is None
+                await chain.close(tenant.managed_tenant_id, failure)
+        except EntraError as error:
+            await self._broken(chain, ChainStep.USERS, error)
+            raise
         await chain.leave(ChainStep.USERS, _outcome(passed, len(chain.sample)), passed)
 
     async def _first_page(self, directory: Directory, tenant: ManagedTenant) -> Failure | None:
@@ -239,6 +250,8 @@ class ValidateChain:
                     return None
         except PageExpired:
             return None
+        except (AuthorisationLost, ConfigurationInvalid):
+            raise
         except EntraError as error:
             return Failure.of(error)
         return None
@@ -249,10 +262,15 @@ class ValidateChain:
         failure = Failure.of(ConfigurationInvalid("no_customer_readable")) if broken else None
         state = RunState.PARTIAL if failed else RunState.COMPLETED
         async with self._context.store.tenant_transaction(chain.tenant_id) as connection:
-            await Runs(connection, chain.tenant_id).finish(
+            runs = Runs(connection, chain.tenant_id)
+            run = await runs.get(chain.run_id)
+            closed = await runs.finish(
                 chain.run_id, RunState.FAILED if broken else state, now, failure=failure
             )
-            await Connections(connection, chain.tenant_id).mark_validated(now)
+            if closed and run is not None:
+                await Connections(connection, chain.tenant_id).mark_validated(
+                    now, begun=run.created_at
+                )
 
 
 def _outcome(passed: int, total: int) -> StepState:

@@ -108,6 +108,6 @@ def _decoded(packed: str) -> str | None:
     try:
         text = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode()
         document = json.loads(text)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None
     return text if isinstance(document, dict) else None

@@ -53,9 +53,11 @@ class Patience:
     """How long a provider may take, and how often it is asked again."""
 
     connect: float
-    """Seconds, as are ``read`` and ``write``; ``read`` is the longest silence."""
+    """Seconds, as are the next three; ``read`` is the longest silence."""
     read: float
     write: float
+    total: float
+    """For one request with its answer, however steadily that trickles in."""
     tries: int
     longest_short_wait: float
     """Seconds that are waited here; a longer wait is the caller's, who can say so to people."""
@@ -69,6 +71,7 @@ MICROSOFT = Patience(
     connect=10,
     read=100,
     write=30,
+    total=300,
     tries=4,
     longest_short_wait=10,
     busy=frozenset({500, 502}) | _LATER,
@@ -243,22 +246,28 @@ class Transport:
         )
         async with self._slots:
             try:
-                response = await self._network.handle_async_request(request)
-            except httpx.TransportError:
+                async with asyncio.timeout(self._patience.total):
+                    return await self._answered(request)
+            except TimeoutError:
                 return _Answer(failure="provider_unreachable")
-            try:
-                body = await read_body(response)
-            except httpx.TimeoutException:
-                return _Answer(failure="provider_unreachable")
-            except httpx.TransportError:
-                return _Answer(failure="unusable_answer")
-            except UnreadableBody:
-                reason = {"reason": "body"}
-                raise TransientFailure(
-                    "unusable_answer", retry_after=_UNTOLD, details=reason
-                ) from None
-            finally:
-                await response.aclose()
+
+    async def _answered(self, request: httpx.Request) -> _Answer:
+        """What one request brings, with its body."""
+        try:
+            response = await self._network.handle_async_request(request)
+        except httpx.TransportError:
+            return _Answer(failure="provider_unreachable")
+        try:
+            body = await read_body(response)
+        except httpx.TimeoutException:
+            return _Answer(failure="provider_unreachable")
+        except httpx.TransportError:
+            return _Answer(failure="unusable_answer")
+        except UnreadableBody:
+            reason = {"reason": "body"}
+            raise TransientFailure("unusable_answer", retry_after=_UNTOLD, details=reason) from None
+        finally:
+            await response.aclose()
         return _Answer(status=response.status_code, headers=response.headers, body=body)
 
     async def _rest(self, answer: _Answer, failures: int, bucket: str) -> None:

@@ -154,6 +154,7 @@ RETRIED_ONCE = frozenset({"client_assertion_invalid"})
 """Codes that clocks which differ may cause: worth one more try with a new assertion, no more."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_TOLD = re.compile(r"AADSTS([0-9]{1,9})\b")
 _WORD = re.compile(r"[a-z_]{1,60}")
 
 
@@ -211,13 +212,17 @@ def _word(answer: Mapping[str, object], name: str) -> str | None:
 
 
 def _numbers(answer: Mapping[str, object]) -> list[int]:
-    """The AADSTS numbers; on a redirect they stand only at the start of the description."""
+    """The AADSTS numbers; where none are listed, the one at the start of the description.
+
+    On a redirect that is the only place where it stands.
+    """
     codes = answer.get("error_codes")
-    if isinstance(codes, list):
-        return [int(text) for text in map(str, codes) if _NUMBER.fullmatch(text)]
-    head = str(answer.get("error_description", "")).partition(":")[0]
-    number = head.removeprefix("AADSTS")
-    return [int(number)] if number != head and _NUMBER.fullmatch(number) else []
+    listed = map(str, codes) if isinstance(codes, list) else ()
+    numbers = [int(text) for text in listed if _NUMBER.fullmatch(text)]
+    if numbers:
+        return numbers
+    told = _TOLD.match(str(answer.get("error_description", "")))
+    return [int(told[1])] if told is not None else []
 
 
 CODES = frozenset(_REACH)

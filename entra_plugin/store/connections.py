@@ -142,9 +142,13 @@ class Connections:
             )
         )
 
-    async def mark_validated(self, now: datetime) -> None:
-        """The active connection has just worked."""
+    async def mark_validated(self, now: datetime, *, begun: datetime | None = None) -> None:
+        """The active connection has just worked.
+
+        One that was made after ``begun`` is another than the one that has worked.
+        """
         await self._set(
+            begun,
             status=ConnectionStatus.CONNECTED.value,
             validated_at=now,
             error_code=None,
@@ -153,13 +157,22 @@ class Connections:
             error_at=None,
         )
 
-    async def mark_failed(self, failure: Failure, now: datetime, *, broken: bool = True) -> None:
+    async def mark_failed(
+        self,
+        failure: Failure,
+        now: datetime,
+        *,
+        broken: bool = True,
+        begun: datetime | None = None,
+    ) -> None:
         """The active connection has just failed; it stays, for the reader to repair.
 
-        One that is not ``broken`` keeps its status: the provider could not answer just now.
+        One that is not ``broken`` keeps its status: the provider could not answer just now. One
+        that was made after ``begun`` is another than the one that has failed.
         """
         status = {"status": ConnectionStatus.VALIDATION_FAILED.value} if broken else {}
         await self._set(
+            begun,
             **status,
             error_code=failure.code,
             error_vendor_code=failure.vendor_code,
@@ -182,12 +195,13 @@ class Connections:
             status=ConnectionStatus.DISCONNECTED.value, ended_at=now, ended_reason=reason
         )
 
-    async def _set(self, **values: object) -> None:
-        await self._connection.execute(
-            update(table)
-            .where(table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None))
-            .values(**values)
+    async def _set(self, begun: datetime | None = None, **values: object) -> None:
+        statement = update(table).where(
+            table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None)
         )
+        if begun is not None:
+            statement = statement.where(table.c.created_at <= begun)
+        await self._connection.execute(statement.values(**values))
 
 
 def _connection(row: Row[*tuple[object, ...]]) -> Connection:

@@ -127,14 +127,16 @@ class Runs:
         """Store what a running discovery or validation has done so far, and what it waits for."""
         await self._connection.execute(
             update(sync_runs)
-            .where(self._is(run_id))
+            .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
             .values(progress=dict(document), waiting_until=waiting_until)
         )
 
     async def wait(self, run_id: RunId, until: datetime) -> None:
         """Say until when the provider asked us to wait."""
         await self._connection.execute(
-            update(sync_runs).where(self._is(run_id)).values(waiting_until=until)
+            update(sync_runs)
+            .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
+            .values(waiting_until=until)
         )
 
     async def finish(
@@ -145,9 +147,9 @@ class Runs:
         *,
         reason: str | None = None,
         failure: Failure | None = None,
-    ) -> None:
-        """Close an open run; one that is closed already stays as it is."""
-        await self._connection.execute(
+    ) -> bool:
+        """Close an open run; one that is closed already stays as it is, and False is answered."""
+        closed = await self._connection.execute(
             update(sync_runs)
             .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
             .values(
@@ -160,6 +162,7 @@ class Runs:
                 error_details=dict(failure.details) if failure else None,
             )
         )
+        return closed.rowcount == 1
 
     async def mark_applied(self, run_id: RunId, now: datetime) -> None:
         """Stamp that the plan of this run has been applied."""

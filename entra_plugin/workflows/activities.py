@@ -53,6 +53,9 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _BEAT_SECONDS = 4.0
+_UNTOLD = 30.0
+"""Seconds that a wait counts for which nobody named."""
+
 _UNREACHABLE_TRIES = 6
 """How often a step is tried when the provider does not answer at all.
 
@@ -96,7 +99,15 @@ class Activities:
         """Mark the run as running and say what it has to sync."""
 
         async def work() -> Opening:
-            opened = await self._open(_tenant(run), _run(run))
+            try:
+                opened = await self._open(_tenant(run), _run(run))
+            except TransientFailure as error:
+                await self._note_run_waiting(run, error)
+                raise
+            except (AuthorisationLost, ConfigurationInvalid) as error:
+                failure = Failure.of(error)
+                await self._record.connection_failed(_tenant(run), _run(run), failure)
+                raise
             return Opening(
                 managed_tenant_ids=[str(i) for i in opened.managed_tenant_ids],
                 window=opened.window,
@@ -168,7 +179,7 @@ class Activities:
             await _guarded(lambda: self._close_run.cancelled(tenant_id, run_id, None))
             return
         failure = Failure(code=end.code, vendor_code=None, details={})
-        await _guarded(lambda: self._close_run.failed(tenant_id, run_id, failure))
+        await _guarded(lambda: self._close_run.failed(tenant_id, run_id, failure, broken=False))
 
     @activity.defn(name=interface.START_DISCOVERY)
     async def start_discovery(self, tenant: TenantRef) -> None:
@@ -196,7 +207,9 @@ class Activities:
             except NotAcceptable as error:
                 await self._close_run.cancelled(_tenant(run), _run(run), error.code)
             except EntraError as error:
-                await self._close_run.failed(_tenant(run), _run(run), Failure.of(error))
+                broken = isinstance(error, AuthorisationLost | ConfigurationInvalid)
+                failure = Failure.of(error)
+                await self._close_run.failed(_tenant(run), _run(run), failure, broken=broken)
 
         await _guarded(attempt)
 
@@ -221,7 +234,8 @@ class Activities:
                 return await self._leave(customer, error)
             except (AuthorisationLost, ConfigurationInvalid) as error:
                 await self._close(customer, RunState.SKIPPED, reason=error.code)
-                await self._record.connection_failed(_customer(customer)[0], Failure.of(error))
+                tenant_id, run_id, _ = _customer(customer)
+                await self._record.connection_failed(tenant_id, run_id, Failure.of(error))
                 return Step(go_on=False, stop=error.code)
             except EntraError as error:
                 await self._close(customer, RunState.FAILED, failure=Failure.of(error))
@@ -252,7 +266,7 @@ class Activities:
     async def _waited_too_long(self, customer: CustomerRef, error: TransientFailure) -> bool:
         """Let people see until when we were asked to wait; True when that is enough waiting."""
         tenant_id, run_id, managed_tenant_id = _customer(customer)
-        seconds = error.retry_after or 0
+        seconds = error.retry_after or _UNTOLD
         until = self._context.clock() + timedelta(seconds=seconds)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             waited = await RunTenants(connection, tenant_id).wait(

@@ -100,7 +100,7 @@ class SyncTenants:
             interface.OPEN_RUN,
             job.run,
             result_type=Opening,
-            start_to_close_timeout=interface.SHORT,
+            schedule_to_close_timeout=interface.WAITING,
             heartbeat_timeout=interface.HEARTBEAT,
             retry_policy=interface.RETRY,
         )

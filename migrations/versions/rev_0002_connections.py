@@ -20,6 +20,11 @@ RUNS_ALONE = "uq_entra_sync_runs_one_at_a_time"
 
 def upgrade() -> None:
     op.add_column("entra_partner_connections", _moment("renewed_at"))
+    with _every_tenant("entra_partner_connections"):
+        op.execute(
+            "UPDATE entra_partner_connections SET renewed_at = created_at"
+            " WHERE mode = 'delegated' AND ended_at IS NULL"
+        )
     op.create_check_constraint(
         op.f("ck_entra_partner_connections_mode"),
         "entra_partner_connections",

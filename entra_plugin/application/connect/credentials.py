@@ -49,7 +49,7 @@ class CredentialResolver:
                         client_id=checked_client_id(client_id), client_secret=client_secret
                     ),
                     source=source,
-                    authority=home or ANY_HOME,
+                    authority=_directory_id(home) if home else ANY_HOME,
                 )
         return None
 
@@ -91,3 +91,11 @@ def checked_client_id(value: str) -> str:
         return str(UUID(value.strip()))
     except ValueError as error:
         raise ConfigurationInvalid("client_id_invalid") from error
+
+
+def _directory_id(value: str) -> str:
+    """A home tenant in the usual spelling of its id; anything else without the white space."""
+    try:
+        return str(UUID(value.strip()))
+    except ValueError:
+        return value.strip()

@@ -32,3 +32,4 @@ class Disconnect:
         await self._context.workflows.pause_discovery(tenant_id)
         for workflow_id in workflows:
             await self._context.workflows.cancel(workflow_id)
+        await self._journal.settle(tenant_id)  # says so if a secret could not be deleted

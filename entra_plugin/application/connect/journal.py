@@ -5,6 +5,7 @@ need them and the decision to finish are committed at once; then the values are 
 process that died left over is finished or undone by the next one that looks.
 """
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
@@ -19,6 +20,8 @@ from entra_plugin.host import SecretStore
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.secret_changes import SecretChange, SecretChanges
 from entra_plugin.store.transaction import Store
+
+log = logging.getLogger(__name__)
 
 _PROBE = "entra_write_probe"
 
@@ -37,12 +40,13 @@ class SecretJournal:
         Raises:
             ConfigurationInvalid: ``secret_store_read_only``.
         """
+        name = f"{_PROBE}_{uuid4().hex}"  # of our own: two may try at once
         try:
             if not await self._secrets.writable(tenant_id):
                 raise ConfigurationInvalid("secret_store_read_only")
-            await self._secrets.set(tenant_id, _PROBE, "probe")
-            kept = await self._secrets.get(tenant_id, _PROBE)
-            await self._secrets.delete(tenant_id, _PROBE)
+            await self._secrets.set(tenant_id, name, "probe")
+            kept = await self._secrets.get(tenant_id, name)
+            await self._secrets.delete(tenant_id, name)
         except OSError as error:
             raise ConfigurationInvalid("secret_store_read_only") from error
         if kept != "probe":
@@ -77,7 +81,11 @@ class SecretJournal:
             with suppress(Exception):  # else whoever looks next does it
                 await self.settle(tenant_id, only=change.change_id)
             raise
-        await self.settle(tenant_id)
+        try:
+            await self.settle(tenant_id)
+        except ConfigurationInvalid as error:
+            # It is decided: whoever looks next finishes it, or is told why that does not work.
+            log.warning("secrets not in place yet", extra={"code": error.code})
 
     async def settle(self, tenant_id: TenantId, only: UUID | None = None) -> None:
         """Finish what was committed, and undo what was not; cheap when there is nothing."""

@@ -1,25 +1,41 @@
 """Keeps the partner's refresh token young: Microsoft lets one die after about 90 days of no use."""
 
+import logging
 from datetime import timedelta
 
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory
+from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.connections import Connections
 
+log = logging.getLogger(__name__)
+
 RENEWED_EVERY = timedelta(hours=20)
 """Less than a day, so that what runs daily renews daily."""
+
+LATEST = timedelta(days=7)
 
 
 async def renew_when_old(context: Context, tenant_id: TenantId, directory: Directory) -> None:
     """Renew what the connection lives on, unless that was done today.
 
+    A home that is away, or a store that cannot be written to just now, is no hurry for a week.
+
     Raises:
-        EntraError: What the home authority answered; one that cannot renew cannot go on either.
+        EntraError: What the home authority answered: a dead sign-in, or one that is a week old.
+        OSError: The secret store cannot be written to, and the sign-in is a week old.
     """
     async with context.store.tenant_transaction(tenant_id) as connection:
         active = await Connections(connection, tenant_id).active()
     if active is None or active.renewed_at is None:
         return
-    if context.clock() - active.renewed_at >= RENEWED_EVERY:
+    age = context.clock() - active.renewed_at
+    if age < RENEWED_EVERY:
+        return
+    try:
         await directory.renew()
+    except (TransientFailure, OSError) as error:
+        if age >= LATEST:
+            raise
+        log.warning("sign-in not renewed", extra={"error": type(error).__name__})

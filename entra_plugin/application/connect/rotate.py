@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from entra_plugin.application.connect.credentials import checked_client_id
+from entra_plugin.application.connect.credentials import ANY_HOME, checked_client_id
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.connect.swap import Validation, require_active
 from entra_plugin.application.context import Context
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.directory.microsoft.sign_in import Credentials
 from entra_plugin.domain import secret_names
-from entra_plugin.domain.errors import AuthorisationLost
+from entra_plugin.domain.errors import AuthorisationLost, ConfigurationInvalid
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ConnectionMode, CredentialSource
 from entra_plugin.store.connections import Connection, Connections
@@ -56,6 +56,7 @@ class RotateCredentials:
         secrets = {
             secret_names.CLIENT_ID: credentials.client_id,
             secret_names.CLIENT_SECRET: credentials.client_secret,
+            **await self._home(tenant_id),
         }
         async with self._ports.journal.change(tenant_id, sets=secrets, deletes=()) as connection:
             connections = Connections(connection, tenant_id)
@@ -71,6 +72,16 @@ class RotateCredentials:
         await self._ports.journal.settle(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             return await Connections(connection, tenant_id).active_direct()
+
+    async def _home(self, tenant_id: TenantId) -> dict[str, str]:
+        """The home tenant goes with the pair, which may come from another place so far."""
+        try:
+            before = await self._ports.resolver.find(tenant_id)
+        except ConfigurationInvalid:
+            return {}
+        if before is None or before.authority == ANY_HOME:
+            return {}
+        return {secret_names.HOME_TENANT: before.authority}
 
     async def _opened(
         self, tenant_id: TenantId, active: Connection, credentials: Credentials

@@ -79,10 +79,17 @@ class Record:
                     managed_tenant_id, failure, now
                 )
 
-    async def connection_failed(self, tenant_id: TenantId, failure: Failure) -> None:
-        """Mark the connection, so that people see one cause and repair it once."""
+    async def connection_failed(self, tenant_id: TenantId, run_id: RunId, failure: Failure) -> None:
+        """Mark the connection, so that people see one cause and repair it once.
+
+        One that was made after the run began is another.
+        """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Connections(connection, tenant_id).mark_failed(failure, self._context.clock())
+            run = await Runs(connection, tenant_id).get(run_id)
+            begun = run.created_at if run is not None else None
+            await Connections(connection, tenant_id).mark_failed(
+                failure, self._context.clock(), begun=begun
+            )
 
     async def run(
         self,

@@ -16,7 +16,7 @@ from entra_plugin.directory.cipp import wire
 from entra_plugin.directory.cipp.api import DELETED_USERS, ORGANIZATION, PATIENCE, USERS, CippApi
 from entra_plugin.directory.cipp.customers import Customers
 from entra_plugin.directory.guard import Allowed, BaseUrl, GuardedNetwork
-from entra_plugin.directory.microsoft.wire import to_user
+from entra_plugin.directory.microsoft.wire import to_user, verified
 from entra_plugin.directory.protocol import (
     Capabilities,
     ListedTenant,
@@ -82,12 +82,17 @@ class CippDirectory:
             yield customer.tenant
 
     async def tenant_details(self, entra_tenant_id: EntraTenantId) -> TenantDetails:
-        """Read the organization, which proves whose directory answers and names its domains."""
+        """Read the organization, which proves whose directory answers and names its domains.
+
+        A directory always has a verified domain: without one in either list there is no answer.
+        """
         organization = await self._organization(entra_tenant_id)
-        domains = wire.verified(organization.verified_domains or ())
+        domains = verified(organization.verified_domains)
         if not domains:
             tenant_filter = await self._customers.filter_of(entra_tenant_id)
             domains = wire.listed_domains(await self._api.list_domains(tenant_filter))
+        if not domains:
+            raise TransientFailure("unusable_answer", retry_after=_LATER)
         return TenantDetails(domains=domains)
 
     async def user_pages(
@@ -99,7 +104,7 @@ class CippDirectory:
         expired one: the listing starts again, and its first page names the failure if it is
         another.
         """
-        if resume is not None and not resume.startswith(wire.GRAPH):
+        if resume is not None and not wire.is_link(resume):
             raise PageExpired
         seen = 0
         pages = self._pages(entra_tenant_id, USERS, wire.UserAnswer, resume)

@@ -19,6 +19,7 @@ PATIENCE = Patience(
     connect=10,
     read=150,
     write=30,
+    total=240,
     tries=3,
     longest_short_wait=10,
     busy=frozenset({429, 502, 504}),

@@ -1,5 +1,6 @@
 """The rows of ``ListTenants``: which of them are managed tenants, and how CIPP calls each."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ _PSEUDO = frozenset({"PartnerTenant", "AllTenants"})
 """The ``domains`` of the row of the MSP itself, and of the one that selects everybody."""
 
 _GUID_LENGTH = 36
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_MOST = 2**31 - 1
 
 
 class TenantRow(msgspec.Struct, rename="camel"):
@@ -122,9 +125,12 @@ def _flag(value: object) -> bool | None:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A count within what a column holds; None for anything else."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST else None
 
 
 def _moment(value: object) -> datetime | None:

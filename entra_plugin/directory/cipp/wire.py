@@ -5,7 +5,7 @@ of ``Results`` and ``Metadata``, ``ListDomains`` a bare array with keys in any c
 be a row in an answer with status 200.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from entra_plugin.directory.protocol import Domain
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
 
-GRAPH = "https://graph.microsoft.com/"
-"""Where every next link begins; CIPP refuses any other."""
+_LONGEST_LINK = 4096
+"""Characters; CIPP gets a link back in the query of an address, which cannot be of any length."""
 
 _GOOD = "Good"
 """The ``CippStatus`` of a row that came from Graph; any other tells a failure in words."""
@@ -57,21 +57,21 @@ class UserAnswer(msgspec.Struct):
     """A page of users."""
 
     results: list[UserRow] = msgspec.field(name="Results")
-    metadata: Metadata = msgspec.field(name="Metadata")
+    metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
 
 
 class OrganizationAnswer(msgspec.Struct):
     """The one organization of a directory."""
 
     results: list[OrganizationRow] = msgspec.field(name="Results")
-    metadata: Metadata = msgspec.field(name="Metadata")
+    metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
 
 
 class DeletedAnswer(msgspec.Struct):
     """A page of deleted users."""
 
     results: list[DeletedRow] = msgspec.field(name="Results")
-    metadata: Metadata = msgspec.field(name="Metadata")
+    metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
 
 
 class _AnyRow(msgspec.Struct):
@@ -94,7 +94,7 @@ class _Answer(Protocol):
     @property
     def results(self) -> Sequence[_Row]: ...
     @property
-    def metadata(self) -> Metadata: ...
+    def metadata(self) -> Metadata | None: ...
 
 
 Answer = TypeVar("Answer", bound=_Answer)
@@ -113,7 +113,7 @@ def graph_answer(body: bytes, type_: type[Answer]) -> Answer:
         if _tells_a_failure(body):
             raise ConsentMissing("cipp_tenant_failed") from None
         raise
-    if answer.metadata.queued:
+    if answer.metadata is not None and answer.metadata.queued:
         raise TransientFailure("cipp_not_ready", retry_after=_NOT_READY_SECONDS)
     if any(row.cipp_status != _GOOD for row in answer.results):
         raise ConsentMissing("cipp_tenant_failed")
@@ -129,26 +129,26 @@ def _tells_a_failure(body: bytes) -> bool:
     return any(row is None or not row.id or row.cipp_status != _GOOD for row in rows)
 
 
-def next_link(metadata: Metadata) -> str | None:
+def next_link(metadata: Metadata | None) -> str | None:
     """The link to the next page, to be handed back to CIPP; None after the last.
 
     Raises:
-        TransientFailure: ``unusable_answer``: it does not lead to Graph.
+        TransientFailure: ``unusable_answer``: it is no link.
     """
-    if not metadata.next_link:
+    link = metadata.next_link if metadata is not None else None
+    if not link:
         return None
-    if not metadata.next_link.startswith(GRAPH):
+    if not is_link(link):
         raise TransientFailure("unusable_answer", details={"reason": "link"})
-    return metadata.next_link
+    return link
 
 
-def verified(domains: Iterable[wire.VerifiedDomain]) -> tuple[Domain, ...]:
-    """The verified domains of an organization."""
-    return tuple(
-        Domain(name=name, is_default=domain.is_default, is_initial=domain.is_initial)
-        for domain in domains
-        if (name := to_ascii(domain.name)) is not None
-    )
+def is_link(text: str) -> bool:
+    """Can it be handed back to the CIPP that gave it?
+
+    We never ask there ourselves, so that it may lead anywhere: to Graph of another cloud, too.
+    """
+    return text.startswith(("https://", "http://")) and len(text) <= _LONGEST_LINK
 
 
 def listed_domains(body: bytes) -> tuple[Domain, ...]:

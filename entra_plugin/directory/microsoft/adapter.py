@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.customers import count_customers, list_customers
@@ -19,11 +19,11 @@ from entra_plugin.directory.protocol import (
     UserPage,
 )
 from entra_plugin.directory.transport import TokenAsk, Transport, UnexpectedStatus
-from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
 
 _ORGANIZATION = "/organization?$select=id,verifiedDomains"
+_DOMAINS = "/domains?$select=id,isDefault,isInitial,isVerified"
 _USERS = f"/users?$select={wire.USER_SELECT}&$top=999"
 _DELETED = "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999"
 _PROOFS = 3
@@ -67,16 +67,19 @@ class MicrosoftDirectory:
             yield tenant
 
     async def tenant_details(self, entra_tenant_id: EntraTenantId) -> TenantDetails:
-        """Read the organization, which proves whose directory answers and names its domains."""
+        """Read the organization, which proves whose directory answers and names its domains.
+
+        A directory always has a verified domain, so a record without any sends us to the list of
+        its domains, and a list without any is no answer.
+        """
+        bearer = self._reader.bearer(entra_tenant_id)
         with self._translated(entra_tenant_id):
-            organization = await self._prove(self._reader.bearer(entra_tenant_id))
-        return TenantDetails(
-            domains=tuple(
-                Domain(name=name, is_default=domain.is_default, is_initial=domain.is_initial)
-                for domain in organization.verified_domains
-                if (name := to_ascii(domain.name)) is not None
-            )
-        )
+            domains = wire.verified((await self._prove(bearer)).verified_domains)
+            if not domains:
+                domains = await self._listed_domains(bearer)
+        if not domains:
+            raise TransientFailure("unusable_answer", retry_after=60)
+        return TenantDetails(domains=domains)
 
     async def user_pages(
         self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
@@ -103,9 +106,9 @@ class MicrosoftDirectory:
                 if page.next_link is None:
                     return
         finally:
+            coming.add_done_callback(_hear)
             coming.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await coming
+            await asyncio.wait({coming})
 
     async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:
         """The ids in the deleted items, read with the token that proved the directory."""
@@ -144,6 +147,11 @@ class MicrosoftDirectory:
                 raise
         page = wire.decode(body, wire.UserList)
         return UserPage(users=wire.to_users(page.value, body), next_link=page.next_link)
+
+    async def _listed_domains(self, bearer: Bearer) -> tuple[Domain, ...]:
+        url = self._endpoints.graph_url(_DOMAINS)
+        pages = await self._reader.listing(bearer, url, wire.DomainList)
+        return wire.verified_among(row for page in pages for row in page.value)
 
     async def _is_missing(self, bearer: Bearer, object_id: ObjectId) -> bool:
         url = self._endpoints.graph_url(f"/users/{object_id}?$select=id")
@@ -184,3 +192,9 @@ class MicrosoftDirectory:
         except ConsentMissing:
             self._tokens.forget(tenant)
             raise
+
+
+def _hear(done: asyncio.Task[UserPage]) -> None:
+    """Take what a page ended with that nobody waits for, so that it is no noise."""
+    if not done.cancelled():
+        done.exception()

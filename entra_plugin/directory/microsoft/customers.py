@@ -163,9 +163,7 @@ def _listed(
         entra_tenant_id=tenant_id,
         display_name=(name or "").strip() or str(tenant_id),
         default_domain=to_ascii(domain) if domain else None,
-        relationship_end=max(
-            filter(None, (_moment(r.end_date_time) for r in active)), default=None
-        ),
+        relationship_end=_latest_end(active),
         auto_extend=_extends(active),
         roles=_roles(active),
         privilege_status=status.delegated_privilege_status if status else None,

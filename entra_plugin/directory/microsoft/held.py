@@ -9,7 +9,7 @@ from entra_plugin.directory.microsoft.sign_in import TokenSet
 from entra_plugin.domain.ids import EntraTenantId
 
 MARGIN = 300.0
-"""Seconds before expiry at which a token counts as used up."""
+"""Seconds before expiry at which a token counts as used up; half its life if that is less."""
 
 Ask = Callable[[EntraTenantId, str | None], Awaitable[TokenSet]]
 """Asks Microsoft for a token of a directory, perhaps one that answers a claims challenge."""
@@ -77,7 +77,7 @@ class HeldTokens:
 
     def hold(self, tenant: EntraTenantId, tokens: TokenSet, claims: str | None = None) -> None:
         """Keep an access token for as long as it is good."""
-        until = self._clock() + max(tokens.expires_in - MARGIN, 0)
+        until = self._clock() + tokens.expires_in - min(MARGIN, tokens.expires_in / 2)
         self._held[tenant] = _Held(token=tokens.access_token, until=until, claims=claims)
 
     def forget(self, tenant: EntraTenantId) -> None:

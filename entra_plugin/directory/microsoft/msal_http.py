@@ -1,5 +1,6 @@
 """What MSAL asks over HTTP, with failures as ours: MSAL raises some, returns and caches others."""
 
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -33,6 +34,16 @@ _TEXTS = frozenset(
 
 _DISCOVERED_FOR = 86_400.0
 """Seconds for which a discovery document is good, as MSAL itself has it."""
+
+_LATER = 30.0
+"""Seconds after which to come back when a service with too much to do named none."""
+
+_LIFE = 3600
+"""Seconds that an access token lives which does not say; Microsoft's live for an hour or more."""
+
+_SECONDS = re.compile(r"([0-9]{1,9})(\.0*)?")
+_UNUSED = frozenset({"refresh_in", "ext_expires_in"})
+"""Numbers that nothing here uses, and over which MSAL would stumble."""
 
 
 def sign_in_client(context: ssl.SSLContext) -> httpx.Client:
@@ -126,30 +137,39 @@ class MsalHttp:
             raise TransientFailure("provider_unreachable", retry_after=30) from error
         if response.status_code in _BUSY:
             wait = retry_after(response.headers)
-            code = "throttled" if response.status_code in _THROTTLED else "provider_unreachable"
-            raise TransientFailure(code, retry_after=wait)
-        _require_known(response)
-        return response
+            if response.status_code in _THROTTLED:
+                raise TransientFailure("throttled", retry_after=_LATER if wait is None else wait)
+            raise TransientFailure("provider_unreachable", retry_after=wait)
+        return httpx.Response(response.status_code, json=_known(response))
 
 
-def _require_known(response: httpx.Response) -> None:
-    """Refuse what no token endpoint says: a proxy's page, half a document, or an empty one.
+def _known(response: httpx.Response) -> dict[str, object]:
+    """The document of an answer as MSAL can take it: without nulls, with a life in whole seconds.
 
-    MSAL would take each for something else, such as a state that does not match.
+    What no token endpoint says is refused: a proxy's page, half a document, or an empty one. MSAL
+    would take each for something else, such as a state that does not match.
     """
     try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or not _is_known(document):
+        found = response.json()
+    except (ValueError, RecursionError):
+        found = None
+    document = _without_nulls(found) if isinstance(found, dict) else {}
+    seconds = _SECONDS.fullmatch(str(document.get("expires_in", _LIFE)))
+    if seconds is None or not _is_known(document):
         details = {"status": response.status_code}
         raise TransientFailure("unusable_answer", retry_after=30, details=details)
+    return {**document, "expires_in": int(seconds[1])} if "access_token" in document else document
+
+
+def _without_nulls(document: Mapping[str, object]) -> dict[str, object]:
+    """A property that is null is as if it had been left out."""
+    return {
+        name: value for name, value in document.items() if value is not None and name not in _UNUSED
+    }
 
 
 def _is_known(document: Mapping[str, object]) -> bool:
     """Has it what a token, a refusal or a discovery document has, in their types?"""
-    return (
-        any(names <= document.keys() for names in _KNOWN)
-        and all(isinstance(document.get(name, ""), str) for name in _TEXTS)
-        and str(document.get("expires_in", "0")).isdecimal()
+    return any(names <= document.keys() for names in _KNOWN) and all(
+        isinstance(document.get(name, ""), str) for name in _TEXTS
     )

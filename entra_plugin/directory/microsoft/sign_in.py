@@ -39,6 +39,9 @@ from entra_plugin.domain.ids import EntraTenantId
 Answer = TypeVar("Answer")
 
 _TRIES = 3
+_ODD = 30.0
+"""Seconds after which to ask again when an answer could not be understood."""
+
 _LONGEST_SHORT_WAIT = 10.0
 """Seconds; a longer wait is the caller's, who can say so to people."""
 
@@ -131,7 +134,8 @@ class SignIn:
         """Exchange the code; checks state, nonce, and the id token's audience, tenant and expiry.
 
         Raises:
-            NotAcceptable: ``state_invalid`` or ``id_token_invalid``.
+            NotAcceptable: ``state_invalid`` or ``id_token_invalid``; MSAL tells a nonce that does
+                not match by a RuntimeError, and half an id token by a LookupError.
             EntraError: What the provider answered.
         """
 
@@ -143,6 +147,8 @@ class SignIn:
                 )
             except ValueError as error:
                 raise NotAcceptable("state_invalid") from error
+            except (RuntimeError, LookupError) as error:
+                raise NotAcceptable("id_token_invalid") from error
             return result
 
         result = await _in_thread(exchange)
@@ -244,13 +250,16 @@ class SignIn:
 
 
 async def _in_thread(work: Callable[[], Answer]) -> Answer:
-    """Run MSAL's blocking code, and turn what it raises into ours."""
+    """Run MSAL's blocking code, and turn what it raises into ours.
+
+    It raises when an answer is odd, which says nothing of the next one, or of other customers.
+    """
     try:
         return await asyncio.to_thread(work)
     except EntraError:
         raise
-    except (ValueError, RuntimeError) as error:
-        raise ConfigurationInvalid("unusable_answer") from error
+    except (ValueError, RuntimeError, LookupError) as error:
+        raise TransientFailure("unusable_answer", retry_after=_ODD) from error
 
 
 def _token_set(result: Mapping[str, object], *, at_customer: bool) -> TokenSet:
@@ -261,7 +270,7 @@ def _token_set(result: Mapping[str, object], *, at_customer: bool) -> TokenSet:
     return TokenSet(
         access_token=token,
         refresh_token=str(refresh_token) if refresh_token else None,
-        expires_in=int(str(result.get("expires_in", 0))),
+        expires_in=int(str(result["expires_in"])),
         scope=str(result.get("scope", "")),
         tenant_id=None,
     )

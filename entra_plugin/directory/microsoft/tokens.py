@@ -118,10 +118,6 @@ class DelegatedTokens:
         """What the partner's account may do at home, as far as the app was granted it."""
         return self._home_scopes
 
-    def adopt(self, refresh_token: str) -> None:
-        """Use a refresh token that another process has stored since."""
-        self._refresh_token = refresh_token
-
     async def of(
         self,
         tenant: EntraTenantId,
@@ -241,11 +237,6 @@ class AppTokens:
         if self._gave_way and self._fallback is not None:
             return self._fallback.home_scopes
         return frozenset()
-
-    @property
-    def fallback(self) -> DelegatedTokens | None:
-        """The partner's sign-in beside the app, whose refresh token needs to be kept young."""
-        return self._fallback
 
     async def of(
         self,

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from entra_plugin.directory.protocol import Domain
+from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import ObjectId
@@ -39,10 +41,10 @@ class User(msgspec.Struct, rename="camel", gc=False):
     """
 
     id: UUID
-    user_principal_name: str = ""
+    user_principal_name: str | None = None
     mail: str | None = None
-    other_mails: list[str] = []
-    proxy_addresses: list[str] = []
+    other_mails: list[str] | None = None
+    proxy_addresses: list[str] | None = None
     display_name: str | None = None
     given_name: str | None = None
     surname: str | None = None
@@ -50,12 +52,12 @@ class User(msgspec.Struct, rename="camel", gc=False):
     is_resource_account: bool | None = None
     user_type: str | None = None
     external_user_state: str | None = None
-    assigned_licenses: list[License] = []
+    assigned_licenses: list[License] | None = None
     job_title: str | None = None
     department: str | None = None
     company_name: str | None = None
     office_location: str | None = None
-    business_phones: list[str] = []
+    business_phones: list[str] | None = None
     mobile_phone: str | None = None
 
 
@@ -70,21 +72,37 @@ class VerifiedDomain(msgspec.Struct, rename="camel"):
     """A domain of an organization."""
 
     name: str
-    is_default: bool = False
-    is_initial: bool = False
+    is_default: bool | None = None
+    is_initial: bool | None = None
 
 
 class Organization(msgspec.Struct, rename="camel"):
     """The directory's own record."""
 
     id: UUID
-    verified_domains: list[VerifiedDomain] = []
+    verified_domains: list[VerifiedDomain] | None = None
 
 
 class OrganizationList(msgspec.Struct):
     """The one organization of a directory."""
 
     value: list[Organization]
+
+
+class DomainRow(msgspec.Struct, rename="camel"):
+    """A domain as the list of all domains has it; its name is its id."""
+
+    id: str
+    is_default: bool | None = None
+    is_initial: bool | None = None
+    is_verified: bool | None = None
+
+
+class DomainList(msgspec.Struct):
+    """A page of domains, those that are not verified among them."""
+
+    value: list[DomainRow]
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
 
 
 class Ref(msgspec.Struct, gc=False):
@@ -118,17 +136,18 @@ def decode(body: bytes, type_: type[Document]) -> Document:
     """Decode a document.
 
     Raises:
-        TransientFailure: ``unusable_answer``: truncated, not JSON, or another document.
+        TransientFailure: ``unusable_answer``: truncated, not JSON, nested without end, or another
+            document.
     """
     try:
         return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise TransientFailure("unusable_answer", retry_after=30) from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         mended = _mend(body)
     try:
         return msgspec.json.decode(mended, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise TransientFailure("unusable_answer", retry_after=30) from error
 
 
@@ -152,6 +171,28 @@ def error_codes(body: bytes) -> tuple[str, ...]:
             codes.append(error.code)
         error = error.inner_error or error.innererror
     return tuple(codes)
+
+
+def verified(domains: Iterable[VerifiedDomain] | None) -> tuple[Domain, ...]:
+    """The verified domains of an organization; what is no domain name is left out."""
+    return tuple(
+        Domain(
+            name=name,
+            is_default=domain.is_default is True,
+            is_initial=domain.is_initial is True,
+        )
+        for domain in domains or ()
+        if (name := to_ascii(domain.name)) is not None
+    )
+
+
+def verified_among(rows: Iterable[DomainRow]) -> tuple[Domain, ...]:
+    """The verified ones among all domains of a directory."""
+    return verified(
+        VerifiedDomain(name=row.id, is_default=row.is_default, is_initial=row.is_initial)
+        for row in rows
+        if row.is_verified is True
+    )
 
 
 def to_users(users: Iterable[User], body: bytes) -> tuple[DirectoryUser, ...]:
@@ -191,7 +232,7 @@ def _as_it_is(user: User) -> DirectoryUser:
     """Our type from a user without a text to mend: the same as ``to_user``, in half the time."""
     return DirectoryUser(
         object_id=ObjectId(user.id),
-        user_principal_name=user.user_principal_name,
+        user_principal_name=user.user_principal_name or "",
         mail=user.mail or None,
         aliases=_smtp(user) if user.proxy_addresses or user.other_mails else (),
         display_name=user.display_name or None,
@@ -232,7 +273,7 @@ def to_user(user: User) -> DirectoryUser:
         department=text(user.department),
         company_name=text(user.company_name),
         office_location=text(user.office_location),
-        business_phones=tuple(filter(None, map(text, user.business_phones))),
+        business_phones=tuple(filter(None, map(text, user.business_phones or ()))),
         mobile_phone=text(user.mobile_phone),
     )
 
@@ -242,7 +283,8 @@ def _is_clean(user: User) -> bool:
     texts = (
         *(user.user_principal_name, user.mail, user.display_name, user.given_name, user.surname),
         *(user.job_title, user.department, user.company_name, user.office_location),
-        *(user.mobile_phone, *user.business_phones, *user.proxy_addresses, *user.other_mails),
+        *(user.mobile_phone, *(user.business_phones or ())),
+        *(*(user.proxy_addresses or ()), *(user.other_mails or ())),
     )
     every = f"|{'|'.join(filter(None, texts))}|"
     return (
@@ -262,13 +304,13 @@ def _smtp(user: User) -> tuple[str, ...]:
     """SMTP proxy addresses, primary first, then other mails. ``SMTP:`` marks the primary one."""
     primary: list[str] = []
     others: list[str] = []
-    for proxy in user.proxy_addresses:
+    for proxy in user.proxy_addresses or ():
         kind = proxy[:5]
         if kind == "SMTP:":
             primary.append(proxy[5:])
         elif kind.lower() == "smtp:":
             others.append(proxy[5:])
-    return tuple(dict.fromkeys(filter(None, primary + others + user.other_mails)))
+    return tuple(dict.fromkeys(filter(None, primary + others + (user.other_mails or []))))
 
 
 def _address(value: str | None) -> str | None:
