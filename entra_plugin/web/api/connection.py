@@ -151,8 +151,15 @@ class ConnectCippBody(Body):
             client_secret=self.client_secret,
         )
         if not found.complete:
-            raise MalformedRequest("apiToken" if self.api_token else "clientSecret")
+            raise MalformedRequest(self._at_fault)
         return found
+
+    @property
+    def _at_fault(self) -> str:
+        """The token where the kinds are mixed, else the first part that is missing."""
+        parts = {"tenantId": self.tenant_id, "clientId": self.client_id}
+        missing = next((name for name, value in parts.items() if not value), "clientSecret")
+        return "apiToken" if self.api_token is not None else missing
 
 
 YEARS = range(2000, 3000)
