@@ -215,11 +215,12 @@ async def test_a_listing_that_leads_back_to_itself_does_not_go_on_for_ever(
 async def test_a_list_of_customers_that_expires_again_and_again_is_read_later(
     partner: Signed,
 ) -> None:
-    link = f"{partner.endpoints.graph}/v1.0/tenantRelationships/next"
-    first = {"match": HOME_PATH + "delegated", "status": 200, "body": page(link=link)}
+    customers = "/v1.0/tenantRelationships/delegatedAdminCustomers"
+    link = f"{partner.endpoints.graph}{customers}?$skiptoken=next"
     expired = graph_error("Directory_ExpiredPageToken")
-    second = {"match": HOME_PATH + "next", "status": 400, "body": expired}
-    partner.simulator.control("/faults", {"faults": [first, second]})
+    second = {"match": "skiptoken=next", "status": 400, "body": expired}
+    first = {"match": HOME_PATH + "delegated", "status": 200, "body": page(link=link)}
+    partner.simulator.control("/faults", {"faults": [second, first]})
     failure = await failure_of(at_home(partner.directory()))
     assert (type(failure), failure.code) == (TransientFailure, "listing_expired")
     words_for(failure)
