@@ -130,7 +130,7 @@ def test_cipp_connects_and_says_what_it_cannot_do(visit: Visit, host: RunningHos
     _connect(visitor, host)
     main = visitor.page.get_by_role("main")
     expect(main).to_contain_text("With an API token")
-    expect(main).to_contain_text("No, each sync reads everybody")
+    expect(main).to_contain_text("No, CIPP answers everybody each time")
     expect(main).to_contain_text("Only if the person is still among the deleted users")
 
 
