@@ -147,9 +147,9 @@ def _record(user: User) -> DirectoryUser:
     """A user of ours, without a look at what is in it."""
     return DirectoryUser(
         object_id=ObjectId(user.id),
-        user_principal_name=user.user_principal_name,
+        user_principal_name=user.user_principal_name or "",
         mail=user.mail,
-        aliases=tuple([proxy[5:] for proxy in user.proxy_addresses]),
+        aliases=tuple([proxy[5:] for proxy in user.proxy_addresses or ()]),
         display_name=user.display_name,
         given_name=user.given_name,
         surname=user.surname,
@@ -162,7 +162,7 @@ def _record(user: User) -> DirectoryUser:
         department=user.department,
         company_name=user.company_name,
         office_location=user.office_location,
-        business_phones=tuple(user.business_phones),
+        business_phones=tuple(user.business_phones or ()),
         mobile_phone=user.mobile_phone,
     )
 
@@ -210,6 +210,8 @@ async def _measure(way: Way, repeat: int) -> None:
             f"{name:>20}: {users:,} users of {len(way.customers)} customers, "
             f"{median(speeds):,.0f} users/s ({speeds[0]:,.0f}-{speeds[-1]:,.0f})"
         )
+    if tokens > 1:
+        raise RuntimeError(f"a customer was asked for a token {tokens} times in its lifetime")
     print(
         f"reading {users:,} users over {len(way.customers)} customers: "
         f"{median(floors) / median(firsts):.2f} of the floor (at least {TARGET}), "

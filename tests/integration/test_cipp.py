@@ -250,18 +250,25 @@ async def test_a_link_that_graph_refuses_is_taken_for_expired(cipp: Opened) -> N
         await pages(cipp, resume=first.next_link)
 
 
-@pytest.mark.parametrize("link", ["https://localhost:1/v1.0/users?$skiptoken=x", "", "x"])
-async def test_a_link_of_another_provider_is_expired_without_asking(
-    cipp: Opened, link: str
-) -> None:
+@pytest.mark.parametrize("link", ["", "x", "//graph.example/users", "https://" + "x" * 5_000])
+async def test_what_is_no_link_is_expired_without_asking(cipp: Opened, link: str) -> None:
     with pytest.raises(PageExpired):
         await pages(cipp, resume=link)
     assert cipp.asked() == []
 
 
-async def test_a_link_to_elsewhere_is_unusable(cipp: Opened) -> None:
+async def test_a_link_to_elsewhere_is_handed_back_to_the_same_cipp(cipp: Opened) -> None:
     elsewhere = "https://graph.example/v1.0/users?$skiptoken=x"
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(user(1), link=elsewhere))
+    for number, link in ((1, elsewhere), (2, None)):
+        body = envelope(user(number), link=link)
+        cipp.fault(GRAPH_REQUEST, status=200, body=body, times=1)
+    assert len(await pages(cipp)) == 2
+    assert cipp.asked("ListGraphRequest")[1]["nextLink"] == elsewhere
+    assert {request["host"] for request in cipp.simulator.requests()} == {"cipp"}
+
+
+async def test_what_is_no_link_is_unusable(cipp: Opened) -> None:
+    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(user(1), link="true"))
     with pytest.raises(TransientFailure, match="unusable_answer"):
         await pages(cipp)
     assert len(cipp.asked("ListGraphRequest")) == 1

@@ -96,6 +96,16 @@ async def test_a_failed_list_of_domains_is_trouble_in_cipp(cipp: Opened) -> None
     assert (type(found), found.code) == (TransientFailure, "cipp_server_error")
 
 
+async def test_a_directory_without_any_domain_is_no_answer(cipp: Opened) -> None:
+    row = {"id": str(ALPINE), "CippStatus": "Good"}
+    cipp.fault("ListGraphRequest", status=200, body={"Results": [row], "Metadata": {}})
+    cipp.fault("ListDomains", status=200, body=[{"id": "new.example", "isVerified": False}])
+    found = await failure(cipp, lambda directory: directory.tenant_details(ALPINE))
+    assert isinstance(found, TransientFailure)
+    assert (found.code, found.retry_after) == ("unusable_answer", 60)
+    assert len(cipp.asked("ListDomains")) == 1
+
+
 async def test_an_endpoint_that_is_not_there_is_the_address_of_something_else(
     cipp: Opened,
 ) -> None:
@@ -131,7 +141,7 @@ async def test_a_bad_request_that_is_no_graph_error_is_unusable(cipp: Opened) ->
     assert (type(found), found.code) == (TransientFailure, "unusable_answer")
 
 
-@pytest.mark.parametrize("body", ["text", '"text"', "{}", '{"Results": []}', "[", ""])
+@pytest.mark.parametrize("body", ["text", '"text"', "{}", '{"Results": {}}', "[", ""])
 async def test_a_success_with_something_else_is_unusable(cipp: Opened, body: str) -> None:
     headers = {"content-type": "application/json"}
     cipp.fault("ListGraphRequest", status=200, body=body, headers=headers)

@@ -2,29 +2,21 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from devhost.servers.postgres import Urls
-from entra_plugin.access import Flags
-from entra_plugin.application.close_run import CloseRun
-from entra_plugin.application.connect.disconnect import Disconnect
-from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import RunId, TenantId
 from entra_plugin.domain.states import ConnectionStatus, RunState, RunType
-from entra_plugin.store.runs import Failure
 from support.checking import Checks, checking
-from support.crashes import Killed
 from support.graph import ALPINE, BRIGHT, CEDAR, DELTA, HARBOR
 from support.simulator import Simulator
 
 DISCOVERY = RunType.DISCOVERY
 CUSTOMERS = 8
-NEWCOMERS = 30
+NEWCOMERS = 12
 NEW = UUID("f0000000-0000-4000-8000-000000000001")
 WAIT = 30
 """Longer than a request waits by itself."""
@@ -308,124 +300,3 @@ async def test_a_sign_in_that_dies_on_the_way_is_not_tried_with_every_customer(
     assert len(checks.asked("/token")) < 20, "little more than were under way together"
     healths = {t.health_code for t in (await checks.known()).values()}
     assert healths == {None}, "it says nothing of any customer"
-
-
-async def test_with_the_feature_off_it_is_cancelled_with_that_reason_and_asks_nobody(
-    checks: Checks, simulator: Simulator
-) -> None:
-    class AllOff(Flags):
-        async def is_on(self, flag: Flag, tenant_id: TenantId) -> bool:
-            return False
-
-    run_id = await checks.begin(DISCOVERY)
-    checks.context = replace(checks.context, flags=AllOff())
-    simulator.forget_requests()
-    found = (await checks.attempt(DISCOVERY, run_id)).run
-    assert (found.state, found.state_reason) == (RunState.CANCELLED, "feature_off")
-    assert simulator.requests() == []
-
-
-async def test_with_the_connection_gone_it_is_cancelled_with_that_reason(checks: Checks) -> None:
-    run_id = await checks.begin(DISCOVERY)
-    await Disconnect(checks.context, checks.ports)(checks.tenant_id)
-    found = (await checks.attempt(DISCOVERY, run_id)).run
-    assert (found.state, found.state_reason) == (RunState.CANCELLED, "not_connected")
-
-
-async def test_two_starts_are_one_run(checks: Checks) -> None:
-    assert await checks.begin(DISCOVERY) == await checks.begin(DISCOVERY)
-
-
-# A process that dies
-
-
-async def died_after(checks: Checks, customers: int) -> RunId:
-    """The second discovery, with newcomers; its process died when so many customers were done."""
-    await checks.discover()
-    newcomers = [newcomer(n) for n in range(1, NEWCOMERS + 1)]
-    checks.simulator.control("/tenants", {"add": newcomers, "remove": [str(HARBOR)]})
-    checks.simulator.forget_requests()
-    run_id = await checks.begin(DISCOVERY)
-
-    def die(*details: int) -> None:
-        if details and details[0] >= customers:
-            raise Killed
-
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - it comes in a group
-        await checks.attempt(DISCOVERY, run_id, heartbeat=die)
-    assert (await checks.run(run_id)).run.state == RunState.RUNNING
-    return run_id
-
-
-async def test_after_a_crash_only_those_are_asked_who_were_not(
-    checks: Checks, simulator: Simulator
-) -> None:
-    run_id = await died_after(checks, 5)
-    begun = (await checks.run(run_id)).run.created_at
-    known = {str(key): t for key, t in (await checks.known()).items() if t.gone_at is None}
-    done = {key for key, t in known.items() if t.health_at and t.health_at >= begun}
-    simulator.forget_requests()
-    await checks.attempt(DISCOVERY, run_id, number=2)
-    again = Counter(checks.asked("/organization"))
-    assert 5 <= len(done) < len(known)
-    assert again.keys().isdisjoint(done)
-    assert again.keys() | done | {str(DELTA)} == known.keys()
-    assert set(again.values()) == {1}
-
-
-async def test_after_a_crash_the_counts_are_those_of_an_undisturbed_run(checks: Checks) -> None:
-    run_id = await died_after(checks, 5)
-    found = (await checks.attempt(DISCOVERY, run_id, number=2)).run
-    listed = CUSTOMERS - 1 + NEWCOMERS
-    expected = {"listed": listed, "checked": listed, "failed": 1, "new": NEWCOMERS, "gone": 1}
-    assert found.progress == expected
-
-
-async def test_a_run_that_was_closed_meanwhile_is_not_taken_up_again(
-    checks: Checks, simulator: Simulator
-) -> None:
-    run_id = await died_after(checks, 3)
-    await CloseRun(checks.context).cancelled(checks.tenant_id, run_id, None)
-    simulator.forget_requests()
-    found = (await checks.attempt(DISCOVERY, run_id, number=2)).run
-    assert found.state == RunState.CANCELLED
-    assert simulator.requests() == []
-
-
-# How a run is closed that did not get to its end
-
-
-@pytest.mark.parametrize(
-    ("broken", "status"),
-    [(True, ConnectionStatus.VALIDATION_FAILED), (False, ConnectionStatus.CONNECTED)],
-)
-async def test_a_failed_run_marks_the_connection_only_when_that_is_to_blame(
-    checks: Checks, broken: bool, status: ConnectionStatus
-) -> None:
-    code = "grant_revoked" if broken else "sign_in_unavailable"
-    run_id = await checks.begin(DISCOVERY)
-    failure = Failure(code=code, vendor_code=None, details={})
-    await CloseRun(checks.context).failed(checks.tenant_id, run_id, failure, broken=broken)
-    found = (await checks.run(run_id)).run
-    assert (found.state, found.failure and found.failure.code) == (RunState.FAILED, code)
-    assert (await checks.connection()).status == status
-
-
-async def test_a_run_that_is_closed_already_says_nothing_of_the_connection_of_today(
-    checks: Checks,
-) -> None:
-    """Its attempt may end long after a person has cancelled it and connected anew."""
-    run_id = await checks.begin(DISCOVERY)
-    closing = CloseRun(checks.context)
-    await closing.cancelled(checks.tenant_id, run_id, None)
-    await checks.sign_in()
-    failure = Failure(code="grant_revoked", vendor_code=None, details={})
-    await closing.failed(checks.tenant_id, run_id, failure, broken=True)
-    assert (await checks.run(run_id)).run.state == RunState.CANCELLED
-    assert (await checks.connection()).status == ConnectionStatus.CONNECTED
-
-
-async def test_closing_a_run_that_is_unknown_harms_nothing(checks: Checks) -> None:
-    run_id = await checks.begin(DISCOVERY)
-    await CloseRun(checks.context).cancelled(checks.tenant_id, RunId(uuid4()), "gone")
-    assert (await checks.run(run_id)).run.state == RunState.QUEUED

@@ -8,7 +8,7 @@ import pytest
 
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
-from entra_plugin.directory.protocol import ListedTenant, PageExpired, UserPage
+from entra_plugin.directory.protocol import Domain, ListedTenant, PageExpired, UserPage
 from entra_plugin.directory.throttle import interactive
 from entra_plugin.domain.errors import (
     AuthorisationLost,
@@ -70,6 +70,18 @@ def add_users(partner: Signed, tenant: EntraTenantId, count: int) -> list[str]:
     ]
     partner.simulator.control("/users", {"tenant": str(tenant), "add": rows})
     return [row["id"] for row in rows]
+
+
+def without_domains(
+    partner: Signed, missing: dict[str, object], rows: list[dict[str, object]]
+) -> None:
+    """An organization that names no domains, beside a list of them."""
+    organization = {"id": str(ALPINE), **missing}
+    faults = [
+        {"match": "/organization", "status": 200, "body": {"value": [organization]}},
+        {"match": "/domains", "status": 200, "body": {"value": rows}},
+    ]
+    partner.simulator.control("/faults", {"faults": faults})
 
 
 # The list of customers
@@ -299,6 +311,34 @@ async def test_one_request_proves_the_directory_and_names_its_domains(
         "brightaccounting.example"
     ]
     assert len(partner.asked("/v1.0/", BRIGHT)) == 1
+
+
+@pytest.mark.parametrize("missing", [{}, {"verifiedDomains": None}, {"verifiedDomains": []}])
+async def test_without_domains_in_the_organization_they_are_listed_once(
+    partner: Signed, directory: MicrosoftDirectory, missing: dict[str, object]
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "a.example", "isDefault": True, "isInitial": False, "isVerified": True},
+        {"id": "b.example", "isDefault": None, "isInitial": None, "isVerified": True},
+        {"id": "new.example", "isDefault": False, "isInitial": False, "isVerified": False},
+    ]
+    without_domains(partner, missing, rows)
+    details = await directory.tenant_details(ALPINE)
+    assert details.domains == (
+        Domain(name="a.example", is_default=True, is_initial=False),
+        Domain(name="b.example", is_default=False, is_initial=False),
+    )
+    (asked,) = partner.asked("/domains", ALPINE)
+    assert asked["query"] == "$select=id,isDefault,isInitial,isVerified"
+
+
+async def test_a_directory_without_any_domain_is_no_answer(
+    partner: Signed, directory: MicrosoftDirectory
+) -> None:
+    without_domains(partner, {}, [{"id": "new.example", "isVerified": False}])
+    with pytest.raises(TransientFailure, match="unusable_answer") as caught:
+        await directory.tenant_details(ALPINE)
+    assert caught.value.retry_after == 60
 
 
 @pytest.mark.parametrize("organizations", [[], [str(BRIGHT)], [str(ALPINE), str(BRIGHT)]])

@@ -13,6 +13,7 @@ from entra_plugin.domain.errors import (
     AuthorisationLost,
     ConfigurationInvalid,
     ConsentMissing,
+    NotAcceptable,
     TransientFailure,
 )
 from entra_plugin.domain.ids import EntraTenantId
@@ -237,14 +238,6 @@ async def test_a_newer_one_that_is_refused_too_is_final(partner: Signed) -> None
     assert partner.token_requests() == 3
 
 
-async def test_one_that_was_adopted_is_used_from_then_on(partner: Signed) -> None:
-    partner.simulator.control("/tokens", {"rotateStrictly": True})
-    other, ours = partner.tokens(), partner.tokens()
-    await other.renew_home()
-    ours.adopt(str(partner.kept[-1].refresh_token))
-    assert await ours.of(partner.home)
-
-
 # A token endpoint in trouble
 
 
@@ -313,11 +306,84 @@ async def test_a_token_answer_of_another_shape_is_no_answer(
         await partner.tokens().of(ALPINE)
 
 
-async def test_a_token_that_does_not_say_how_long_it_lives_serves_once(partner: Signed) -> None:
-    partner.fault(TOKEN, status=200, body={"access_token": "a-token", "token_type": "Bearer"})
-    tokens = partner.tokens()
-    assert [await tokens.of(ALPINE) for _ in range(2)] == ["a-token"] * 2
-    assert partner.token_requests() == 2
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        *(({}, 3600), ({"expires_in": None}, 3600), ({"expires_in": "3599"}, 3599)),
+        *(({"expires_in": 3599.0}, 3599), ({"expires_in": "3599.0"}, 3599)),
+        ({"expires_in": 60, "ext_expires_in": None, "refresh_in": "soon"}, 60),
+    ],
+)
+async def test_the_life_of_a_token_is_read_in_any_spelling(
+    partner: Signed, said: dict[str, object], seconds: int
+) -> None:
+    body = {"access_token": "a-token", "token_type": "Bearer", **said}
+    partner.fault(TOKEN, status=200, body=body)
+    tokens = await partner.sign_in.app_token(
+        partner.credentials, tenant=str(ALPINE), at_customer=True
+    )
+    assert (tokens.access_token, tokens.expires_in) == ("a-token", seconds)
+
+
+async def test_what_is_null_in_a_token_answer_is_not_there(partner: Signed) -> None:
+    nulls = dict.fromkeys(("refresh_token", "scope", "id_token", "client_info", "error"))
+    right = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}
+    partner.fault(TOKEN, status=200, body={**right, **nulls})
+    tokens = await partner.sign_in.redeem(
+        partner.credentials, tenant=str(ALPINE), refresh_token="any", at_customer=True
+    )
+    assert (tokens.refresh_token, tokens.scope) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id_token": "half"},
+        {"id_token": "not.json.at-all"},
+        {"client_info": "bm90IGpzb24"},
+    ],
+)
+async def test_what_msal_stumbles_over_is_tried_again_later(
+    partner: Signed, odd: dict[str, object]
+) -> None:
+    right = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}
+    partner.fault(TOKEN, status=200, body={**right, **odd})
+    with pytest.raises(TransientFailure, match="unusable_answer") as caught:
+        await partner.tokens().of(ALPINE)
+    assert caught.value.retry_after == 30
+
+
+@pytest.mark.parametrize("status", [429, 503, 504, 509])
+async def test_a_busy_token_endpoint_that_names_no_time_is_left_alone_for_a_while(
+    partner: Signed, status: int
+) -> None:
+    partner.fault(TOKEN, status=status, body="{}")
+    with pytest.raises(TransientFailure) as caught:
+        await partner.tokens().of(ALPINE)
+    assert (caught.value.code, caught.value.retry_after) == ("throttled", 30)
+    assert partner.token_requests() == 1
+
+
+@pytest.mark.parametrize(
+    ("id_token", "code"),
+    [
+        ("half", "id_token_invalid"),
+        ("e30.eyJhdWQiOiJ4In0.x", "id_token_invalid"),
+    ],
+)
+async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
+    partner: Signed, id_token: str, code: str
+) -> None:
+    flow = await partner.sign_in.start(
+        partner.credentials, tenant="organizations", redirect_uri=REDIRECT_URI
+    )
+    answer = partner.simulator.sign_in(str(flow["auth_uri"]), partner=0)
+    right = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}
+    partner.fault(TOKEN, status=200, body={**right, "id_token": id_token})
+    with pytest.raises(NotAcceptable, match=code):
+        await partner.sign_in.complete(
+            partner.credentials, tenant="organizations", flow=flow, answer=answer
+        )
 
 
 async def test_the_sign_in_is_asked_in_our_name(partner: Signed) -> None:

@@ -262,6 +262,16 @@ async def test_a_body_that_ends_early_is_tried_again_and_then_no_answer() -> Non
     assert (await failure(cut(whole.raw, 5))).code == "unusable_answer"
 
 
+async def test_an_answer_that_never_ends_is_given_up() -> None:
+    # The silence may be as long as it likes: it is the whole that is bounded.
+    patience = replace(MICROSOFT, total=0.05, tries=2)
+    clock = Clock()
+    unended = Reply(raw=reply(body={}, headers={"content-length": "900"}).raw)
+    found = await failure(unended, clock=clock, patience=patience)
+    assert found.code == "provider_unreachable"
+    assert len(clock.waits) == 1
+
+
 async def test_a_body_shorter_than_its_length_is_no_answer() -> None:
     found = await failure(
         Reply(raw=reply(body={}, headers={"content-length": "900"}).raw, close=True)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -16,10 +17,11 @@ from entra_plugin.application.connect.cipp import ConnectCipp
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.connect.directories import ConnectedDirectories
 from entra_plugin.application.connect.ports import ConnectPorts
-from entra_plugin.application.context import Context, Person
+from entra_plugin.application.context import Context, Directories, Person
 from entra_plugin.application.runs import ReadRuns, RunDetails
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
+from entra_plugin.directory.protocol import Directory
 from entra_plugin.directory.throttle import Throttle
 from entra_plugin.directory.transport import Transport, plain_network
 from entra_plugin.domain.ids import RunId, TenantId
@@ -112,6 +114,11 @@ class Checks:
         """What is known of a run."""
         return await ReadRuns(self.context).run(self.tenant_id, run_id)
 
+    def one_by_one(self) -> None:
+        """Let no two customers be asked at once, so that a death breaks nothing off but itself."""
+        narrow = _NarrowDirectories(self.context.directories)
+        self.context = replace(self.context, directories=narrow)
+
     async def connection(self) -> Connection:
         """The connection that is active."""
         async with self.context.store.tenant_transaction(self.tenant_id) as connection:
@@ -130,12 +137,38 @@ class Checks:
         return [str(r["tenant"]) for r in self.simulator.requests() if part in str(r["path"])]
 
 
+class _NarrowDirectory:
+    """A directory whose customers are read one at a time."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.capabilities = replace(directory.capabilities, concurrency=1)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._directory, name)
+
+
+class _NarrowDirectories:
+    """Opens narrow ones."""
+
+    def __init__(self, directories: Directories) -> None:
+        self._directories = directories
+
+    async def of_tenant(self, tenant_id: TenantId) -> Directory:
+        """The directory, made narrow."""
+        return cast("Directory", _NarrowDirectory(await self._directories.of_tenant(tenant_id)))
+
+    async def forget(self, tenant_id: TenantId) -> None:
+        """Forget the real one."""
+        await self._directories.forget(tenant_id)
+
+
 @asynccontextmanager
 async def checking(
-    urls: Urls, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    urls: Urls, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, *, seed: str = "demo"
 ) -> AsyncIterator[Checks]:
     """A host whose plugin never really waits; nothing is connected yet."""
-    async with running_host(urls, simulator.environment) as host:
+    async with running_host(urls, simulator.environment, seed=seed) as host:
         naps, opener = Naps(), host.opened.ports.opener
         transport = Transport(
             opener.endpoints.graph,

@@ -33,7 +33,7 @@ Act = Callable[[MortalProcess], Awaitable[object]]
 """What a process is told to do."""
 
 TRIAL = "entra_write_probe"
-"""No secret: who dies while he tries the store out may leave it there."""
+"""How names begin that hold no secret: who dies while he tries the store out leaves one there."""
 
 
 def _person() -> Person:
@@ -68,7 +68,9 @@ class Msp:
         return {
             name: value
             for (owner, name), value in self.vault.items()
-            if owner == self.tenant and name not in {*secret_names.MICROSOFT, TRIAL}
+            if owner == self.tenant
+            and name not in secret_names.MICROSOFT
+            and not name.startswith(TRIAL)
         }
 
     async def active(self, process: MortalProcess) -> Connection | None:

@@ -76,9 +76,7 @@ async def test_cipp(
         return await _cipp_refused(screen, form, problem or problems.INTERNAL)
     if found.failure is not None:
         message = of_validation(screen, found)
-        return await _cipp_again(
-            screen, form, message, _wrong(form, message, found.failure.code)
-        )
+        return await _cipp_again(screen, form, message, _wrong(form, message, found.failure.code))
     return await _cipp_again(screen, form, of_validation(screen, found), None)
 
 

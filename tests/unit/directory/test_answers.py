@@ -183,6 +183,7 @@ def test_a_challenge_may_be_packed_for_an_address() -> None:
         (401, challenge("YQ=x")),
         (401, challenge(packed("not json"))),
         (401, challenge(packed("[]"))),
+        (401, challenge(packed("[" * 12_000))),
         (401, challenge(base64.b64encode(b"\xff\xfe").decode())),
         (401, httpx.Headers({"www-authenticate": 'Bearer error="insufficient_claims"'})),
     ],

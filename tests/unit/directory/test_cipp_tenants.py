@@ -120,7 +120,9 @@ def test_a_row_without_a_guid_is_rejected_and_the_others_are_not(guid: str) -> N
         read(rejected)
 
 
-@pytest.mark.parametrize("body", [b"", b'"text"', b"{}", b'{"Results": []}', b"[1]", b'[{"a'])
+@pytest.mark.parametrize(
+    "body", [b"", b'"text"', b"{}", b'{"Results": []}', b"[1]", b'[{"a', b"[" * 100_000]
+)
 def test_something_else_than_rows_is_unusable(body: bytes) -> None:
     with pytest.raises(TransientFailure, match="unusable_answer"):
         customers(body)
@@ -186,8 +188,16 @@ def test_auto_extend_is_yes_or_no_or_unknown(value: object, meant: bool | None) 
     assert one(hasAutoExtend=value).tenant.auto_extend is meant
 
 
-@pytest.mark.parametrize(("value", "count"), [(57, 57), ("57", 57), (None, None), (True, None)])
-def test_the_errors_that_cipp_counted_are_kept(value: object, count: int | None) -> None:
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        *((57, 57), ("57", 57), (None, None), (True, None), (0, 0), (2**31 - 1, 2**31 - 1)),
+        *((2**31, None), (-1, None), ("2147483648", None), ("9" * 5_000, None), ("²", None)),
+    ],
+)
+def test_the_errors_that_cipp_counted_are_kept_if_they_can_be(
+    value: object, count: int | None
+) -> None:
     assert one(GraphErrorCount=value).tenant.provider_errors == count
 
 

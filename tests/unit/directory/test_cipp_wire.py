@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from entra_plugin.directory.cipp import wire
-from entra_plugin.directory.microsoft.wire import User, to_user
+from entra_plugin.directory.microsoft.wire import User, to_user, verified
 from entra_plugin.directory.protocol import Domain
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
 
@@ -82,17 +82,32 @@ def test_a_user_that_cannot_be_read_is_no_failure_of_the_tenant(
         b'"Graph Error: text"',
         b"[]",
         b"{}",
-        b'{"Results": []}',
         b'{"Metadata": {}}',
         b'{"Results": null, "Metadata": {}}',
         b'{"Results": {}, "Metadata": {}}',
         b'{"Results": [], "Metadata": []}',
         b'{"Results": [{"id": "5145',
+        b'{"Results": [], "Metadata": ' + b"[" * 100_000,
     ],
 )
 def test_another_document_is_never_no_users(content: bytes) -> None:
     with pytest.raises(TransientFailure, match="unusable_answer"):
         wire.graph_answer(content, wire.UserAnswer)
+
+
+@pytest.mark.parametrize("missing", [{}, {"Metadata": None}, {"Metadata": {}}])
+def test_an_answer_without_metadata_is_the_last_page(missing: dict[str, object]) -> None:
+    content = msgspec.json.encode({"Results": [{**ADA, **GOOD}], **missing})
+    answer = wire.graph_answer(content, wire.UserAnswer)
+    assert len(answer.results) == 1
+    assert wire.next_link(answer.metadata) is None
+
+
+@pytest.mark.parametrize("name", ["otherMails", "proxyAddresses", "assignedLicenses"])
+def test_a_collection_that_is_null_is_empty(name: str) -> None:
+    without = {key: value for key, value in ADA.items() if key != name}
+    null, left_out = users({**without, **GOOD, name: None}, {**without, **GOOD}).results
+    assert to_user(null) == to_user(left_out)
 
 
 def test_what_is_queued_is_not_ready() -> None:
@@ -107,21 +122,27 @@ def test_without_a_next_link_it_is_the_last_page(link: str | None) -> None:
     assert wire.next_link(users().metadata) is None
 
 
-def test_a_next_link_leads_to_graph() -> None:
-    assert wire.next_link(users(nextLink=NEXT).metadata) == NEXT
+@pytest.mark.parametrize(
+    "link",
+    [
+        NEXT,
+        "https://graph.microsoft.us/v1.0/users?$skiptoken=x",
+        "http://proxy.example/v1.0/users",
+        "https://graph.microsoft.com/" + "x" * 4068,
+    ],
+)
+def test_a_next_link_goes_back_to_cipp_wherever_it_leads(link: str) -> None:
+    assert wire.next_link(users(nextLink=link).metadata) == link
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        "https://graph.microsoft.com.evil.example/v1.0/users",
-        "http://graph.microsoft.com/v1.0/users",
-        "https://graph.microsoft.com@evil.example/",
-        "//graph.microsoft.com/v1.0/users",
-        "true",
+        *("//graph.microsoft.com/v1.0/users", "true", "javascript:0", "ftp://graph.example/"),
+        "https://graph.microsoft.com/" + "x" * 4069,
     ],
 )
-def test_a_next_link_to_elsewhere_is_unusable(link: str) -> None:
+def test_a_next_link_that_is_no_link_is_unusable(link: str) -> None:
     with pytest.raises(TransientFailure, match="unusable_answer"):
         wire.next_link(users(nextLink=link).metadata)
 
@@ -134,7 +155,7 @@ def test_the_domains_of_an_organization_are_its_verified_ones_in_ascii() -> None
     ]
     row = {"id": str(UUID(int=1)), "verifiedDomains": domains, **GOOD}
     (organization,) = wire.graph_answer(body(row), wire.OrganizationAnswer).results
-    assert wire.verified(organization.verified_domains or ()) == (
+    assert verified(organization.verified_domains) == (
         Domain(name="xn--bcher-kva.example", is_default=True, is_initial=False),
         Domain(name="x.onmicrosoft.com", is_default=False, is_initial=True),
     )

@@ -149,6 +149,17 @@ async def test_a_challenge_is_answered_by_a_token_for_its_claims_only(
     assert [claims for _, claims in microsoft.asks] == [None, None, "{}"]
 
 
+async def test_a_token_of_a_short_life_is_kept_for_half_of_it(
+    held: HeldTokens, microsoft: Microsoft, clock: Clock
+) -> None:
+    microsoft.expires_in = int(MARGIN)
+    assert await held.of(CONTOSO) == "token-1"
+    clock.now += MARGIN / 2 - 1
+    assert await held.of(CONTOSO) == "token-1"
+    clock.now += 1
+    assert await held.of(CONTOSO) == "token-2"
+
+
 async def test_a_token_without_a_sensible_life_serves_once(
     held: HeldTokens, microsoft: Microsoft
 ) -> None:

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.protocol import Domain
+from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.identity import DirectoryUser
 
 ADA = {
@@ -32,6 +34,46 @@ def test_aliases_are_the_smtp_ones_primary_first_then_other_mails() -> None:
         "countess@contoso.example",
         "ada@home.example",
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("userPrincipalName", "otherMails", "proxyAddresses", "businessPhones"),
+        *("assignedLicenses", "displayName", "isResourceAccount"),
+    ],
+)
+def test_a_property_that_is_null_is_as_if_it_were_left_out(name: str) -> None:
+    without = {key: value for key, value in ADA.items() if key != name}
+    bodies = (msgspec.json.encode({"value": [row]}) for row in (without, {**without, name: None}))
+    left_out, null = (
+        wire.to_users(wire.decode(body, wire.UserList).value, body) for body in bodies
+    )
+    assert null == left_out
+
+
+def test_a_domain_that_does_not_say_what_it_is_is_neither_default_nor_initial() -> None:
+    body = msgspec.json.encode(
+        {
+            "id": ADA["id"],
+            "verifiedDomains": [{"name": "a.example", "isDefault": None, "isInitial": None}],
+        }
+    )
+    assert wire.verified(wire.decode(body, wire.Organization).verified_domains) == (
+        Domain(name="a.example", is_default=False, is_initial=False),
+    )
+
+
+@pytest.mark.parametrize("missing", [{}, {"verifiedDomains": None}, {"verifiedDomains": []}])
+def test_an_organization_may_come_without_domains(missing: dict[str, object]) -> None:
+    body = msgspec.json.encode({"id": ADA["id"], **missing})
+    assert wire.verified(wire.decode(body, wire.Organization).verified_domains) == ()
+
+
+@pytest.mark.parametrize("start", [b"", b"\xff"], ids=["as it is", "mended"])
+def test_a_document_that_nests_without_end_is_unusable(start: bytes) -> None:
+    with pytest.raises(TransientFailure, match="unusable_answer"):
+        wire.decode(b'{"value":[],"more":' + b"[" * 100_000 + start, wire.UserList)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +161,11 @@ proxies = st.builds("{}{}".format, st.sampled_from(["SMTP:", "smtp:", "Smtp:", "
                 "displayName": st.none() | texts,
                 "mail": st.none() | texts,
                 "jobTitle": st.none() | texts,
-                "proxyAddresses": st.lists(proxies, max_size=3),
-                "otherMails": st.lists(texts, max_size=2),
-                "businessPhones": st.lists(texts, max_size=2),
+                "userPrincipalName": st.none() | texts,
+                "proxyAddresses": st.none() | st.lists(proxies, max_size=3),
+                "otherMails": st.none() | st.lists(texts, max_size=2),
+                "businessPhones": st.none() | st.lists(texts, max_size=2),
+                "assignedLicenses": st.none() | st.just([{"skuId": "1"}]),
                 "accountEnabled": st.sampled_from([True, False, None]),
             }
         ),

@@ -254,3 +254,19 @@ def test_a_malformed_answer_still_gets_a_sane_class(answer: dict[str, object]) -
 
 def test_every_code_of_the_table_is_listed() -> None:
     assert {code for code, _, _ in TABLE} <= CODES
+
+
+@pytest.mark.parametrize("codes", [{}, {"error_codes": []}, {"error_codes": None}])
+@pytest.mark.parametrize("after", ["", ": text", " text", "\r\ntext"])
+def test_without_listed_numbers_the_description_begins_with_one(
+    codes: dict[str, object], after: str
+) -> None:
+    answer = {"error": "invalid_grant", "error_description": f"AADSTS65001{after}", **codes}
+    failure = sign_in_error(answer, at_customer=True)
+    assert (failure.code, failure.vendor_code) == ("consent_missing", "AADSTS65001")
+
+
+@pytest.mark.parametrize("text", ["AADSTS65001x", "see AADSTS65001", "AADSTS1234567890", "AADSTS"])
+def test_a_number_elsewhere_in_a_description_says_nothing(text: str) -> None:
+    answer = {"error": "invalid_grant", "error_description": text}
+    assert sign_in_error(answer, at_customer=True).code == "sign_in_refused"
