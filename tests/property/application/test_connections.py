@@ -110,7 +110,6 @@ class Connecting(RuleBasedStateMachine):
         if home:
             partner = self.world.partners[0]
             self.msp.environment = {**self.msp.environment, "MICROSOFT_TENANT_ID": partner}
-            self.msp.vault[self.msp.tenant, secret_names.HOME_TENANT] = partner
         self.web, self.worker = self.msp.start(), self.msp.start()
         if first:
             self.act(self.one_of_the_acts(first), None, works=home or first != "app_only")
@@ -375,11 +374,12 @@ class Connecting(RuleBasedStateMachine):
         """The one home tenant that may sign in."""
         return self.msp.environment.get("MICROSOFT_TENANT_ID")
 
-    def lasting(self) -> dict[str, str]:
-        """The secrets but for tokens, which grow old, and what somebody left who died."""
+    def lasting(self) -> dict[str, str | None]:
+        """All secrets but for tokens, which grow old, and what somebody left who died."""
+        own = {name: self.msp.secret(name) for name in secret_names.MICROSOFT}
         return {
             name: value
-            for name, value in self.msp.stored().items()
+            for name, value in {**own, **self.msp.stored()}.items()
             if name not in TOKENS and not name.startswith(secret_names.STAGED)
         }
 
