@@ -112,16 +112,16 @@ def test(options: list[str]) -> int:
     long = "--long" in options
     rest = [option for option in options if option != "--long"]
     ensure_browser()
+    # A part of the suite asks for a part of what the plugin reads.
+    conformance = "conformance and not whole" if rest else "conformance"
     marks = "not sdk and not conformance" + ("" if long else " and not long")
     with tempfile.TemporaryDirectory(prefix="entra-requests-") as log:
         os.environ["ENTRA_TEST_REQUEST_LOG"] = log
-        if not rest:
-            os.environ["ENTRA_TEST_WHOLE"] = "yes"
         # Playwright keeps an event loop running, in which no other test could run its own.
         codes = [
             run("-m", "pytest", "-m", f"{marks} and not browser", *rest),
             run("-m", "pytest", "-m", f"{marks} and browser", *rest),
-            run("-m", "pytest", "-m", "conformance", "tests/contract/test_conformance.py"),
+            run("-m", "pytest", "-m", conformance, "tests/contract/test_conformance.py"),
         ]
     if long and not any(codes):
         codes.append(test_sdk([]))
