@@ -9,6 +9,7 @@ from entra_plugin.application.check_customers import CheckCustomers, Checked
 from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.connect.swap import watch
 from entra_plugin.application.context import Context
+from entra_plugin.application.progress import Progress
 from entra_plugin.directory.protocol import Directory, ListedTenant
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
@@ -19,46 +20,20 @@ from entra_plugin.store.managed_tenants import Listed, ManagedTenant, ManagedTen
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 from entra_plugin.store.settings import SettingsRows
 
-_PROGRESS_EVERY = 10
-
 
 @dataclass(slots=True, kw_only=True)
-class _Progress:
-    """What people see while it runs, written down as it goes.
+class _Counts(Progress):
+    """What came of the list; ``failed`` are managed tenants whose details could not be read."""
 
-    ``failed`` are managed tenants whose details could not be read.
-    """
-
-    context: Context
-    tenant_id: TenantId
-    run_id: RunId
-    heartbeat: Callable[[int], None]
     listed: int = 0
-    done: int = 0
     failed: int = 0
     new: int = 0
     gone: int = 0
-    waits: datetime | None = None
 
     async def checked(self, checked: Checked) -> None:
         """Count one more."""
-        self.done += 1
         self.failed += checked.failure is not None
-        self.heartbeat(self.done)
-        if self.done % _PROGRESS_EVERY == 0:
-            await self.write()
-
-    async def waiting(self, until: datetime | None) -> None:
-        """Say until when the provider lets us wait."""
-        self.waits = until
-        await self.write()
-
-    async def write(self) -> None:
-        """Write it into the run."""
-        async with self.context.store.tenant_transaction(self.tenant_id) as connection:
-            await Runs(connection, self.tenant_id).progress(
-                self.run_id, self.document(), waiting_until=self.waits
-            )
+        await self.one_more()
 
     def document(self) -> dict[str, object]:
         """The counts as they are stored."""
@@ -96,7 +71,7 @@ class Discover:
         run = await self._begin(tenant_id, run_id)
         directory = await self._context.directories.of_tenant(tenant_id)
         await renew_when_old(self._context, tenant_id, directory)
-        progress = _Progress(
+        progress = _Counts(
             context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
         )
         await self._list(directory, progress, before=(run.progress or {}) if resume else {})
@@ -115,7 +90,7 @@ class Discover:
         return run
 
     async def _list(
-        self, directory: Directory, progress: _Progress, *, before: Mapping[str, object]
+        self, directory: Directory, progress: _Counts, *, before: Mapping[str, object]
     ) -> None:
         """Upsert what is listed; mark as gone what is not. An empty list marks nobody.
 
@@ -138,7 +113,7 @@ class Discover:
                 progress.run_id, progress.document()
             )
 
-    async def _left(self, progress: _Progress, *, since: datetime | None) -> list[ManagedTenant]:
+    async def _left(self, progress: _Counts, *, since: datetime | None) -> list[ManagedTenant]:
         """Who has to be asked: all, or those whom no earlier attempt asked ``since`` then."""
         async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
             tenants = await ManagedTenants(connection, progress.tenant_id).all()
@@ -150,7 +125,7 @@ class Discover:
         )
         return left
 
-    async def _finish(self, progress: _Progress, run: Run) -> bool:
+    async def _finish(self, progress: _Counts, run: Run) -> bool:
         """Close the run; False when somebody has closed it, or ended the connection, meanwhile."""
         tenant_id, now = progress.tenant_id, self._context.clock()
         reason = None if progress.listed else "no_managed_tenants"

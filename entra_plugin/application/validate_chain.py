@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from entra_plugin.application.check_customers import CheckCustomers, Checked
 from entra_plugin.application.context import Context
+from entra_plugin.application.progress import Progress
 from entra_plugin.directory.protocol import Directory, PageExpired
 from entra_plugin.domain.errors import (
     AuthorisationLost,
@@ -30,8 +30,6 @@ from entra_plugin.store.runs import OPEN_STATES, Failure, Runs
 
 SAMPLE = 5
 """Customers whose users are read, the first page of them."""
-
-_PROGRESS_EVERY = 10
 
 
 class ChainStep(StrEnum):
@@ -56,37 +54,23 @@ class StepState(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class _Chain:
-    """What people see while it runs, written down as it goes."""
+class _Chain(Progress):
+    """How each step went, and what is the matter with which customers."""
 
-    context: Context
-    tenant_id: TenantId
-    run_id: RunId
-    heartbeat: Callable[[int], None]
     states: dict[ChainStep, StepState]
     counts: dict[ChainStep, int] = field(default_factory=dict)
     failure: Failure | None = None
     total: int = 0
-    done: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     sample: list[ManagedTenant] = field(default_factory=list)
-    waits: datetime | None = None
 
     async def checked(self, checked: Checked) -> None:
         """Close one customer's row; a few that passed stay open for the step after."""
-        self.done += 1
-        self.heartbeat(self.done)
         if checked.failure is None and len(self.sample) < SAMPLE:
             self.sample.append(checked.tenant)
         else:
             await self.close(checked.tenant.managed_tenant_id, checked.failure)
-        if self.done % _PROGRESS_EVERY == 0:
-            await self.write()
-
-    async def waiting(self, until: datetime | None) -> None:
-        """Say until when the provider lets us wait."""
-        self.waits = until
-        await self.write()
+        await self.one_more()
 
     async def enter(self, step: ChainStep) -> None:
         """Begin a step."""
@@ -108,13 +92,6 @@ class _Chain:
         async with self.context.store.tenant_transaction(self.tenant_id) as connection:
             await RunTenants(connection, self.tenant_id).close(
                 self.run_id, [customer], state, self.context.clock(), failure=failure
-            )
-
-    async def write(self) -> None:
-        """Write it into the run."""
-        async with self.context.store.tenant_transaction(self.tenant_id) as connection:
-            await Runs(connection, self.tenant_id).progress(
-                self.run_id, self.document(), waiting_until=self.waits
             )
 
     def document(self) -> dict[str, object]:

@@ -62,14 +62,7 @@ class DirectoryOpener:
 
         ``first`` is what a sign-in has just brought, so that nothing is redeemed for it again.
         """
-        tokens = DelegatedTokens(
-            self.sign_in,
-            credentials,
-            home=home,
-            refresh_token=refresh_token,
-            renewed=renewed,
-            stored=stored,
-        )
+        tokens = self._signed_in(credentials, home, refresh_token, renewed, stored)
         if first is not None:
             tokens.hold(home, first)
         return MicrosoftDirectory(self.endpoints, self.transport, tokens)
@@ -84,20 +77,28 @@ class DirectoryOpener:
         stored: Stored | None = None,
     ) -> MicrosoftDirectory:
         """Microsoft, in the name of the app; with a refresh token for listing the customers."""
-        fallback = (
-            DelegatedTokens(
-                self.sign_in,
-                credentials,
-                home=home,
-                refresh_token=refresh_token,
-                renewed=renewed,
-                stored=stored,
-            )
-            if refresh_token is not None
-            else None
-        )
+        fallback = None
+        if refresh_token is not None:
+            fallback = self._signed_in(credentials, home, refresh_token, renewed, stored)
         tokens = AppTokens(self.sign_in, credentials, home=home, fallback=fallback)
         return MicrosoftDirectory(self.endpoints, self.transport, tokens)
+
+    def _signed_in(
+        self,
+        credentials: Credentials,
+        home: EntraTenantId,
+        refresh_token: str,
+        renewed: Renewed,
+        stored: Stored | None,
+    ) -> DelegatedTokens:
+        return DelegatedTokens(
+            self.sign_in,
+            credentials,
+            home=home,
+            refresh_token=refresh_token,
+            renewed=renewed,
+            stored=stored,
+        )
 
     def check_cipp(self, access: CippAccess) -> CippAccess:
         """The access with its base URL in the form that is stored.

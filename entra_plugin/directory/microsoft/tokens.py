@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Protocol
 
-from entra_plugin.directory.microsoft.held import HeldTokens
+from entra_plugin.directory.microsoft.held import Ask, HeldTokens
 from entra_plugin.directory.microsoft.sign_in import Credentials, SignIn, TokenSet
 from entra_plugin.domain.errors import AuthorisationLost
 from entra_plugin.domain.ids import EntraTenantId
@@ -64,7 +64,44 @@ class Tokens(Protocol):
         """Told that home refused the permission; True if from now on another's token is used."""
 
 
-class DelegatedTokens:
+class _HeldAnywhere:
+    """What both kinds of tokens have: one app registration, and a memory of what it was given."""
+
+    def __init__(
+        self, sign_in: SignIn, credentials: Credentials, home: EntraTenantId, ask: Ask
+    ) -> None:
+        self._sign_in = sign_in
+        self._credentials = credentials
+        self._home = home
+        self._held = HeldTokens(ask)
+
+    @property
+    def client_id(self) -> str:
+        """The app registration."""
+        return self._credentials.client_id
+
+    @property
+    def home(self) -> EntraTenantId:
+        """The partner's own directory."""
+        return self._home
+
+    async def of(
+        self,
+        tenant: EntraTenantId,
+        *,
+        fresh: bool = False,
+        claims: str | None = None,
+        refused: str | None = None,
+    ) -> str:
+        """An access token for Microsoft Graph at this directory."""
+        return await self._held.of(tenant, fresh=fresh, claims=claims, refused=refused)
+
+    def forget(self, tenant: EntraTenantId) -> None:
+        """Ask anew the next time."""
+        self._held.forget(tenant)
+
+
+class DelegatedTokens(_HeldAnywhere):
     """Tokens from the partner's refresh token: his own, and one for each customer's directory.
 
     Redeeming does not use the refresh token up, so that redemptions run side by side; only the one
@@ -89,24 +126,11 @@ class DelegatedTokens:
         renewed: Renewed,
         stored: Stored | None = None,
     ) -> None:
-        self._sign_in = sign_in
-        self._credentials = credentials
-        self._home = home
+        super().__init__(sign_in, credentials, home, self._ask)
         self._refresh_token = refresh_token
         self._renewed = renewed
         self._stored = stored
-        self._held = HeldTokens(self._ask)
         self._home_scopes: frozenset[str] = frozenset()
-
-    @property
-    def client_id(self) -> str:
-        """The app registration."""
-        return self._credentials.client_id
-
-    @property
-    def home(self) -> EntraTenantId:
-        """The partner's own directory."""
-        return self._home
 
     @property
     def at_home(self) -> Access:
@@ -117,17 +141,6 @@ class DelegatedTokens:
     def home_scopes(self) -> frozenset[str]:
         """What the partner's account may do at home, as far as the app was granted it."""
         return self._home_scopes
-
-    async def of(
-        self,
-        tenant: EntraTenantId,
-        *,
-        fresh: bool = False,
-        claims: str | None = None,
-        refused: str | None = None,
-    ) -> str:
-        """An access token for Microsoft Graph at this directory."""
-        return await self._held.of(tenant, fresh=fresh, claims=claims, refused=refused)
 
     async def renew_home(self) -> None:
         """Redeem at home, so that the refresh token that is stored is a young one.
@@ -142,10 +155,6 @@ class DelegatedTokens:
         if tenant == self._home:
             self._home_scopes = _short(tokens.scope)
         self._held.hold(tenant, tokens)
-
-    def forget(self, tenant: EntraTenantId) -> None:
-        """Ask anew the next time."""
-        self._held.forget(tenant)
 
     def give_way(self) -> bool:
         """There is no other."""
@@ -190,7 +199,7 @@ class DelegatedTokens:
         return tokens
 
 
-class AppTokens:
+class AppTokens(_HeldAnywhere):
     """Tokens of the app itself at each directory that consented to it (client credentials).
 
     Args:
@@ -209,22 +218,9 @@ class AppTokens:
         home: EntraTenantId,
         fallback: DelegatedTokens | None = None,
     ) -> None:
-        self._sign_in = sign_in
-        self._credentials = credentials
-        self._home = home
+        super().__init__(sign_in, credentials, home, self._ask)
         self._fallback = fallback
         self._gave_way = False
-        self._held = HeldTokens(self._ask)
-
-    @property
-    def client_id(self) -> str:
-        """The app registration."""
-        return self._credentials.client_id
-
-    @property
-    def home(self) -> EntraTenantId:
-        """The partner's own directory."""
-        return self._home
 
     @property
     def at_home(self) -> Access:
@@ -247,20 +243,15 @@ class AppTokens:
         refused: str | None = None,
     ) -> str:
         """An access token for Microsoft Graph at this directory."""
-        source: HeldTokens | DelegatedTokens = self._held
         if tenant == self._home and self._gave_way and self._fallback is not None:
-            source = self._fallback
-        return await source.of(tenant, fresh=fresh, claims=claims, refused=refused)
+            return await self._fallback.of(tenant, fresh=fresh, claims=claims, refused=refused)
+        return await super().of(tenant, fresh=fresh, claims=claims, refused=refused)
 
     async def renew_home(self) -> None:
         """Ask for the app's own token, and keep the refresh token beside it young."""
         await self._held.of(self._home, fresh=True)
         if self._fallback is not None:
             await self._fallback.renew_home()
-
-    def forget(self, tenant: EntraTenantId) -> None:
-        """Ask anew the next time."""
-        self._held.forget(tenant)
 
     def give_way(self) -> bool:
         """Use the partner's sign-in at home from now on, if there is one."""
