@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from support.cipp import Cipp, asking_cipp, refused
-from support.microsoft import Microsoft, asking
+from support.microsoft import Microsoft
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -18,12 +18,6 @@ ALPINE_DOMAIN = "alpinedental.example"
 @pytest.fixture
 def cipp(simulator: Simulator) -> Iterator[Cipp]:
     with asking_cipp(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
         yield client
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +26,12 @@ from devhost.simulator.control_bodies import (
 )
 from devhost.simulator.faults import Fault
 from devhost.simulator.recorder import Seen
-from support.microsoft import Microsoft, asking, users_of
+from support.microsoft import Microsoft, users_of
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
 BRIGHT = "e0000000-0000-4000-8000-000000000002"
 NOBODY = "00000000-0000-4000-8000-00000000dead"
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def token(microsoft: Microsoft) -> str:
-    """The application's own token at a customer."""
-    return microsoft.app_token(ALPINE)
 
 
 def post(simulator: Simulator, path: str, body: object) -> httpx.Response:

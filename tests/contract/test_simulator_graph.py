@@ -1,13 +1,12 @@
 """The simulator's Graph answers and refuses as Microsoft documents it."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from support.microsoft import Microsoft, asking, users_of
+from support.microsoft import Microsoft, users_of
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -26,24 +25,6 @@ DEFAULTS = {
     "surname",
     "userPrincipalName",
 }
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def token(microsoft: Microsoft) -> str:
-    """The application's own token at a customer."""
-    return microsoft.app_token(ALPINE)
-
-
-@pytest.fixture
-def partner_token(microsoft: Microsoft) -> str:
-    """A token of the partner's account at home."""
-    return str(microsoft.sign_in()["access_token"])
 
 
 def error_of(answer: httpx.Response, status: int, code: str) -> str:

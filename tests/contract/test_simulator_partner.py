@@ -1,13 +1,12 @@
 """What the simulator tells a partner of his customers, and what he may read of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from support.microsoft import Microsoft, asking, users_of
+from support.microsoft import Microsoft, users_of
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -20,18 +19,6 @@ CUSTOMERS = "/v1.0/tenantRelationships/delegatedAdminCustomers"
 RELATIONSHIPS = "/v1.0/tenantRelationships/delegatedAdminRelationships"
 LIGHTHOUSE = "/beta/tenantRelationships/managedTenants/tenants"
 INFORMATION = "/v1.0/tenantRelationships/findTenantInformationByTenantId"
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def partner_token(microsoft: Microsoft) -> str:
-    """A token of the partner's account at home."""
-    return str(microsoft.sign_in()["access_token"])
 
 
 def rows(answer: httpx.Response) -> list[dict[str, Any]]:

@@ -1,13 +1,12 @@
 """The simulator's sign-in grants and refuses as Microsoft documents it."""
 
 import json
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from support.microsoft import GRAPH_SCOPE, REDIRECT_URI, VERIFIER, Microsoft, asking
+from support.microsoft import GRAPH_SCOPE, REDIRECT_URI, VERIFIER, Microsoft
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -16,18 +15,6 @@ CEDAR = "e0000000-0000-4000-8000-000000000003"
 DELTA_LOGISTICS = "e0000000-0000-4000-8000-000000000004"
 """A customer whose administrator has not consented."""
 NOWHERE = "00000000-0000-4000-8000-00000000dead"
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def refresh_token(microsoft: Microsoft) -> str:
-    """A refresh token of the first partner's account."""
-    return str(microsoft.sign_in()["refresh_token"])
 
 
 def refused(

@@ -1,6 +1,5 @@
 """The simulator's limits are Microsoft's: resource units by size of directory and by priority."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -8,23 +7,11 @@ import pytest
 
 from devhost.simulator.throttle import Limits, Spender, Throttle, budget_of
 from support.clock import Clock
-from support.microsoft import Microsoft, asking
+from support.microsoft import Microsoft
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
 BRIGHT = "e0000000-0000-4000-8000-000000000002"
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def token(microsoft: Microsoft) -> str:
-    """The application's own token at a customer."""
-    return microsoft.app_token(ALPINE)
 
 
 @pytest.fixture

@@ -2,30 +2,17 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msal
 import pytest
 
-from support.microsoft import GRAPH_SCOPE, Microsoft, asking
+from support.microsoft import GRAPH_SCOPE, Microsoft
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
 CUSTOMERS = "/v1.0/tenantRelationships/delegatedAdminCustomers"
-
-
-@pytest.fixture
-def microsoft(simulator: Simulator) -> Iterator[Microsoft]:
-    with asking(simulator) as client:
-        yield client
-
-
-@pytest.fixture
-def refresh_token(microsoft: Microsoft) -> str:
-    """A refresh token of the first partner's account."""
-    return str(microsoft.sign_in()["refresh_token"])
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """One devhost for each module of tests, which tell a story in it from first to last."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import cast
 
 import pytest
 
+from support.graph import Signed, signed_in
 from support.inside import Inside
 from support.program import Program
 from support.running import RunningHost, running_devhost
+from support.secret_folder import SecretFolder
 from support.simulator import Simulator
 
 ADMIN = "admin@northwind.example"
@@ -37,3 +39,18 @@ def admin(host: RunningHost) -> Iterator[Program]:
     """A program signed in as the first MSP's administrator."""
     with Program(host.base_url, ADMIN) as program:
         yield program
+
+
+@pytest.fixture(scope="module")
+def secrets(host: RunningHost) -> SecretFolder:
+    """What the first MSP keeps in the secret store of that devhost."""
+    return SecretFolder(host.folder, host.tenant_id(0))
+
+
+@pytest.fixture(scope="module")
+async def lasting_sign_in(shared_simulator: Simulator) -> AsyncIterator[Signed]:
+    """The first partner, signed in once for all rows of a table."""
+    shared_simulator.control("/reset", {})
+    async with signed_in(shared_simulator) as partner:
+        yield partner
+    shared_simulator.control("/reset", {})

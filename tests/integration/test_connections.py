@@ -23,11 +23,6 @@ from support.secret_folder import SecretFolder
 from support.simulator import Simulator
 
 
-@pytest.fixture(scope="module")
-def secrets(host: RunningHost) -> SecretFolder:
-    return SecretFolder(host.folder, host.tenant_id(0))
-
-
 @pytest.fixture(autouse=True)
 def nothing_connected(admin: Program, microsoft: Simulator, secrets: SecretFolder) -> None:
     start_afresh(admin, microsoft, secrets)

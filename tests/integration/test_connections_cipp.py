@@ -23,11 +23,6 @@ Form = Callable[..., dict[str, str]]
 CIPP_FLAG = "entra-integration-cipp"
 
 
-@pytest.fixture(scope="module")
-def secrets(host: RunningHost) -> SecretFolder:
-    return SecretFolder(host.folder, host.tenant_id(0))
-
-
 @pytest.fixture(autouse=True)
 def nothing_connected(admin: Program, microsoft: Simulator, secrets: SecretFolder) -> None:
     start_afresh(admin, microsoft, secrets)

@@ -21,11 +21,6 @@ from support.simulator import Simulator
 CEDAR, DELTA = (f"e0000000-0000-4000-8000-00000000000{n}" for n in (3, 4))
 
 
-@pytest.fixture(scope="module")
-def secrets(host: RunningHost) -> SecretFolder:
-    return SecretFolder(host.folder, host.tenant_id(0))
-
-
 @pytest.fixture(autouse=True)
 def nothing_connected(admin: Program, microsoft: Simulator, secrets: SecretFolder) -> None:
     start_afresh(admin, microsoft, secrets)

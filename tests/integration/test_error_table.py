@@ -1,7 +1,7 @@
 """Microsoft's sign-in errors, row by row: through the adapter over HTTP to what people read."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -17,9 +17,8 @@ from entra_plugin.domain.errors import (
     TransientFailure,
 )
 from entra_plugin.domain.remedies import RemedyKind, kind_of
-from support.graph import ALPINE, Signed, signed_in
+from support.graph import ALPINE, Signed
 from support.microsoft import REDIRECT_URI
-from support.simulator import Simulator
 from support.told import (
     CANARY,
     at_customer,
@@ -152,18 +151,9 @@ TRIES = {LATER: 3}
 """How often a token is asked for; once where another try is of no use."""
 
 
-@pytest.fixture(scope="module")
-async def signed(shared_simulator: Simulator) -> AsyncIterator[Signed]:
-    """One sign-in for all rows."""
-    shared_simulator.control("/reset", {})
-    async with signed_in(shared_simulator) as partner:
-        yield partner
-    shared_simulator.control("/reset", {})
-
-
 @pytest.fixture
-def partner(signed: Signed) -> Signed:
-    return without_faults(signed)
+def partner(lasting_sign_in: Signed) -> Signed:
+    return without_faults(lasting_sign_in)
 
 
 # --- The token endpoint ---

@@ -1,7 +1,7 @@
 """Microsoft Graph's errors, row by row: through the adapter over HTTP to what people read."""
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
@@ -15,23 +15,13 @@ from entra_plugin.domain.errors import (
     EntraError,
     TransientFailure,
 )
-from support.graph import ALPINE, Signed, signed_in
-from support.simulator import Simulator
+from support.graph import ALPINE, Signed
 from support.told import CANARY, at_customer, at_home, failure_of, without_faults, words_for
 
 
-@pytest.fixture(scope="module")
-async def signed(shared_simulator: Simulator) -> AsyncIterator[Signed]:
-    """One sign-in for all rows."""
-    shared_simulator.control("/reset", {})
-    async with signed_in(shared_simulator) as partner:
-        yield partner
-    shared_simulator.control("/reset", {})
-
-
 @pytest.fixture
-def partner(signed: Signed) -> Signed:
-    return without_faults(signed)
+def partner(lasting_sign_in: Signed) -> Signed:
+    return without_faults(lasting_sign_in)
 
 
 # --- Graph ---

@@ -190,11 +190,7 @@ async def test_a_renewal_that_could_not_be_stored_is_not_lost(partner: Signed) -
 async def test_a_refresh_token_that_another_process_renewed_is_taken_up(partner: Signed) -> None:
     partner.simulator.control("/tokens", {"rotateStrictly": True})
     other = partner.tokens()
-
-    async def stored() -> str | None:
-        return partner.kept[-1].refresh_token
-
-    ours = partner.tokens(stored=stored)
+    ours = partner.tokens(stored=partner.newest)
     await other.renew_home()
     assert await ours.of(partner.home)
     assert len(partner.kept) == 2
@@ -204,11 +200,7 @@ async def test_a_refresh_token_that_another_process_renewed_is_taken_up(partner:
 async def test_a_refusal_at_a_customer_takes_up_the_stored_one_as_well(partner: Signed) -> None:
     partner.simulator.control("/tokens", {"rotateStrictly": True})
     other = partner.tokens()
-
-    async def stored() -> str | None:
-        return partner.kept[-1].refresh_token
-
-    ours = partner.tokens(stored=stored)
+    ours = partner.tokens(stored=partner.newest)
     await other.renew_home()
     assert await ours.of(ALPINE)
 
@@ -230,11 +222,8 @@ async def test_a_newer_one_that_is_refused_too_is_final(partner: Signed) -> None
     await other.renew_home()
     partner.simulator.control("/tokens", {"revoke": True})
 
-    async def stored() -> str | None:
-        return partner.kept[-1].refresh_token
-
     with pytest.raises(AuthorisationLost, match="grant_revoked"):
-        await partner.tokens(stored=stored).of(partner.home)
+        await partner.tokens(stored=partner.newest).of(partner.home)
     assert partner.token_requests() == 3
 
 

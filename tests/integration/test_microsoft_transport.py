@@ -26,6 +26,7 @@ from entra_plugin.directory.transport import (
     tls_context,
 )
 from entra_plugin.domain.errors import TransientFailure
+from support.clock import Clock
 from support.scripted import Reply, Scripted, in_turn, reply, scripted
 
 BUCKET = "an-app/contoso"
@@ -35,22 +36,6 @@ CHALLENGE = {
     f'claims="{base64.b64encode(CLAIMS.encode()).decode()}"'
 }
 BUSY = [429, 500, 502, 503, 504, 509]
-
-
-class Clock:
-    """Time that passes only while somebody waits for it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.waits: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 class Tokens:

@@ -30,9 +30,9 @@ from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.messages import RunRef
+from support.clock import Clock
 from support.connecting import access_of
 from support.devhost import running_host
-from support.graph import Pauses
 from support.mortal import NoWorkflows
 from support.simulator import Simulator
 
@@ -40,7 +40,7 @@ NOBODY = Actor(user_id=None, name=None)
 
 
 @dataclass(slots=True)
-class Naps(Pauses):
+class Naps(Clock):
     """What was waited for, without waiting; somebody may look around meanwhile."""
 
     meanwhile: Callable[[float], Awaitable[object]] | None = None
@@ -49,7 +49,7 @@ class Naps(Pauses):
         """Let so much time go by."""
         if self.meanwhile is not None:
             await self.meanwhile(seconds)
-        await Pauses.sleep(self, seconds)
+        await Clock.sleep(self, seconds)
 
 
 @dataclass(slots=True, kw_only=True)

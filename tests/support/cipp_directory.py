@@ -9,7 +9,7 @@ from entra_plugin.directory.cipp.adapter import CippDirectory, open_cipp
 from entra_plugin.directory.cipp.tokens import StaticToken
 from entra_plugin.directory.guard import checked_base_url, parse_allowed
 from entra_plugin.directory.transport import Token, tls_context
-from support.graph import Pauses
+from support.clock import Clock
 from support.simulator import Simulator
 
 
@@ -19,7 +19,7 @@ class Opened:
 
     simulator: Simulator
     directory: CippDirectory
-    pauses: Pauses
+    pauses: Clock
 
     def asked(self, function: str = "") -> list[dict[str, str]]:
         """The parameters of the requests so far, of one function or of all."""
@@ -44,7 +44,7 @@ async def opened_cipp(
 ) -> AsyncIterator[Opened]:
     """Open the CIPP of one partner, with its static token unless told otherwise."""
     allowed = parse_allowed(simulator.environment["ENTRA_CIPP_ALLOWED_HOSTS"])
-    pauses = Pauses()
+    pauses = Clock()
     directory = open_cipp(
         checked_base_url(simulator.cipp_url, allowed),
         token or StaticToken(simulator.cipp[partner].token),

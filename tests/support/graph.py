@@ -1,6 +1,5 @@
 """The plugin's own way to Microsoft over a simulator: signed in, without a host around it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from entra_plugin.directory.microsoft.tokens import AppTokens, DelegatedTokens, 
 from entra_plugin.directory.throttle import Throttle
 from entra_plugin.directory.transport import Transport, plain_network, tls_context
 from entra_plugin.domain.ids import EntraTenantId
+from support.clock import Clock
 from support.microsoft import REDIRECT_URI
 from support.simulator import Simulator
 
@@ -20,22 +20,6 @@ ALPINE, BRIGHT, CEDAR, DELTA, EBONY, FJORD, GINKGO, HARBOR = (
     EntraTenantId(UUID(f"e0000000-0000-4000-8000-{number:012d}")) for number in range(1, 9)
 )
 """The customers of the demonstration; DELTA has not consented."""
-
-
-@dataclass(slots=True)
-class Pauses:
-    """What was waited for, without waiting."""
-
-    waits: list[float] = field(default_factory=list)
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
-        await asyncio.sleep(0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +34,7 @@ class Signed:
     home: EntraTenantId
     first: TokenSet
     """What the sign-in itself brought."""
-    pauses: Pauses
+    pauses: Clock
     kept: list[TokenSet] = field(default_factory=list)
     """The renewals, in their order."""
 
@@ -85,6 +69,10 @@ class Signed:
         assert self.first.refresh_token is not None
         return self.first.refresh_token
 
+    async def newest(self) -> str | None:
+        """The refresh token that was kept last, as a store would answer it."""
+        return self.kept[-1].refresh_token
+
     def asked(self, part: str, tenant: object = None) -> list[dict[str, object]]:
         """The requests whose path holds ``part``, of one directory if it is named."""
         return [
@@ -109,7 +97,7 @@ async def signed_in(
     """Sign a partner in, and forget the requests that it took."""
     endpoints = Endpoints.of(simulator.sign_in_url, simulator.graph_url)
     context = tls_context(simulator.ca_file)
-    pauses = Pauses()
+    pauses = Clock()
     sign_in = SignIn(endpoints, context, sleep=pauses.sleep)
     transport = Transport(
         endpoints.graph,

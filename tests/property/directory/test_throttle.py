@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_plugin.directory.throttle import BUDGET, WINDOW, Throttle
+from support.clock import Clock
 
 STEP = st.tuples(
     st.floats(0, 12),  # seconds before it
@@ -12,21 +13,11 @@ STEP = st.tuples(
 )
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @given(st.lists(STEP, max_size=30))
 def test_no_request_is_admitted_into_a_window_that_is_full(
     steps: list[tuple[float, int, int]],
 ) -> None:
-    clock = Clock()
+    clock = Clock(now=0.0)
     throttle = Throttle(clock=clock)
     charges: list[tuple[float, int]] = []
     for pause, requests, units in steps:
@@ -44,7 +35,7 @@ def test_no_request_is_admitted_into_a_window_that_is_full(
 def test_who_has_waited_as_long_as_was_said_may_go(
     steps: list[tuple[float, int, int]], used: float
 ) -> None:
-    clock = Clock()
+    clock = Clock(now=0.0)
     throttle = Throttle(clock=clock)
     headers = {"x-ms-throttle-limit-percentage": str(used)}
     for pause, requests, units in steps:
@@ -67,7 +58,7 @@ def test_who_has_waited_as_long_as_was_said_may_go(
 def test_nobody_goes_before_every_refusal_that_concerns_him_is_over(
     refusals: list[tuple[float, str, bool, float]],
 ) -> None:
-    clock = Clock()
+    clock = Clock(now=0.0)
     throttle = Throttle(clock=clock)
     until = {"a": 0.0, "b": 0.0}
     for pause, bucket, everywhere, seconds in refusals:
