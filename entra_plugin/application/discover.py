@@ -30,10 +30,9 @@ class _Counts(Progress):
     new: int = 0
     gone: int = 0
 
-    async def checked(self, checked: Checked) -> None:
-        """Count one more."""
+    async def take(self, checked: Checked) -> None:
+        """Count it if it failed."""
         self.failed += checked.failure is not None
-        await self.one_more()
 
     def document(self) -> dict[str, object]:
         """The counts as they are stored."""

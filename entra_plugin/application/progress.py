@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from entra_plugin.application.check_customers import Checked
 from entra_plugin.application.context import Context
 from entra_plugin.domain.ids import RunId, TenantId
 from entra_plugin.store.runs import Runs
@@ -29,17 +30,22 @@ class Progress(ABC):
     def document(self) -> dict[str, object]:
         """What is known so far, as it is stored."""
 
+    @abstractmethod
+    async def take(self, checked: Checked) -> None:
+        """Take up what came of one customer."""
+
+    async def checked(self, checked: Checked) -> None:
+        """Count one more customer."""
+        self.done += 1
+        self.heartbeat(self.done)
+        await self.take(checked)
+        if self.done % _WRITTEN_EVERY == 0:
+            await self.write()
+
     async def waiting(self, until: datetime | None) -> None:
         """Say until when the provider lets us wait."""
         self.waits = until
         await self.write()
-
-    async def one_more(self) -> None:
-        """Count a customer."""
-        self.done += 1
-        self.heartbeat(self.done)
-        if self.done % _WRITTEN_EVERY == 0:
-            await self.write()
 
     async def write(self) -> None:
         """Write it into the run."""

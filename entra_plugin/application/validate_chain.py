@@ -64,13 +64,12 @@ class _Chain(Progress):
     problems: Counter[str] = field(default_factory=Counter)
     sample: list[ManagedTenant] = field(default_factory=list)
 
-    async def checked(self, checked: Checked) -> None:
+    async def take(self, checked: Checked) -> None:
         """Close one customer's row; a few that passed stay open for the step after."""
         if checked.failure is None and len(self.sample) < SAMPLE:
             self.sample.append(checked.tenant)
         else:
             await self.close(checked.tenant.managed_tenant_id, checked.failure)
-        await self.one_more()
 
     async def enter(self, step: ChainStep) -> None:
         """Begin a step."""
