@@ -205,8 +205,8 @@ def to_users(users: Iterable[User], body: bytes) -> tuple[DirectoryUser, ...]:
 
 
 _ASCII = bytes(range(0x7F))
-_EDGES = frozenset({b'"', b":"})
-"""A space beside one of these is at an end of a text, or between ``smtp:`` and its address."""
+_EDGE = re.compile(rb' (?:[":]|(?<=[":] ))')
+"""A space at an end of a text, or between ``smtp:`` and its address; sought by its space, fast."""
 
 
 def _is_clean_page(body: bytes) -> bool:
@@ -214,12 +214,7 @@ def _is_clean_page(body: bytes) -> bool:
 
     JSON escapes every control character of ASCII but DEL.
     """
-    if b"\\" in body:
-        return False
-    words = body.split(b" ")
-    if not _EDGES.isdisjoint([word[:1] for word in words[1:]]):
-        return False
-    if not _EDGES.isdisjoint([word[-1:] for word in words[:-1]]):
+    if b"\\" in body or _EDGE.search(body):
         return False
     try:
         rest = body.translate(None, _ASCII).decode()
