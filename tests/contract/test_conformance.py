@@ -60,7 +60,8 @@ def query(entry: Entry) -> dict[str, str]:
 def test_the_suite_asked_for_everything_that_the_plugin_reads(log: list[Entry]) -> None:
     assert {entry["path"] for entry in of(log, "graph")} >= GRAPH
     functions = {str(entry["path"]).removeprefix("/api/") for entry in of(log, "cipp")}
-    assert functions >= {"ListTenants", "ListGraphRequest"}
+    assert functions >= {"ListTenants", "ListGraphRequest", "ListDomains"}
+    assert {entry["method"] for entry in of(log, "sign_in")} == {"GET", "POST"}
 
 
 def test_microsoft_is_only_read(log: list[Entry]) -> None:

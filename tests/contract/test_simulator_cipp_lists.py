@@ -79,6 +79,7 @@ def test_the_links_of_the_portals_come_with_their_mode(cipp: Cipp) -> None:
 
     rows = cipp.listed("ListTenants", Mode="TenantList")
 
+    assert rows
     assert all(row["portal_entra"].endswith(row["defaultDomainName"]) for row in rows)
 
 

@@ -223,12 +223,14 @@ def test_the_bundle_has_no_name_no_address_no_domain_and_no_secret(
     admin.discover()
     admin.accept_exact()
     assert admin.sync("initial")["state"] == "completed"
-    bundle = admin.http.get(f"{API}/support-bundle").text
+    bundle = admin.http.get(f"{API}/support-bundle").raise_for_status().text
+    tokens = [secrets.get(f"entra_direct_{kind}_token") for kind in ("access", "refresh")]
+    assert None not in tokens
     private = {
         "Ada Administrator",
         "northwind.example",
         microsoft.client_secret,
-        *(str(secrets.get(f"entra_direct_{kind}_token")) for kind in ("access", "refresh")),
+        *map(str, tokens),
     }
     for tenant in microsoft.directory()["tenants"]:
         private |= {tenant["display_name"], *tenant["verified_domains"]}

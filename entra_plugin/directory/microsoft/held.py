@@ -72,7 +72,7 @@ class HeldTokens:
         if flight is None:
             flight = asyncio.create_task(self._fetch(tenant, claims))
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
+            flight.add_done_callback(lambda _: self._flights.pop(key))
         return await asyncio.shield(flight)
 
     def hold(self, tenant: EntraTenantId, tokens: TokenSet, claims: str | None = None) -> None:
@@ -88,8 +88,3 @@ class HeldTokens:
         tokens = await self._ask(tenant, claims)
         self.hold(tenant, tokens, claims)
         return tokens.access_token
-
-    def _landed(self, key: _Flight, done: asyncio.Task[str]) -> None:
-        del self._flights[key]
-        if not done.cancelled():
-            done.exception()  # whoever still waits gets it; nobody may be left
