@@ -52,37 +52,6 @@ async def test_an_authority_is_asked_for_its_endpoints_once(partner: Signed) -> 
     assert len(partner.asked("openid-configuration")) == 1
 
 
-async def test_the_endpoints_of_a_customer_follow_from_those_of_another(partner: Signed) -> None:
-    tokens = partner.tokens()
-    for customer in (ALPINE, BRIGHT, EBONY):
-        await tokens.of(customer)
-    assert [partner.token_requests(customer) for customer in (ALPINE, BRIGHT, EBONY)] == [1] * 3
-    assert len(partner.asked("openid-configuration")) == 1
-
-
-async def test_endpoints_that_do_not_follow_from_the_directory_are_asked_for(
-    partner: Signed,
-) -> None:
-    authority = f"{partner.endpoints.login}/{BRIGHT}"
-    document = {
-        "issuer": f"{authority}/v2.0",
-        "authorization_endpoint": f"{authority}/oauth2/v2.0/authorize",
-        "token_endpoint": f"{authority}/oauth2/v2.0/token",
-    }
-    partner.fault(f"{ALPINE}/v2.0/.well-known", status=200, body=document)
-    tokens = partner.tokens()
-    await tokens.of(ALPINE)
-    await tokens.of(EBONY)
-    assert len(partner.asked("openid-configuration")) == 2
-
-
-async def test_a_customer_that_is_nowhere_is_told_as_before(partner: Signed) -> None:
-    tokens = partner.tokens()
-    await tokens.of(ALPINE)
-    with pytest.raises(ConsentMissing, match="directory_not_found"):
-        await tokens.of(EntraTenantId(UUID("00000000-0000-4000-8000-00000000dead")))
-
-
 async def test_who_all_have_an_expired_token_share_the_new_one(partner: Signed) -> None:
     directory = partner.directory()
     await directory.tenant_details(ALPINE)

@@ -32,11 +32,6 @@ _TEXTS = frozenset(
 )
 """What MSAL takes for text without looking."""
 
-_DISCOVERY = re.compile(
-    r"(?P<host>https://[^/]+)/(?P<directory>[0-9a-f-]{36})/v2\.0/\.well-known/openid-configuration"
-)
-"""Where MSAL asks for the endpoints of a directory."""
-
 _DISCOVERED_FOR = 86_400.0
 """Seconds for which a discovery document is good, as MSAL itself has it."""
 
@@ -75,35 +70,15 @@ class Discovered:
 
     def __init__(self) -> None:
         self._documents: dict[str, tuple[float, httpx.Response]] = {}
-        self._model = ""
-        """Where the last document was from whose endpoints follow from the directory's id."""
 
     def get(self, url: str) -> httpx.Response | None:
         """The document of an authority, if it is still good."""
         until, response = self._documents.get(url, (0.0, None))
         return response if until > time.monotonic() else None
 
-    def derive(self, url: str) -> httpx.Response | None:
-        """The document of a directory, from that of another one of the same authority host.
-
-        They differ by the directory's id alone; MSAL for .NET asks for none of them. A directory
-        that is not there is told by the token endpoint.
-        """
-        model, wanted = _DISCOVERY.fullmatch(self._model), _DISCOVERY.fullmatch(url)
-        document = self.get(self._model)
-        if not (document and model and wanted and model["host"] == wanted["host"]):
-            return None
-        text = document.text.replace(model["directory"], wanted["directory"])
-        return httpx.Response(httpx.codes.OK, text=text)
-
     def keep(self, url: str, response: httpx.Response) -> None:
         """Remember a document."""
         self._documents[url] = (time.monotonic() + _DISCOVERED_FOR, response)
-        found = _DISCOVERY.fullmatch(url)
-        if found and response.json()["token_endpoint"] == (
-            f"{found['host']}/{found['directory']}/oauth2/v2.0/token"
-        ):
-            self._model = url
 
 
 class MsalHttp:
@@ -128,13 +103,8 @@ class MsalHttp:
         headers: Mapping[str, str] | None = None,
         **_ignored: object,
     ) -> httpx.Response:
-        """GET the discovery document, or take it from memory.
-
-        MSAL would tell its refusal as a mere ValueError.
-        """
+        """GET the discovery document; MSAL would tell its refusal as a mere ValueError."""
         held = self._discovered.get(url)
-        if held is None and self._at_customer:
-            held = self._discovered.derive(url)
         if held is not None:
             return held
         response = self._checked("GET", url, params=params, headers=headers)
