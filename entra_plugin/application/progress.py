@@ -36,9 +36,9 @@ class Progress(ABC):
 
     async def checked(self, checked: Checked) -> None:
         """Count one more customer."""
-        self.done += 1
-        self.heartbeat(self.done)
         await self.take(checked)
+        self.done += 1  # nothing awaits between this and the question below
+        self.heartbeat(self.done)
         if self.done % _WRITTEN_EVERY == 0:
             await self.write()
 
