@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from devhost.ports.secrets import EnvironmentSecrets, SecretChain
+from devhost.ports.secrets import EnvironmentSecrets, FileSecrets, SecretChain
 from devhost.servers.postgres import Urls
 from entra_plugin.application.connect.credentials import CredentialResolver
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
@@ -172,6 +172,26 @@ async def test_a_provider_that_is_away_is_told_and_breaks_no_connection(
         assert found.failure is not None
         assert (found.failure.code, "until" in found.failure.details) == ("throttled", True)
         assert await status_of(host) == ("connected", "throttled")
+
+
+async def test_a_store_that_is_read_only_for_a_while_is_no_hurry_for_a_week(
+    database: Urls, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    async with connected(database, simulator) as host:
+        context = host.opened.context
+        directory = await context.directories.of_tenant(NORTHWIND)
+        monkeypatch.setattr(FileSecrets, "set", refuse)
+
+        async def renew(after: timedelta) -> None:
+            later = replace(context, clock=lambda: context.clock() + after)
+            await renew_when_old(later, NORTHWIND, directory)
+
+        await renew(timedelta(days=6))
+        with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
+            await renew(timedelta(days=8))
 
 
 async def test_a_sign_in_is_renewed_once_a_day_and_not_more(

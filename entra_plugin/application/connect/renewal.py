@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory
-from entra_plugin.domain.errors import TransientFailure
+from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.connections import Connections
 
@@ -23,8 +23,8 @@ async def renew_when_old(context: Context, tenant_id: TenantId, directory: Direc
     A home that is away, or a store that cannot be written to just now, is no hurry for a week.
 
     Raises:
-        EntraError: What the home authority answered: a dead sign-in, or one that is a week old.
-        OSError: The secret store cannot be written to, and the sign-in is a week old.
+        EntraError: What the home authority answered to a dead sign-in; of one that is a week old
+            also that home is away, or ``secret_store_read_only``.
     """
     async with context.store.tenant_transaction(tenant_id) as connection:
         active = await Connections(connection, tenant_id).active()
@@ -35,7 +35,8 @@ async def renew_when_old(context: Context, tenant_id: TenantId, directory: Direc
         return
     try:
         await directory.renew()
-    except (TransientFailure, OSError) as error:
-        if age >= LATEST:
+    except (TransientFailure, ConfigurationInvalid) as error:
+        passing = isinstance(error, TransientFailure) or error.code == "secret_store_read_only"
+        if age >= LATEST or not passing:
             raise
-        log.warning("sign-in not renewed", extra={"error": type(error).__name__})
+        log.warning("sign-in not renewed", extra={"code": error.code})
