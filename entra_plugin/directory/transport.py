@@ -30,7 +30,7 @@ _KEPT_ALIVE = 60.0
 _UNTOLD = 30.0
 """Seconds after which it makes sense to come back when the provider named none."""
 
-_LATER = frozenset({429, 503, 504, 509})
+THROTTLED = frozenset({429, 503, 504, 509})
 """The provider has too much to do; the other busy ones mean that something between is broken."""
 
 
@@ -74,7 +74,7 @@ MICROSOFT = Patience(
     total=300,
     tries=4,
     longest_short_wait=10,
-    busy=frozenset({500, 502}) | _LATER,
+    busy=frozenset({500, 502}) | THROTTLED,
     at_once=64,
 )
 """For Microsoft Graph."""
@@ -277,7 +277,7 @@ class Transport:
         if self._throttle is not None and (answer.status == 429 or asked is not None):
             self._throttle.refused(bucket, answer.headers, pause)
         if failures >= self._patience.tries or pause > self._patience.longest_short_wait:
-            code = "throttled" if answer.status in _LATER else "provider_unreachable"
+            code = "throttled" if answer.status in THROTTLED else "provider_unreachable"
             raise TransientFailure(
                 answer.failure or code, retry_after=_UNTOLD if asked is None else asked
             )

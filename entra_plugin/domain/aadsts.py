@@ -158,23 +158,20 @@ _TOLD = re.compile(r"AADSTS([0-9]{1,9})\b")
 _WORD = re.compile(r"[a-z_]{1,60}")
 
 
-def sign_in_error(
-    answer: Mapping[str, object], *, at_customer: bool, retry_after: float | None = None
-) -> EntraError:
+def sign_in_error(answer: Mapping[str, object], *, at_customer: bool) -> EntraError:
     """The error of ours for an error answer of the token or authorize endpoint.
 
     Args:
         answer: ``error``, ``error_codes``, ``suberror`` as the service gave them.
         at_customer: The answer came from a customer's authority, so that it may concern that one
             only.
-        retry_after: Seconds, if the service named them.
     """
     numbers = _numbers(answer)
     code = _code(answer, numbers, at_customer=at_customer)
     vendor = f"AADSTS{numbers[0]}" if numbers else _word(answer, "error")
     match _REACH[code]:
         case Blast.LATER:
-            return TransientFailure(code, retry_after=retry_after, vendor_code=vendor)
+            return TransientFailure(code, vendor_code=vendor)
         case Blast.SET_UP:
             return ConfigurationInvalid(code, vendor_code=vendor)
         case Blast.TENANT:

@@ -85,7 +85,16 @@ async def test_a_directory_that_is_not_there_concerns_that_customer_only(partner
     assert caught.value.vendor_code == "AADSTS90002"
 
 
-@pytest.mark.parametrize("body", ["<html>proxy</html>", "{}", '{"token_endpoint": 5}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>proxy</html>",
+        "{}",
+        '{"token_endpoint": 5}',
+        '{"error": "x"}',
+        '{"access_token": "x"}',
+    ],
+)
 async def test_what_no_discovery_document_says_is_no_answer(partner: Signed, body: str) -> None:
     partner.fault("openid-configuration", status=200, body=body)
     tokens = partner.tokens()
@@ -449,6 +458,25 @@ async def test_where_it_may_not_the_partners_sign_in_lists_them(partner: Signed)
     assert len([tenant async for tenant in directory.managed_tenants()]) == 8
     refused = [r for r in partner.asked(CUSTOMERS) if r["status"] == 403]
     assert refused == []
+
+
+async def test_who_asks_while_the_app_is_being_refused_is_helped_by_the_sign_in_too(
+    partner: Signed,
+) -> None:
+    partner.simulator.control("/permissions", {"applicationRelationships": False})
+    directory = partner.directory(partner.app_tokens(fallback=partner.tokens()))
+    assert await asyncio.gather(*(directory.probe() for _ in range(4))) == [8] * 4
+
+
+async def test_a_permission_granted_at_home_is_seen_at_once(partner: Signed) -> None:
+    directory = partner.directory()
+    partner.fault(CUSTOMERS, status=403, times=1)
+    with pytest.raises(ConfigurationInvalid, match="partner_permission_missing"):
+        await directory.probe()
+    partner.simulator.control("/faults", {"faults": []})
+    asked = partner.token_requests(partner.home)
+    assert await directory.probe() == 8
+    assert partner.token_requests(partner.home) == asked + 1
 
 
 async def test_without_a_sign_in_the_app_says_that_it_may_not_list_them(partner: Signed) -> None:

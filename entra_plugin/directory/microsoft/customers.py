@@ -74,15 +74,31 @@ async def count_customers(reader: GraphReader) -> int:
 
 async def _required(reader: GraphReader, path: str, type_: type[Page]) -> list[Page]:
     """A list without which there is no discovery, in whoever's name it may be read."""
-    home, url = reader.tokens.home, reader.endpoints.graph_url(path)
+    tokens, url = reader.tokens, reader.endpoints.graph_url(path)
+    access = tokens.at_home
     try:
-        return await reader.listing(reader.bearer(home), url, type_)
-    except UnexpectedStatus as answer:
-        if answer.status != 403 or not reader.tokens.give_way():
-            with translated(at_customer=False, access=reader.tokens.at_home):
-                raise
-    with translated(at_customer=False, access=reader.tokens.at_home):
-        return await reader.listing(reader.bearer(home), url, type_)
+        return await _listed_at_home(reader, url, type_)
+    except ConfigurationInvalid as error:
+        # Another listing may have given way since this one began.
+        gave_way = tokens.give_way() or tokens.at_home != access
+        if error.code != "app_only_discovery_refused" or not gave_way:
+            raise
+    return await _listed_at_home(reader, url, type_)
+
+
+async def _listed_at_home(reader: GraphReader, url: str, type_: type[Page]) -> list[Page]:
+    """A list of the partner's own directory.
+
+    A token whose rights did not suffice is dropped: one made after an administrator helped has
+    more.
+    """
+    home, access = reader.tokens.home, reader.tokens.at_home
+    try:
+        with translated(at_customer=False, access=access):
+            return await reader.listing(reader.bearer(home), url, type_)
+    except ConfigurationInvalid:
+        reader.tokens.forget(home)
+        raise
 
 
 async def _lighthouse(reader: GraphReader, bearer: Bearer) -> list[wire.LighthouseList]:

@@ -9,14 +9,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from entra_plugin.directory.answers import retry_after
-from entra_plugin.directory.transport import user_agent
+from entra_plugin.directory.transport import MICROSOFT, THROTTLED, user_agent
 from entra_plugin.domain.aadsts import sign_in_error
 from entra_plugin.domain.errors import TransientFailure
 
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=30)
 _LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=60)
-_THROTTLED = frozenset({429, 503, 504, 509})
-_BUSY = frozenset({500, 502}) | _THROTTLED
 _KNOWN = (
     frozenset({"access_token"}),
     frozenset({"error"}),
@@ -110,6 +108,8 @@ class MsalHttp:
         response = self._checked("GET", url, params=params, headers=headers)
         if response.status_code != httpx.codes.OK:
             raise sign_in_error(response.json(), at_customer=self._at_customer)
+        if "token_endpoint" not in response.json():
+            raise TransientFailure("unusable_answer", retry_after=_LATER)
         self._discovered.keep(url, response)
         return response
 
@@ -135,9 +135,9 @@ class MsalHttp:
             response = self._client.request(method, url, **arguments)  # type: ignore[arg-type]
         except httpx.HTTPError as error:
             raise TransientFailure("provider_unreachable", retry_after=30) from error
-        if response.status_code in _BUSY:
+        if response.status_code in MICROSOFT.busy:
             wait = retry_after(response.headers)
-            if response.status_code in _THROTTLED:
+            if response.status_code in THROTTLED:
                 raise TransientFailure("throttled", retry_after=_LATER if wait is None else wait)
             raise TransientFailure("provider_unreachable", retry_after=wait)
         return httpx.Response(response.status_code, json=_known(response))

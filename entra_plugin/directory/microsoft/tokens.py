@@ -253,6 +253,12 @@ class AppTokens(_HeldAnywhere):
         if self._fallback is not None:
             await self._fallback.renew_home()
 
+    def forget(self, tenant: EntraTenantId) -> None:
+        """Ask anew the next time, in whoever's name."""
+        super().forget(tenant)
+        if self._fallback is not None:
+            self._fallback.forget(tenant)
+
     def give_way(self) -> bool:
         """Use the partner's sign-in at home from now on, if there is one."""
         if self._fallback is None or self._gave_way:

@@ -249,27 +249,27 @@ def _as_it_is(user: User) -> DirectoryUser:
 
 def to_user(user: User) -> DirectoryUser:
     """Our type from Microsoft's: empty text becomes None, control characters go."""
-    clean = _is_clean(user)
-    text, address = (_given, _given) if clean else (_text, _address)
+    if _is_clean(user):
+        return _as_it_is(user)
     return DirectoryUser(
         object_id=ObjectId(user.id),
-        user_principal_name=address(user.user_principal_name) or "",
-        mail=address(user.mail),
-        aliases=tuple(dict.fromkeys(filter(None, map(address, _smtp(user))))),
-        display_name=text(user.display_name),
-        given_name=text(user.given_name),
-        surname=text(user.surname),
+        user_principal_name=_address(user.user_principal_name) or "",
+        mail=_address(user.mail),
+        aliases=tuple(dict.fromkeys(filter(None, map(_address, _smtp(user))))),
+        display_name=_text(user.display_name),
+        given_name=_text(user.given_name),
+        surname=_text(user.surname),
         enabled=user.account_enabled is not False,
         user_type=user.user_type,
         external_state=user.external_user_state or None,
         resource_account=user.is_resource_account is True,
         licensed=bool(user.assigned_licenses),
-        job_title=text(user.job_title),
-        department=text(user.department),
-        company_name=text(user.company_name),
-        office_location=text(user.office_location),
-        business_phones=tuple(filter(None, map(text, user.business_phones or ()))),
-        mobile_phone=text(user.mobile_phone),
+        job_title=_text(user.job_title),
+        department=_text(user.department),
+        company_name=_text(user.company_name),
+        office_location=_text(user.office_location),
+        business_phones=tuple(filter(None, map(_text, user.business_phones or ()))),
+        mobile_phone=_text(user.mobile_phone),
     )
 
 
@@ -289,10 +289,6 @@ def _is_clean(user: User) -> bool:
         and ": " not in every
         and "\ufffd" not in every
     )
-
-
-def _given(value: str | None) -> str | None:
-    return value or None
 
 
 def _smtp(user: User) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from entra_plugin.access import Permission
 from entra_plugin.application.overview import OverviewFacts
 from entra_plugin.application.remedies import Links
 from entra_plugin.web.api.connection import warning
@@ -110,7 +111,7 @@ async def progress(request: Request, known: Known, runtime: Started) -> Html:
             post=f"{screen.base}/connection",
             root=ROOT,
             connection=facts.connection,
-            can_change=await host.authorize(known.principal, "system_settings.update"),
+            can_change=await host.authorize(known.principal, Permission.UPDATE),
         )
     )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from entra_plugin.access import Permission
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.domain.ids import RunId
 from entra_plugin.domain.states import ConnectionType
@@ -82,7 +83,7 @@ async def sync_progress(request: Request, known: Known, runtime: Started, run: U
         shown = Shown(run_id=RunId(run))
         return in_place_of("#entra-setup", await show_step(screen, WizardStep.SYNC, shown))
     values = sync_values(details)
-    can_change = await runtime.context.host.authorize(known.principal, "system_settings.update")
+    can_change = await runtime.context.host.authorize(known.principal, Permission.UPDATE)
     return fragment(screen.render("parts/sync_progress.html", can_change=can_change, **values))
 
 

@@ -180,17 +180,15 @@ def test_an_unknown_number_is_judged_by_the_error(
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error"])
 def test_what_is_said_to_be_temporary_is_so_whatever_the_number(error: str) -> None:
     answer = {"error": error, "error_codes": [50173], "suberror": "bad_token"}
-    failure = sign_in_error(answer, at_customer=False, retry_after=17)
+    failure = sign_in_error(answer, at_customer=False)
     assert isinstance(failure, TransientFailure)
-    assert failure.retry_after == 17
 
 
 @pytest.mark.parametrize("number", [90033, 90006, 90024, 90012, 50033, 90055])
-def test_an_unavailable_service_is_tried_again_after_the_time_it_named(number: int) -> None:
+def test_an_unavailable_service_is_tried_again(number: int) -> None:
     answer = {"error": "invalid_grant", "error_codes": [number]}
-    failure = sign_in_error(answer, at_customer=True, retry_after=17)
+    failure = sign_in_error(answer, at_customer=True)
     assert isinstance(failure, TransientFailure)
-    assert failure.retry_after == 17
 
 
 def test_only_what_clocks_may_cause_is_worth_one_more_try() -> None:
