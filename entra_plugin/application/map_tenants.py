@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.application.context import Context, Person
 from entra_plugin.domain.errors import Conflict, NotAcceptable
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
-from entra_plugin.domain.mapping import ClientFacts, Proposal, TenantFacts, propose
+from entra_plugin.domain.mapping.facts import ClientFacts, Proposal, TenantFacts
+from entra_plugin.domain.mapping.propose import propose
 from entra_plugin.domain.states import MappingState
 from entra_plugin.host import Client
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
@@ -303,6 +304,7 @@ def _tenant_facts(tenant: ManagedTenant) -> TenantFacts:
         entra_tenant_id=tenant.entra_tenant_id,
         display_name=tenant.display_name,
         domains=tenant.domains,
+        default_domain=tenant.default_domain,
     )
 
 

@@ -20,7 +20,7 @@ from entra_plugin.application.overview import WizardStep
 from entra_plugin.application.validate_chain import ChainStep, StepState
 from entra_plugin.domain import states
 from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.mapping import Evidence
+from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
 from entra_plugin.store.run_tables import COUNTERS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS

@@ -16,7 +16,7 @@ from entra_plugin.domain.ids import (
     ObjectId,
     RunId,
 )
-from entra_plugin.domain.mapping import ClientFacts, TenantFacts
+from entra_plugin.domain.mapping.facts import ClientFacts, TenantFacts
 from entra_plugin.domain.matching import Candidate, Index
 from entra_plugin.domain.planning import Known, PagePlan, Planner, Remembered, Scope, read
 

@@ -12,7 +12,7 @@ from entra_plugin.application.map_tenants import Confirmed, MappingDecision, Pre
 from entra_plugin.application.remedies import Links
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import ClientId, ManagedTenantId
-from entra_plugin.domain.mapping import Suggestion
+from entra_plugin.domain.mapping.facts import Suggestion
 from entra_plugin.domain.states import MappingState, Trigger
 from entra_plugin.resources import Locale
 from entra_plugin.store.managed_tenants import ManagedTenant

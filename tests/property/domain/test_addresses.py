@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from entra_plugin.domain.addresses import normalise, spellings, to_ascii, usable_address
 from entra_plugin.domain.domains import address_domain, evidence_domain, website_domain
 from entra_plugin.domain.folding import search_key
-from entra_plugin.domain.names import words
+from entra_plugin.domain.mapping.names import words
 from support.strategies import addresses, anything, names
 
 typed = anything | names | st.builds("{}@{}".format, st.text(max_size=8), st.text(max_size=8))

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from entra_plugin.domain.domains import SHARED
-from entra_plugin.domain.mapping import (
+from entra_plugin.domain.mapping.facts import (
     MAX_CANDIDATES,
     ClientFacts,
     Evidence,
     Proposal,
     TenantFacts,
-    propose,
 )
+from entra_plugin.domain.mapping.propose import propose
 from support.builders import client, guid, tenant
 
 CONTOSO = tenant("Contoso", "contoso.example", "contoso.onmicrosoft.com")
@@ -127,7 +127,7 @@ def test_a_different_name_and_contacts_elsewhere_contradict() -> None:
     agency = client("Tailspin", website="contoso.example", census={"tailspin.example": 9})
     proposed = proposal([agency])
     assert proposed.match is None
-    assert evidence(proposed, agency) == [Evidence.DOMAIN]
+    assert evidence(proposed, agency) == [Evidence.DOMAIN, Evidence.OTHER_DOMAIN]
 
 
 @pytest.mark.parametrize(
@@ -185,15 +185,24 @@ def test_no_clients_and_no_tenants_are_no_trouble() -> None:
     assert proposal([]).candidates == ()
 
 
-def test_stronger_evidence_ranks_higher() -> None:
-    clients = [
-        client("One", directory_tenant_id=CONTOSO.entra_tenant_id),
-        client("Two", website="contoso.example"),
-        client("Three", census={"contoso.example": 10}),
-        client("Four", billing_email="x@contoso.example"),
-    ]
-    ranked = [s.client_id for s in proposal(clients[::-1]).candidates]
-    assert ranked == [c.client_id for c in clients]
+def score(of: ClientFacts, *others: ClientFacts) -> float:
+    """The score of one client beside others."""
+    return next(s.score for s in proposal([of, *others]).candidates if s.client_id == of.client_id)
+
+
+def test_stronger_evidence_scores_higher() -> None:
+    by_id = score(client("One", directory_tenant_id=CONTOSO.entra_tenant_id))
+    by_domain = score(client("Two", website="contoso.example"))
+    by_census = score(client("Three", census={"contoso.example": 10}))
+    by_bill = score(client("Four", billing_email="x@contoso.example"))
+    assert by_id > by_domain > 0.5
+    assert by_id > by_census > 0.5
+    assert min(by_domain, by_census) > 0.5 > by_bill
+
+
+def test_a_better_candidate_takes_from_the_others() -> None:
+    census = client("Three", census={"contoso.example": 10})
+    assert score(census, client("Contoso", website="contoso.example")) < score(census)
 
 
 def test_reasons_name_the_evidence_and_what_it_rests_on_strongest_first() -> None:
@@ -234,8 +243,13 @@ def test_a_common_word_alone_makes_no_candidate() -> None:
 
 
 def test_only_the_best_candidates_are_shown() -> None:
-    clients = [client(f"C{i}", billing_email="x@contoso.example") for i in range(20)]
+    clients = [client(f"C{i}", website="contoso.example") for i in range(20)]
     assert len(proposal(clients).candidates) == MAX_CANDIDATES
+
+
+def test_of_unlikely_candidates_three_are_shown() -> None:
+    clients = [client(f"C{i}", billing_email="x@contoso.example") for i in range(20)]
+    assert len(proposal(clients).candidates) == 3
 
 
 def test_candidates_with_equal_scores_keep_one_order() -> None:

@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entra_plugin.domain.domains import evidence_domain, website_domain
-from entra_plugin.domain.mapping import ClientFacts, Evidence, Proposal, TenantFacts, propose
-from entra_plugin.domain.names import Rarity, words
+from entra_plugin.domain.mapping.facts import ClientFacts, Evidence, Proposal, TenantFacts
+from entra_plugin.domain.mapping.likeness import likeness
+from entra_plugin.domain.mapping.names import parsed, words
+from entra_plugin.domain.mapping.propose import propose
+from entra_plugin.domain.mapping.rarity import Rarity
 from support.builders import client, guid, tenant
 from support.strategies import anything
 
@@ -117,11 +120,15 @@ def _reasons(proposals: list[Proposal]) -> list[tuple[Evidence, str]]:
 
 
 @given(st.lists(company, max_size=6), company, company)
-def test_similarity_is_symmetric_and_bounded(corpus: list[str], one: str, two: str) -> None:
-    rarity = Rarity([words(name) for name in corpus])
-    first, second = words(one), words(two)
-    alike = rarity.similarity(first, second)
-    assert alike == rarity.similarity(second, first)
-    assert 0.0 <= alike <= 1.0
-    assert (alike == 0.0) == first.isdisjoint(second)
-    assert rarity.similarity(first, first) in ((1.0,) if first else (0.0,))
+def test_likeness_is_bounded_and_a_name_is_equal_to_itself_if_it_says_anything(
+    corpus: list[str], one: str, two: str
+) -> None:
+    rarity = Rarity(map(words, corpus))
+    first, second = parsed(one), parsed(two)
+    there, back = likeness(first, second, rarity), likeness(second, first, rarity)
+    assert there.equal == back.equal
+    for found in (there, back):
+        assert 0.0 <= found.part <= 1.0
+        assert 0.0 <= found.run <= 1.0
+        assert min(found.shared, found.left, found.right) >= 0.0
+    assert likeness(first, first, rarity).equal == bool(first.variants)

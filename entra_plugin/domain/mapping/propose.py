@@ -1,0 +1,132 @@
+"""Proposals for all managed tenants of an MSP at once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from entra_plugin.domain.ids import ClientId, ManagedTenantId
+from entra_plugin.domain.mapping.evidence import Measured, measure, reasons
+from entra_plugin.domain.mapping.facts import (
+    AGAINST,
+    MAX_CANDIDATES,
+    ClientFacts,
+    Evidence,
+    Proposal,
+    Reason,
+    Suggestion,
+    TenantFacts,
+)
+from entra_plugin.domain.mapping.index import ClientIndex, rarity_of
+from entra_plugin.domain.mapping.reading import Customer, read_client, read_customer
+from entra_plugin.domain.mapping.rivalry import settled
+from entra_plugin.domain.mapping.rule import needs_nobody
+from entra_plugin.domain.mapping.score import chances, strength
+
+_SHOWN = 3
+"""So many candidates are shown even if unlikely, as long as anything speaks for them."""
+_WORTH_SHOWING = 0.02
+_WANTED = 0.2
+"""A client that is this likely for two tenants is shown as wanted by both."""
+_HARDLY, _CERTAIN = 0.001, 0.999
+"""No score says less or more: nothing is certain before a person has decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A managed tenant with the clients worth a look, by their positions in the index."""
+
+    customer: Customer
+    measured: Mapping[int, Measured]
+
+    @property
+    def id(self) -> ManagedTenantId:
+        return self.customer.facts.managed_tenant_id
+
+
+def propose(tenants: Sequence[TenantFacts], clients: Sequence[ClientFacts]) -> list[Proposal]:
+    """Propose clients for managed tenants; the order of the input changes nothing."""
+    rows = list(_rows(tenants, clients))
+    strengths = [{at: strength(found) for at, found in row.measured.items()} for row in rows]
+    scores = [
+        dict(zip(row, chances(list(row.values())), strict=True)) for row in settled(strengths)
+    ]
+    claimed, wanted = _claimed(rows), _wanted(rows, scores)
+    return [_proposal(row, score, claimed, wanted) for row, score in zip(rows, scores, strict=True)]
+
+
+def measurements(
+    tenants: Sequence[TenantFacts], clients: Sequence[ClientFacts]
+) -> Iterator[Mapping[ClientId, tuple[float, ...]]]:
+    """What the score weighs, for each managed tenant in turn: what its weights are fitted on."""
+    for row in _rows(tenants, clients):
+        yield {found.client.facts.client_id: found.numbers for found in row.measured.values()}
+
+
+def _rows(tenants: Sequence[TenantFacts], clients: Sequence[ClientFacts]) -> Iterator[_Row]:
+    rarity = rarity_of([t.display_name for t in tenants] + [c.name for c in clients])
+    index = ClientIndex(map(read_client, clients), rarity)
+    for customer in map(read_customer, tenants):
+        found = sorted(index.candidates(customer))
+        measured = {at: measure(customer, index.clients[at], index) for at in found}
+        yield _Row(customer=customer, measured=measured)
+
+
+def _claimed(rows: Sequence[_Row]) -> Mapping[int, set[ManagedTenantId]]:
+    """Which managed tenants claim each client by an exact domain."""
+    claims: defaultdict[int, set[ManagedTenantId]] = defaultdict(set)
+    for row in rows:
+        for at, found in row.measured.items():
+            if found.domain:
+                claims[at].add(row.id)
+    return claims
+
+
+def _wanted(
+    rows: Sequence[_Row], scores: Sequence[Mapping[int, float]]
+) -> Mapping[int, set[ManagedTenantId]]:
+    """For which managed tenants each client is likely."""
+    wanted: defaultdict[int, set[ManagedTenantId]] = defaultdict(set)
+    for row, chances_of in zip(rows, scores, strict=True):
+        for at, chance in chances_of.items():
+            if chance >= _WANTED:
+                wanted[at].add(row.id)
+    return wanted
+
+
+def _proposal(
+    row: _Row,
+    scores: Mapping[int, float],
+    claimed: Mapping[int, set[ManagedTenantId]],
+    wanted: Mapping[int, set[ManagedTenantId]],
+) -> Proposal:
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]
+    likely = [item for rank, item in enumerate(best) if rank < _SHOWN or item[1] >= _WORTH_SHOWING]
+    shown = {at: _suggestion(row, at, score, wanted.get(at, set())) for at, score in likely}
+    shown = {at: found for at, found in shown.items() if _speaks(found)}
+    match = None
+    if shown:
+        (at, first), *others = shown.items()
+        exact = [other for other, found in row.measured.items() if found.domain]
+        unique = exact == [at] and len(claimed[at]) == 1
+        if unique and needs_nobody(row.measured[at], first, [other for _, other in others]):
+            match = first
+    return Proposal(tenant=row.customer.facts, match=match, candidates=tuple(shown.values()))
+
+
+def _suggestion(row: _Row, at: int, score: float, wanted_by: set[ManagedTenantId]) -> Suggestion:
+    found = row.measured[at]
+    why = list(reasons(row.customer, found))
+    rivals = tuple(sorted(wanted_by - {row.id}))
+    if rivals:
+        why.append(Reason(evidence=Evidence.RIVAL, detail=str(len(rivals))))
+    return Suggestion(
+        client_id=found.client.facts.client_id,
+        score=round(min(max(score, _HARDLY), _CERTAIN), 3),
+        reasons=tuple(why),
+        rivals=rivals,
+    )
+
+
+def _speaks(found: Suggestion) -> bool:
+    """True when anything speaks for it."""
+    return not AGAINST.issuperset(reason.evidence for reason in found.reasons)
