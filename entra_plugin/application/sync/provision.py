@@ -6,10 +6,12 @@ At most once, and by explicit starts only.
 from uuid import UUID, uuid4
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.decide import put_in_force
+from entra_plugin.domain.decisions import Decided, evidence_of
 from entra_plugin.domain.ids import ClientId, RunId, TenantId
 from entra_plugin.domain.states import MappingState, RunState, Trigger
 from entra_plugin.host import NewClient, WriteStatus
-from entra_plugin.store.mappings import Mappings, NewMapping
+from entra_plugin.store.mappings import Author, Mappings, NewMapping
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 
@@ -41,7 +43,7 @@ class ProvisionClients:
             wanted = [
                 row
                 for row in await mappings.by_managed_tenants(open_ids)
-                if row.state == MappingState.CREATE_NEW
+                if row.state == MappingState.CREATE_NEW and not row.is_paused(now)
             ]
             if not wanted:
                 return
@@ -59,6 +61,7 @@ class ProvisionClients:
                 ],
             )
             version = await mappings.lock_version()
+            author = Author(user_id=run.actor_id, name=run.actor_name, now=now)
             for row, outcome in zip(wanted, outcomes, strict=True):
                 if outcome.status != WriteStatus.WRITTEN or outcome.id is None:
                     await run_tenants.close(
@@ -75,19 +78,17 @@ class ProvisionClients:
                     continue
                 client_id = ClientId(outcome.id)
                 version += 1
-                await mappings.decide(
-                    [
-                        NewMapping(
-                            mapping_id=uuid4(),
-                            managed_tenant_id=row.managed_tenant_id,
-                            state=MappingState.MAPPED,
-                            client_id=client_id,
-                            evidence={"reason": "created"},
-                        )
-                    ],
-                    version=version,
-                    actor_id=run.actor_id,
-                    now=now,
+                mapping = NewMapping(
+                    mapping_id=uuid4(),
+                    managed_tenant_id=row.managed_tenant_id,
+                    state=MappingState.MAPPED,
+                    client_id=client_id,
+                    evidence=evidence_of(Decided.BY_SYNC),
+                    filter_overrides=row.filter_overrides,
+                    paused_until=row.paused_until,
+                )
+                await put_in_force(
+                    self._context, connection, tenant_id, [mapping], version=version, author=author
                 )
                 await run_tenants.assign_client(
                     run_id, row.managed_tenant_id, client_id, row.display_name

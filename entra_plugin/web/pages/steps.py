@@ -116,14 +116,15 @@ def _connect(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, ob
 
 
 async def _discover(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
-    page, decisions = await screen.runtime.read_mappings.managed_tenants(
+    found = await screen.runtime.read_mappings.managed_tenants(
         screen.facts.tenant_id, limit=TABLE_LIMIT
     )
+    page = found.page
     return {
         "run": facts.last_discovery,
         "running": is_open(facts.last_discovery),
         "tenants": page.items,
-        "new": await _new(screen, page.items, decisions),
+        "new": await _new(screen, page.items, found.decisions),
         "more": page.next_cursor is not None,
     }
 
