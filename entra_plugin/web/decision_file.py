@@ -5,6 +5,7 @@ Reading finds all that is wrong with a file, line by line; it never guesses what
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -93,9 +94,9 @@ def read_file(content: bytes) -> ReadFile:
     except UnicodeError:
         return ReadFile(faults=(FileFault(line=1, code="unreadable"),))
     records = _Records(text)
-    header = next(iter(records), (1, []))[1]
+    line, header = next(iter(records), (1, []))
     names = [unguarded(cell).strip() for cell in header]
-    faults = [*_header_faults(names), *records.faults]
+    faults = [*_header_faults(line, names), *records.faults]
     if faults:
         return ReadFile(faults=tuple(faults))
     return _read_rows(names, records)
@@ -127,7 +128,7 @@ class _Records:
     """The records of a text with the line that each begins on, up to the first unreadable one."""
 
     def __init__(self, text: str) -> None:
-        first = text.partition("\n")[0]
+        first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
         self._reader = csv.reader(
             io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True
         )
@@ -155,15 +156,15 @@ def _decoded(content: bytes) -> str:
     return content.decode("utf-16" if wide else "utf-8-sig")
 
 
-def _header_faults(names: Sequence[str]) -> Iterator[FileFault]:
+def _header_faults(line: int, names: Sequence[str]) -> Iterator[FileFault]:
     for name in NEEDED:
         if name not in names:
-            yield FileFault(line=1, code="missing_column", column=name)
+            yield FileFault(line=line, code="missing_column", column=name)
     for position, name in enumerate(names):
         if name and name in names[:position]:
-            yield FileFault(line=1, code="duplicate_column", column=name)
+            yield FileFault(line=line, code="duplicate_column", column=name)
         elif name and name not in COLUMNS:
-            yield FileFault(line=1, code="unknown_column", column=name[:100])
+            yield FileFault(line=line, code="unknown_column", column=name[:100])
 
 
 def _read_rows(names: Sequence[str], records: _Records) -> ReadFile:
