@@ -253,6 +253,24 @@ class Mappings:
         )
         return [_mapping(row) for row in await self._connection.execute(statement)]
 
+    async def hold(self, managed_tenant_id: ManagedTenantId, client_id: ClientId) -> bool:
+        """Keep a mapping as it is for the rest of this transaction; False if it is another one.
+
+        Whoever decides waits for us, and then closes the links that we have opened.
+        """
+        statement = (
+            select(table.c.mapping_id)
+            .where(
+                table.c.tenant_id == self._tenant_id,
+                table.c.managed_tenant_id == managed_tenant_id,
+                table.c.client_id == client_id,
+                table.c.state == MappingState.MAPPED.value,
+                table.c.ended_at.is_(None),
+            )
+            .with_for_update(read=True)
+        )
+        return (await self._connection.execute(statement)).first() is not None
+
     async def to_sync(self) -> list[CurrentMapping]:
         """What a sync is asked to take, by name: mapped or to be created; gone and paused too."""
         statement = self._query().where(

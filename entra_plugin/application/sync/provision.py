@@ -26,7 +26,8 @@ class ProvisionClients:
         """Create, and map each managed tenant to its new client; one transaction.
 
         The mapping's id is the idempotency key at the host, so that a crash in between makes no
-        second client.
+        second client. The decisions are read under their lock: one that a person takes back
+        meanwhile makes no client.
         """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
@@ -40,6 +41,9 @@ class ProvisionClients:
                 for row in await run_tenants.of_run(run_id)
                 if row.client_id is None and row.state in {RunState.QUEUED, RunState.RUNNING}
             ]
+            if not open_ids:
+                return
+            version = await mappings.lock_version()
             wanted = [
                 row
                 for row in await mappings.by_managed_tenants(open_ids)
@@ -60,7 +64,6 @@ class ProvisionClients:
                     for row in wanted
                 ],
             )
-            version = await mappings.lock_version()
             author = Author(user_id=run.actor_id, name=run.actor_name, now=now)
             for row, outcome in zip(wanted, outcomes, strict=True):
                 if outcome.status != WriteStatus.WRITTEN or outcome.id is None:
