@@ -18,8 +18,9 @@ from devhost.simulator.running import ORIGIN, Simulator
 from entra_plugin import bootstrap
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.context import Context, Person
+from entra_plugin.application.decide import MappingDecision
 from entra_plugin.application.discover import Discover
-from entra_plugin.application.map_tenants import ConfirmMappings, MappingDecision, PreviewMappings
+from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId

@@ -17,10 +17,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who acts: the tenant and the user of the host."""
+    """Who acts: the tenant and the user of the host, with the name to remember him by."""
 
     tenant_id: TenantId
     user_id: UserId
+    name: str | None = None
 
 
 class Directories(Protocol):

@@ -2,26 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from operator import itemgetter
-from uuid import uuid4
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.clients import ClientState, known_clients
 from entra_plugin.application.context import Context, Person
+from entra_plugin.application.decide import (
+    Fault,
+    Held,
+    LinkChanges,
+    MappingDecision,
+    author,
+    needs_proposals,
+    put_in_force,
+)
+from entra_plugin.application.proposals import MatchingFacts, matching_facts
+from entra_plugin.domain.decisions import Decided
 from entra_plugin.domain.errors import Conflict, NotAcceptable
+from entra_plugin.domain.folding import contains
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
-from entra_plugin.domain.mapping.facts import ClientFacts, Proposal, TenantFacts
-from entra_plugin.domain.mapping.propose import propose
+from entra_plugin.domain.lookalikes import look_alikes
+from entra_plugin.domain.mapping.facts import Proposal, Suggestion
 from entra_plugin.domain.states import MappingState
-from entra_plugin.host import Client
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
-from entra_plugin.store.mappings import CurrentMapping, Mappings, NewMapping
-from entra_plugin.store.paging import Page
+from entra_plugin.store.mapping_links import MappingLinks
+from entra_plugin.store.mappings import CurrentMapping, Mappings
 
-_CLIENT_PAGE = 1000
+DOUBTFUL = 0.05
+"""With no candidate more likely than this, a managed tenant counts as unmatched."""
 DECIDED = frozenset({MappingState.MAPPED, MappingState.CREATE_NEW, MappingState.SKIPPED})
+
+
+class PreviewList(StrEnum):
+    """The lists of the preview."""
+
+    AUTO_MATCHED = "auto_matched"
+    NEEDS_REVIEW = "needs_review"
+    UNMATCHED = "unmatched"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +51,37 @@ class PreviewRow:
     tenant: ManagedTenant
     proposal: Proposal
     decision: CurrentMapping | None
+    client_name: str | None = None
+    """Of the client decided on; None when it is missing at the host."""
+    client_state: ClientState | None = None
+    """What became of the client decided on."""
 
     @property
     def row_version(self) -> int:
         """The counter at the row's last decision; 0 if there was none."""
         return self.decision.version if self.decision else 0
 
+    @property
+    def look_alikes(self) -> tuple[Suggestion, ...]:
+        """Clients that make it doubtful that a new one is needed."""
+        return look_alikes(self.proposal)
+
+    @property
+    def stands_in(self) -> PreviewList:
+        """The one list that it stands in."""
+        if self.decision is not None and self.decision.state in DECIDED:
+            return PreviewList.DECIDED
+        if self.proposal.match:
+            return PreviewList.AUTO_MATCHED
+        worth_a_look = any(found.score >= DOUBTFUL for found in self.proposal.candidates)
+        return PreviewList.NEEDS_REVIEW if worth_a_look else PreviewList.UNMATCHED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """Every discovered managed tenant, in exactly one list.
 
-    ``clients`` are the names to choose from.
+    ``clients`` are the names to choose from. One that is gone is there only if it was decided.
     """
 
     version: int
@@ -52,24 +91,53 @@ class Preview:
     decided: tuple[PreviewRow, ...]
     clients: Mapping[ClientId, str]
 
+    def only(self, wanted: PreviewList | None = None, q: str | None = None) -> "Preview":
+        """The rows of one list, or those that ``q`` is a part of; the version stays the whole's."""
+
+        def kept(name: PreviewList, rows: tuple[PreviewRow, ...]) -> tuple[PreviewRow, ...]:
+            if wanted not in {None, name}:
+                return ()
+            return tuple(row for row in rows if q is None or self._matches(row, q))
+
+        return replace(
+            self,
+            auto_matched=kept(PreviewList.AUTO_MATCHED, self.auto_matched),
+            needs_review=kept(PreviewList.NEEDS_REVIEW, self.needs_review),
+            unmatched=kept(PreviewList.UNMATCHED, self.unmatched),
+            decided=kept(PreviewList.DECIDED, self.decided),
+        )
+
+    def _matches(self, row: PreviewRow, q: str) -> bool:
+        candidates = (self.clients[c.client_id] for c in row.proposal.candidates)
+        tenant = row.tenant
+        listed = (tenant.display_name, tenant.default_domain, row.client_name)
+        return contains(q, *listed, *tenant.domains, *candidates)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingDecision:
-    """What a person decided about one managed tenant."""
+class Doubt:
+    """A client is to be created for a managed tenant that these clients look like."""
 
     managed_tenant_id: ManagedTenantId
-    state: MappingState
-    client_id: ClientId | None = None
+    clients: tuple[Suggestion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """How many decisions of each kind were put in force."""
+    """How many decisions of each kind are in force, and what came of it.
+
+    ``paused`` of them no sync takes for a while. ``client_names`` are those of the clients in
+    ``warnings``.
+    """
 
     mapped: int
     create_new: int
     skipped: int
     unmapped: int
+    paused: int = 0
+    links: LinkChanges = field(default_factory=LinkChanges)
+    warnings: tuple[Doubt, ...] = ()
+    client_names: Mapping[ClientId, str] = field(default_factory=dict)
 
 
 class PreviewMappings:
@@ -82,41 +150,30 @@ class PreviewMappings:
         """Look at all discovered managed tenants."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             version = await Mappings(connection, tenant_id).version()
-            tenants = await ManagedTenants(connection, tenant_id).all()
-            current = await Mappings(connection, tenant_id).all()
-            clients = await all_clients(self._context, connection, tenant_id)
-            census = await self._census(connection, tenant_id)
-        decisions = {mapping.managed_tenant_id: mapping for mapping in current}
-        proposals = propose(
-            [_tenant_facts(tenant) for tenant in tenants],
-            [_client_facts(client, census.get(client.id, {})) for client in clients],
-        )
-        rows = [
-            PreviewRow(
-                tenant=tenant, proposal=proposal, decision=decisions.get(tenant.managed_tenant_id)
+            facts = await matching_facts(self._context, connection, tenant_id)
+            ids = (mapping.client_id for mapping in facts.decisions.values())
+            chosen = await known_clients(self._context, connection, tenant_id, ids)
+        proposals = await facts.proposals()
+        lists: dict[PreviewList, list[PreviewRow]] = {name: [] for name in PreviewList}
+        for tenant in facts.tenants:
+            decision = facts.decisions.get(tenant.managed_tenant_id)
+            row = PreviewRow(
+                tenant=tenant,
+                proposal=proposals[tenant.managed_tenant_id],
+                decision=decision,
+                client_name=chosen.name(decision.client_id) if decision else None,
+                client_state=chosen.state(decision.client_id) if decision else None,
             )
-            for tenant, proposal in zip(tenants, proposals, strict=True)
-        ]
-        open_rows = [row for row in rows if not _is_decided(row)]
+            if tenant.gone_at is None or row.stands_in == PreviewList.DECIDED:
+                lists[row.stands_in].append(row)
         return Preview(
             version=version,
-            auto_matched=tuple(r for r in open_rows if r.proposal.match),
-            needs_review=tuple(
-                r for r in open_rows if not r.proposal.match and r.proposal.candidates
-            ),
-            unmatched=tuple(r for r in open_rows if not r.proposal.candidates),
-            decided=tuple(r for r in rows if _is_decided(r)),
-            clients={client.id: client.name for client in clients},
+            auto_matched=tuple(lists[PreviewList.AUTO_MATCHED]),
+            needs_review=tuple(lists[PreviewList.NEEDS_REVIEW]),
+            unmatched=tuple(lists[PreviewList.UNMATCHED]),
+            decided=tuple(lists[PreviewList.DECIDED]),
+            clients=facts.client_names(),
         )
-
-    async def _census(
-        self, connection: AsyncConnection, tenant_id: TenantId
-    ) -> Mapping[ClientId, Mapping[str, int]]:
-        counts = await self._context.host.contacts.domain_census(connection, tenant_id, None)
-        census: defaultdict[ClientId, dict[str, int]] = defaultdict(dict)
-        for row in counts:
-            census[row.client_id][row.domain] = row.count
-        return census
 
 
 class ConfirmMappings:
@@ -126,40 +183,63 @@ class ConfirmMappings:
         self._context = context
 
     async def __call__(
-        self, person: Person, *, version: int, decisions: Sequence[MappingDecision]
+        self,
+        person: Person,
+        *,
+        version: int,
+        decisions: Sequence[MappingDecision],
+        dry_run: bool = False,
     ) -> Confirmed:
-        """Confirm decisions made on the preview of ``version``.
+        """Confirm decisions made on the preview of ``version``; a dry run only tells.
+
+        The matcher is asked before the lock is taken, once for the set.
 
         Raises:
-            NotAcceptable: ``duplicate_tenant``, ``unknown_tenant``, ``unknown_client`` or
-                ``client_required``; nothing was written.
+            NotAcceptable: ``duplicate_tenant``, ``unknown_tenant``, ``unknown_client``,
+                ``client_required``, ``tenant_gone``, ``not_mapped`` or ``pause_in_past``; nothing
+                was written.
             Conflict: ``stale_version``: another person decided about one of these rows since.
         """
         _refuse_duplicates(decisions)
         tenant_id = person.tenant_id
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            mappings = Mappings(connection, tenant_id)
-            counter = await mappings.lock_version()
-            await self._check(connection, tenant_id, decisions)
-            ids = [decision.managed_tenant_id for decision in decisions]
-            current = {row.managed_tenant_id: row for row in await mappings.by_managed_tenants(ids)}
-            changed = [str(i) for i, row in current.items() if row.version > version]
-            if changed:
-                raise Conflict("stale_version", details={"managedTenantIds": sorted(changed)})
-            fresh = [d for d in decisions if not _same(d, current.get(d.managed_tenant_id))]
+        asked = needs_proposals(decision.state for decision in decisions)
+        facts = await self._facts(tenant_id) if asked else None
+        proposals = await facts.proposals() if facts else {}
+        store = self._context.store
+        begin = store.rehearsal if dry_run else store.tenant_transaction
+        async with begin(tenant_id) as connection:
+            counter = await Mappings(connection, tenant_id).lock_version()
+            held = await self._held(connection, tenant_id, decisions)
+            _refuse_unknown_tenants(decisions, held)
+            _refuse_stale(decisions, held, version)
+            _refuse_faults(decisions, held)
+            fresh = [
+                held.new_mapping(d, proposals.get(d.managed_tenant_id), Decided.BY_PERSON)
+                for d in decisions
+                if not held.is_in_force(d)
+            ]
             if fresh:
-                await mappings.decide(
-                    [_new_mapping(decision) for decision in fresh],
+                links = await put_in_force(
+                    self._context,
+                    connection,
+                    tenant_id,
+                    fresh,
                     version=counter + 1,
-                    actor_id=person.user_id,
-                    now=self._context.clock(),
+                    author=author(person, held.now),
                 )
+            else:
+                ids = [decision.managed_tenant_id for decision in decisions]
+                links = LinkChanges(kept=await MappingLinks(connection, tenant_id).open(ids))
         states = [decision.state for decision in decisions]
         return Confirmed(
             mapped=states.count(MappingState.MAPPED),
             create_new=states.count(MappingState.CREATE_NEW),
             skipped=states.count(MappingState.SKIPPED),
             unmapped=states.count(MappingState.UNMAPPED),
+            paused=sum(held.is_paused(decision) for decision in decisions),
+            links=links,
+            warnings=doubts(decisions, proposals),
+            client_names=facts.client_names() if facts else {},
         )
 
     async def current_version(self, tenant_id: TenantId) -> int:
@@ -167,104 +247,39 @@ class ConfirmMappings:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             return await Mappings(connection, tenant_id).version()
 
-    async def _check(
+    async def _facts(self, tenant_id: TenantId) -> MatchingFacts:
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await matching_facts(self._context, connection, tenant_id)
+
+    async def _held(
         self,
         connection: AsyncConnection,
         tenant_id: TenantId,
         decisions: Sequence[MappingDecision],
-    ) -> None:
-        """Every managed tenant and every client named must be this tenant's own."""
+    ) -> Held:
         ids = [decision.managed_tenant_id for decision in decisions]
-        known = {
-            t.managed_tenant_id for t in await ManagedTenants(connection, tenant_id).by_ids(ids)
-        }
-        unknown = [str(i) for i in ids if i not in known]
-        if unknown:
-            raise NotAcceptable("unknown_tenant", details={"managedTenantIds": unknown})
-        wanted = sorted({d.client_id for d in decisions if d.client_id is not None})
-        found = await self._context.host.clients.by_ids(connection, tenant_id, wanted)
-        active = {client.id for client in found if client.active}
-        missing = [str(client_id) for client_id in wanted if client_id not in active]
-        if missing:
-            raise NotAcceptable("unknown_client", details={"clientIds": missing})
-        for decision in decisions:
-            if (decision.state == MappingState.MAPPED) != (decision.client_id is not None):
-                raise NotAcceptable(
-                    "client_required",
-                    details={"managedTenantId": str(decision.managed_tenant_id)},
-                )
-
-
-class ReadMappings:
-    """The reading side of discovery and mapping."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    async def mappings(
-        self, tenant_id: TenantId
-    ) -> tuple[list[CurrentMapping], dict[ClientId, str]]:
-        """The decisions in force, and the names of their clients."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            rows = await Mappings(connection, tenant_id).all()
-            ids = sorted({row.client_id for row in rows if row.client_id is not None})
-            clients = await self._context.host.clients.by_ids(connection, tenant_id, ids)
-        return rows, {client.id: client.name for client in clients}
-
-    async def of_client(self, tenant_id: TenantId, client_id: ClientId) -> list[ManagedTenant]:
-        """The managed tenants that are mapped to a client."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            rows = await Mappings(connection, tenant_id).of_client(client_id)
-            return await ManagedTenants(connection, tenant_id).by_ids(
-                [row.managed_tenant_id for row in rows]
-            )
-
-    async def decided_at(self, tenant_id: TenantId) -> datetime | None:
-        """When the youngest decision in force was made; None without any."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            rows = await Mappings(connection, tenant_id).all()
-        return max((row.decided_at for row in rows), default=None)
-
-    async def relationships(self, tenant_id: TenantId) -> list[ManagedTenant]:
-        """The managed tenants whose relationship has an end, the soonest first."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = await ManagedTenants(connection, tenant_id).all()
-        ends = [(t.relationship_end, t) for t in tenants if t.relationship_end is not None]
-        return [tenant for _, tenant in sorted(ends, key=itemgetter(0))]
-
-    async def managed_tenants(
-        self,
-        tenant_id: TenantId,
-        *,
-        limit: int | None = None,
-        cursor: str | None = None,
-        state: MappingState | None = None,
-        q: str | None = None,
-    ) -> tuple[Page[ManagedTenant], dict[ManagedTenantId, CurrentMapping]]:
-        """A page of discovered managed tenants, and the decisions about them."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            page = await ManagedTenants(connection, tenant_id).page(
-                limit=limit, cursor=cursor, state=state, q=q
-            )
-            current = await Mappings(connection, tenant_id).by_managed_tenants(
-                [tenant.managed_tenant_id for tenant in page.items]
-            )
-        return page, {mapping.managed_tenant_id: mapping for mapping in current}
-
-
-async def all_clients(
-    context: Context, connection: AsyncConnection, tenant_id: TenantId
-) -> list[Client]:
-    """Every active client of the host, page by page."""
-    clients: list[Client] = []
-    while True:
-        after = clients[-1].id if clients else None
-        page = await context.host.clients.page(
-            connection, tenant_id, after=after, limit=_CLIENT_PAGE
+        tenants = await ManagedTenants(connection, tenant_id).by_ids(ids)
+        current = await Mappings(connection, tenant_id).by_managed_tenants(ids)
+        wanted = (decision.client_id for decision in decisions)
+        return Held(
+            tenants={tenant.managed_tenant_id: tenant for tenant in tenants},
+            current={row.managed_tenant_id: row for row in current},
+            clients=await known_clients(self._context, connection, tenant_id, wanted),
+            now=self._context.clock(),
         )
-        clients.extend(page)
-        if len(page) < _CLIENT_PAGE:
-            return clients
+
+
+def doubts(
+    decisions: Sequence[MappingDecision], proposals: Mapping[ManagedTenantId, Proposal]
+) -> tuple[Doubt, ...]:
+    """The clients to be created that look like clients there are."""
+    found = (
+        Doubt(managed_tenant_id=d.managed_tenant_id, clients=look_alikes(proposal))
+        for d in decisions
+        if d.state == MappingState.CREATE_NEW
+        and (proposal := proposals.get(d.managed_tenant_id)) is not None
+    )
+    return tuple(doubt for doubt in found if doubt.clients)
 
 
 def _refuse_duplicates(decisions: Sequence[MappingDecision]) -> None:
@@ -277,45 +292,34 @@ def _refuse_duplicates(decisions: Sequence[MappingDecision]) -> None:
         seen.add(decision.managed_tenant_id)
 
 
-def _is_decided(row: PreviewRow) -> bool:
-    return row.decision is not None and row.decision.state in DECIDED
+def _refuse_unknown_tenants(decisions: Sequence[MappingDecision], held: Held) -> None:
+    unknown = [d for d in decisions if d.managed_tenant_id not in held.tenants]
+    if unknown:
+        raise NotAcceptable("unknown_tenant", details={"managedTenantIds": _ids(unknown)})
 
 
-def _same(decision: MappingDecision, current: CurrentMapping | None) -> bool:
-    """True when the decision is in force already, so that confirming it again writes nothing."""
-    if current is None:
-        return decision.state == MappingState.UNMAPPED
-    return current.state == decision.state and current.client_id == decision.client_id
+def _refuse_stale(decisions: Sequence[MappingDecision], held: Held, version: int) -> None:
+    changed = [d for d in decisions if held.row_version(d.managed_tenant_id) > version]
+    if changed:
+        raise Conflict("stale_version", details={"managedTenantIds": sorted(_ids(changed))})
 
 
-def _new_mapping(decision: MappingDecision) -> NewMapping:
-    return NewMapping(
-        mapping_id=uuid4(),
-        managed_tenant_id=decision.managed_tenant_id,
-        state=decision.state,
-        client_id=decision.client_id,
-        evidence={"decided": "by_person"},
-    )
+def _refuse_faults(decisions: Sequence[MappingDecision], held: Held) -> None:
+    faulty: defaultdict[Fault | None, list[MappingDecision]] = defaultdict(list)
+    for decision in decisions:
+        faulty[held.fault(decision)].append(decision)
+    if found := faulty[Fault.UNKNOWN_CLIENT]:
+        ids = sorted({str(decision.client_id) for decision in found})
+        raise NotAcceptable("unknown_client", details={"clientIds": ids})
+    if found := faulty[Fault.CLIENT_REQUIRED]:
+        raise NotAcceptable("client_required", details={"managedTenantId": _ids(found)[0]})
+    if found := faulty[Fault.TENANT_GONE]:
+        raise NotAcceptable("tenant_gone", details={"managedTenantIds": _ids(found)})
+    if found := faulty[Fault.NOT_MAPPED]:
+        raise NotAcceptable("not_mapped", details={"managedTenantIds": _ids(found)})
+    if found := faulty[Fault.PAUSE_IN_PAST]:
+        raise NotAcceptable("pause_in_past", details={"managedTenantIds": _ids(found)})
 
 
-def _tenant_facts(tenant: ManagedTenant) -> TenantFacts:
-    return TenantFacts(
-        managed_tenant_id=tenant.managed_tenant_id,
-        entra_tenant_id=tenant.entra_tenant_id,
-        display_name=tenant.display_name,
-        domains=tenant.domains,
-        default_domain=tenant.default_domain,
-    )
-
-
-def _client_facts(client: Client, census: Mapping[str, int]) -> ClientFacts:
-    return ClientFacts(
-        client_id=client.id,
-        name=client.name,
-        website=client.website,
-        domain=client.domain,
-        billing_email=client.billing_email,
-        inbound_domains=tuple(client.inbound_domains),
-        directory_tenant_id=client.directory_tenant_id,
-        census=census,
-    )
+def _ids(decisions: Sequence[MappingDecision]) -> list[str]:
+    return [str(decision.managed_tenant_id) for decision in decisions]

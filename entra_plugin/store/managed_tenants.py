@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Row,
+    ScalarSelect,
     Select,
     Text,
     and_,
@@ -347,26 +348,8 @@ class ManagedTenants:
         )
 
     def _query(self) -> Select[*tuple[object, ...]]:
-        domains = (
-            select(
-                func.coalesce(
-                    func.array_agg(
-                        aggregate_order_by(
-                            managed_tenant_domains.c.domain,
-                            managed_tenant_domains.c.is_default.desc(),
-                            managed_tenant_domains.c.domain,
-                        )
-                    ),
-                    text("'{}'"),
-                ).label("domains")
-            )
-            .where(
-                managed_tenant_domains.c.tenant_id == managed_tenants.c.tenant_id,
-                managed_tenant_domains.c.managed_tenant_id == managed_tenants.c.managed_tenant_id,
-            )
-            .scalar_subquery()
-        )
-        return select(managed_tenants, domains.label("domains")).where(
+        domains = domains_of_managed_tenant().label("domains")
+        return select(managed_tenants, domains).where(
             managed_tenants.c.tenant_id == self._tenant_id
         )
 
@@ -379,6 +362,30 @@ class ManagedTenants:
             )
             .values(**values)
         )
+
+
+def domains_of_managed_tenant() -> ScalarSelect[Sequence[str]]:
+    """The verified domains of the managed tenant in the query around it, the default one first."""
+    return (
+        select(
+            func.coalesce(
+                func.array_agg(
+                    aggregate_order_by(
+                        managed_tenant_domains.c.domain,
+                        managed_tenant_domains.c.is_default.desc(),
+                        managed_tenant_domains.c.domain,
+                    )
+                ),
+                text("'{}'"),
+            )
+        )
+        .where(
+            managed_tenant_domains.c.tenant_id == managed_tenants.c.tenant_id,
+            managed_tenant_domains.c.managed_tenant_id == managed_tenants.c.managed_tenant_id,
+        )
+        .correlate(managed_tenants)
+        .scalar_subquery()
+    )
 
 
 def _current_mapping() -> ColumnElement[bool]:

@@ -84,6 +84,7 @@ client_tenant_mappings = Table(
     moment("paused_until"),
     Column("version", BigInteger, nullable=False),
     ref("decided_by", nullable=True),
+    Column("decided_by_name", Text),
     moment("decided_at", nullable=False),
     moment("ended_at"),
     one_of("state", MappingState),
@@ -100,9 +101,11 @@ client_tenant_mappings = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index("ix_entra_client_tenant_mappings_client", "tenant_id", "client_id"),
+    Index("ix_entra_client_tenant_mappings_history", "tenant_id", "managed_tenant_id", "version"),
 )
 """Every decision ever made; ``ended_at`` is empty on the current one.
 
-``version`` is the MSP's mapping counter at the moment of the decision. ``state`` mapped needs a
-client.
+``version`` is the MSP's mapping counter at the moment of the decision, so it orders the history of
+a managed tenant. ``state`` mapped needs a client. ``evidence`` is what the matcher said then (see
+``domain.decisions``); ``decided_by_name`` is the person's name as it was then.
 """

@@ -4,20 +4,22 @@ Every one is kept, one per managed tenant is current.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Row, Select, Text, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, TenantId, UserId
 from entra_plugin.domain.states import MappingState
+from entra_plugin.store.managed_tenants import domains_of_managed_tenant
 from entra_plugin.store.mapping_tables import client_tenant_mappings as table
 from entra_plugin.store.mapping_tables import managed_tenants
+from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_settings
 from entra_plugin.store.settings import SettingsRows
 
@@ -31,6 +33,7 @@ class CurrentMapping:
     entra_tenant_id: EntraTenantId
     display_name: str
     default_domain: str | None
+    domains: tuple[str, ...]
     state: MappingState
     client_id: ClientId | None
     evidence: Mapping[str, object]
@@ -38,18 +41,45 @@ class CurrentMapping:
     paused_until: datetime | None
     version: int
     decided_by: UserId | None
+    decided_by_name: str | None
     decided_at: datetime
+    ended_at: datetime | None
+    gone_at: datetime | None
+    """When the managed tenant was found to be gone, if it is."""
+
+    def is_paused(self, now: datetime) -> bool:
+        """True while no sync is to touch it."""
+        return self.paused_until is not None and self.paused_until > now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMapping:
-    """A decision to put in force."""
+    """A decision to put in force; overrides and pause are told each time, lest they get lost."""
 
     mapping_id: UUID
     managed_tenant_id: ManagedTenantId
     state: MappingState
     client_id: ClientId | None
     evidence: Mapping[str, object]
+    filter_overrides: Mapping[str, object]
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who decides, and when."""
+
+    user_id: UserId | None
+    name: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSettings:
+    """The overrides and the pause of a managed tenant, whole."""
+
+    filter_overrides: Mapping[str, object] = field(default_factory=dict)
+    paused_until: datetime | None = None
 
 
 _END = text("""
@@ -59,50 +89,24 @@ _END = text("""
 
 _INSERT = text("""
     INSERT INTO entra_client_tenant_mappings (tenant_id, mapping_id, managed_tenant_id, client_id,
-        state, evidence, version, decided_by, decided_at)
+        state, evidence, filter_overrides, paused_until, version, decided_by, decided_by_name,
+        decided_at)
     SELECT :tenant_id, r.mapping_id, r.managed_tenant_id, r.client_id, r.state, r.evidence,
-        :version, :actor_id, :now
+        r.filter_overrides, r.paused_until, :version, :actor_id, :actor_name, :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (mapping_id uuid, managed_tenant_id uuid,
-        client_id uuid, state text, evidence jsonb)
-""").bindparams(bindparam("actor_id", type_=Uuid()))
+        client_id uuid, state text, evidence jsonb, filter_overrides jsonb,
+        paused_until timestamptz)
+""").bindparams(bindparam("actor_id", type_=Uuid()), bindparam("actor_name", type_=Text()))
 
-_CLOSE_LINKS = text("""
-    UPDATE entra_contact_links l
-    SET state = 'closed', closed_reason = 'mapping_changed', closed_at = :now,
-        closed_by_user = :actor_id
-    FROM entra_managed_tenants m
-    JOIN unnest(:ids, :clients) AS d (managed_tenant_id, client_id)
-        ON d.managed_tenant_id = m.managed_tenant_id
-    WHERE m.tenant_id = :tenant_id AND l.tenant_id = m.tenant_id
-        AND l.entra_tenant_id = m.entra_tenant_id AND l.state = 'active'
-        AND l.client_id IS DISTINCT FROM d.client_id
-""").bindparams(
-    bindparam("ids", type_=ARRAY(Uuid())),
-    bindparam("clients", type_=ARRAY(Uuid())),
-    bindparam("actor_id", type_=Uuid()),
-)
-
-_REOPEN_LINKS = text("""
-    UPDATE entra_contact_links l
-    SET state = 'active', closed_reason = NULL, closed_at = NULL, closed_by_user = NULL
-    FROM (
-        SELECT DISTINCT ON (o.entra_tenant_id, o.object_id) o.link_id
-        FROM entra_contact_links o
-        JOIN entra_managed_tenants m
-            ON m.tenant_id = o.tenant_id AND m.entra_tenant_id = o.entra_tenant_id
-        JOIN unnest(:ids, :clients) AS d (managed_tenant_id, client_id)
-            ON d.managed_tenant_id = m.managed_tenant_id AND d.client_id = o.client_id
-        WHERE o.tenant_id = :tenant_id AND o.state = 'closed'
-            AND o.closed_reason = 'mapping_changed'
-            AND NOT EXISTS (
-                SELECT FROM entra_contact_links a
-                WHERE a.tenant_id = o.tenant_id AND a.state = 'active'
-                    AND (a.contact_id = o.contact_id OR (a.entra_tenant_id = o.entra_tenant_id
-                        AND a.object_id = o.object_id)))
-        ORDER BY o.entra_tenant_id, o.object_id, o.closed_at DESC
-    ) again
-    WHERE l.tenant_id = :tenant_id AND l.link_id = again.link_id
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid())), bindparam("clients", type_=ARRAY(Uuid())))
+_KEEP_AS_HISTORY = text("""
+    INSERT INTO entra_client_tenant_mappings (tenant_id, mapping_id, managed_tenant_id, client_id,
+        state, evidence, filter_overrides, paused_until, version, decided_by, decided_by_name,
+        decided_at, ended_at)
+    SELECT tenant_id, :copy_id, managed_tenant_id, client_id, state, evidence, filter_overrides,
+        paused_until, version, decided_by, decided_by_name, decided_at, :now
+    FROM entra_client_tenant_mappings
+    WHERE tenant_id = :tenant_id AND mapping_id = :mapping_id
+""").bindparams(bindparam("copy_id", type_=Uuid()), bindparam("mapping_id", type_=Uuid()))
 
 
 class Mappings:
@@ -130,22 +134,16 @@ class Mappings:
         return int((await self._connection.execute(statement)).scalar_one())
 
     async def decide(
-        self,
-        decisions: Sequence[NewMapping],
-        *,
-        version: int,
-        actor_id: UserId | None,
-        now: datetime,
+        self, decisions: Sequence[NewMapping], *, version: int, author: Author
     ) -> None:
-        """Put decisions in force, raise the counter to ``version``, and adjust the links.
+        """Put decisions in force and raise the counter to ``version``; links are left as they are.
 
-        Links to a client that a managed tenant is no longer mapped to are closed; links that such a
-        change closed before are opened again when it is mapped back.
+        The caller brings the links in line (``MappingLinks``) in the same transaction.
         """
         ids = [decision.managed_tenant_id for decision in decisions]
-        scope = {"tenant_id": self._tenant_id, "ids": ids}
-        clients = {"clients": [decision.client_id for decision in decisions]}
-        await self._connection.execute(_END, {**scope, "now": now})
+        await self._connection.execute(
+            _END, {"tenant_id": self._tenant_id, "ids": ids, "now": author.now}
+        )
         rows = [
             {
                 "mapping_id": decision.mapping_id,
@@ -153,6 +151,8 @@ class Mappings:
                 "client_id": decision.client_id,
                 "state": decision.state,
                 "evidence": decision.evidence,
+                "filter_overrides": decision.filter_overrides or None,
+                "paused_until": decision.paused_until,
             }
             for decision in decisions
         ]
@@ -162,19 +162,72 @@ class Mappings:
                 "tenant_id": self._tenant_id,
                 "rows": msgspec.json.encode(rows).decode(),
                 "version": version,
-                "actor_id": actor_id,
-                "now": now,
+                "actor_id": author.user_id,
+                "actor_name": author.name,
+                "now": author.now,
             },
         )
+        await self._raise_version(version)
+
+    async def put_settings(
+        self,
+        mapping: CurrentMapping,
+        settings: MappingSettings,
+        *,
+        evidence: Mapping[str, object],
+        version: int,
+        author: Author,
+    ) -> None:
+        """Replace overrides and pause; what was in force until now is kept as history.
+
+        The row keeps its id, which is the idempotency key of a client that is yet to be created.
+        """
+        where = {"tenant_id": self._tenant_id, "mapping_id": mapping.mapping_id}
+        await self._connection.execute(
+            _KEEP_AS_HISTORY, {**where, "copy_id": uuid4(), "now": author.now}
+        )
+        await self._connection.execute(
+            update(table)
+            .where(table.c.tenant_id == self._tenant_id, table.c.mapping_id == mapping.mapping_id)
+            .values(
+                filter_overrides=dict(settings.filter_overrides) or None,
+                paused_until=settings.paused_until,
+                evidence=dict(evidence),
+                version=version,
+                decided_by=author.user_id,
+                decided_by_name=author.name,
+                decided_at=author.now,
+            )
+        )
+        await self._raise_version(version)
+
+    async def _raise_version(self, version: int) -> None:
         await self._connection.execute(
             update(sync_settings)
             .where(sync_settings.c.tenant_id == self._tenant_id)
             .values(mapping_version=version)
         )
-        await self._connection.execute(
-            _CLOSE_LINKS, {**scope, **clients, "actor_id": actor_id, "now": now}
-        )
-        await self._connection.execute(_REOPEN_LINKS, {**scope, **clients})
+
+    async def history(
+        self,
+        managed_tenant_id: ManagedTenantId,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[CurrentMapping]:
+        """Every decision ever made about a managed tenant, newest first.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = self._decisions().where(table.c.managed_tenant_id == managed_tenant_id)
+        if cursor is not None:
+            statement = statement.where(table.c.version < decode_position(cursor))
+        ordered = statement.order_by(table.c.version.desc()).limit(size + 1)
+        rows = (await self._connection.execute(ordered)).all()
+        following = encode_cursor(str(rows[size - 1].version)) if len(rows) > size else None
+        return Page(items=tuple(_mapping(row) for row in rows[:size]), next_cursor=following)
 
     async def all(self) -> list[CurrentMapping]:
         """Every decision in force, by name; ``unmapped`` ones included."""
@@ -200,23 +253,47 @@ class Mappings:
         )
         return [_mapping(row) for row in await self._connection.execute(statement)]
 
-    async def syncable(self, now: datetime) -> list[CurrentMapping]:
-        """What a sync takes: mapped or to be created, not gone, not paused."""
+    async def hold(self, managed_tenant_id: ManagedTenantId, client_id: ClientId) -> bool:
+        """Keep a mapping as it is for the rest of this transaction; False if it is another one.
+
+        Whoever decides waits for us, and then closes the links that we have opened.
+        """
+        statement = (
+            select(table.c.mapping_id)
+            .where(
+                table.c.tenant_id == self._tenant_id,
+                table.c.managed_tenant_id == managed_tenant_id,
+                table.c.client_id == client_id,
+                table.c.state == MappingState.MAPPED.value,
+                table.c.ended_at.is_(None),
+            )
+            .with_for_update(read=True)
+        )
+        return (await self._connection.execute(statement)).first() is not None
+
+    async def to_sync(self) -> list[CurrentMapping]:
+        """What a sync is asked to take, by name: mapped or to be created; gone and paused too."""
         statement = self._query().where(
-            table.c.state.in_([MappingState.MAPPED.value, MappingState.CREATE_NEW.value]),
-            managed_tenants.c.gone_at.is_(None),
-            or_(table.c.paused_until.is_(None), table.c.paused_until <= now),
+            table.c.state.in_([MappingState.MAPPED.value, MappingState.CREATE_NEW.value])
         )
         ordered = statement.order_by(managed_tenants.c.search_key)
         return [_mapping(row) for row in await self._connection.execute(ordered)]
 
     def _query(self) -> Select[*tuple[object, ...]]:
+        """The decisions in force."""
+        return self._decisions().where(table.c.ended_at.is_(None))
+
+    def _decisions(self) -> Select[*tuple[object, ...]]:
         return (
             select(
                 table,
                 managed_tenants.c.entra_tenant_id,
                 managed_tenants.c.display_name,
-                managed_tenants.c.default_domain,
+                func.coalesce(
+                    managed_tenants.c.default_domain, managed_tenants.c.listed_domain
+                ).label("default_domain"),
+                managed_tenants.c.gone_at,
+                domains_of_managed_tenant().label("domains"),
             )
             .select_from(
                 table.join(
@@ -227,7 +304,7 @@ class Mappings:
                     ),
                 )
             )
-            .where(table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None))
+            .where(table.c.tenant_id == self._tenant_id)
         )
 
 
@@ -238,6 +315,7 @@ def _mapping(row: Row[*tuple[object, ...]]) -> CurrentMapping:
         entra_tenant_id=row.entra_tenant_id,
         display_name=row.display_name,
         default_domain=row.default_domain,
+        domains=tuple(row.domains),
         state=MappingState(row.state),
         client_id=row.client_id,
         evidence=row.evidence or {},
@@ -245,5 +323,8 @@ def _mapping(row: Row[*tuple[object, ...]]) -> CurrentMapping:
         paused_until=row.paused_until,
         version=int(row.version),
         decided_by=row.decided_by,
+        decided_by_name=row.decided_by_name,
         decided_at=row.decided_at,
+        ended_at=row.ended_at,
+        gone_at=row.gone_at,
     )

@@ -91,6 +91,20 @@ _ADD_JOINED = text("""
 )
 
 
+_ADD_LEFT_OUT = text("""
+    INSERT INTO entra_sync_run_tenants (tenant_id, run_id, managed_tenant_id, client_id,
+        client_name, state, state_reason, finished_at, writes)
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'skipped', :reason,
+        :now, false
+    FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
+        AS t (managed_tenant_id, client_id, client_name)
+    ON CONFLICT DO NOTHING
+""").bindparams(
+    bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
+    bindparam("client_ids", type_=ARRAY(Uuid())),
+    bindparam("client_names", type_=ARRAY(Text())),
+)
+
 _ADD_CHECKED = text("""
     INSERT INTO entra_sync_run_tenants
         (tenant_id, run_id, managed_tenant_id, client_id, state, writes)
@@ -115,6 +129,13 @@ class RunTenants:
         busy = [row for row in rows if row.managed_tenant_id not in taken]
         if busy:
             await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+
+    async def add_left_out(
+        self, run_id: RunId, rows: Sequence[NewRunTenant], *, reason: str, now: datetime
+    ) -> None:
+        """Note managed tenants that a run leaves out from its beginning, so that it says so."""
+        values = {**self._arrays(run_id, rows), "reason": reason, "now": now}
+        await self._connection.execute(_ADD_LEFT_OUT, values)
 
     async def add_checked(
         self, run_id: RunId, managed_tenant_ids: Sequence[ManagedTenantId]

@@ -28,3 +28,13 @@ class Store:
         async with self._engine.begin() as connection:
             await connection.execute(_ENTER, {"setting": TENANT_SETTING, "tenant": str(tenant_id)})
             yield connection
+
+    @asynccontextmanager
+    async def rehearsal(self, tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:
+        """A tenant transaction that is taken back at its end, whatever was done in it.
+
+        For dry runs: what they tell is what the real thing does, for it is the real thing.
+        """
+        async with self.tenant_transaction(tenant_id) as connection:
+            yield connection
+            await connection.rollback()

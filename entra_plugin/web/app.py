@@ -16,7 +16,15 @@ from entra_plugin.domain.errors import EntraError
 from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
-from entra_plugin.web.api import mappings, meta, people, runs, settings
+from entra_plugin.web.api import (
+    managed_tenants,
+    mapping_files,
+    mappings,
+    meta,
+    people,
+    runs,
+    settings,
+)
 from entra_plugin.web.decisions import Refused
 from entra_plugin.web.gate import Gate, Refuse
 from entra_plugin.web.malformed import MalformedRequest, path_of
@@ -40,7 +48,9 @@ log = logging.getLogger(__name__)
 
 API_ROUTERS = (
     connection_api.router,
+    managed_tenants.router,
     mappings.router,
+    mapping_files.router,
     runs.router,
     settings.router,
     people.router,

@@ -1,16 +1,19 @@
 """What routes and pages share when people decide about mappings and start syncs."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from entra_plugin.access import Permission, missing
-from entra_plugin.application.map_tenants import MappingDecision
+from entra_plugin.application.decide import LinkChanges
+from entra_plugin.application.map_tenants import Confirmed
 from entra_plugin.application.runs import RunQuery
 from entra_plugin.application.sync.start import StartedRun, StartSyncCommand, SyncScope
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ClientId
+from entra_plugin.domain.mapping.facts import Reason, Suggestion
 from entra_plugin.domain.states import MappingState, RunState, RunType, Trigger
 from entra_plugin.host import Decision
+from entra_plugin.resources import Locale
 from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
 
@@ -25,6 +28,42 @@ class Refused(Exception):
         self.decision = decision
 
 
+def reasons_in_words(found: Suggestion, locale: Locale) -> list[str]:
+    """Why a client is a candidate, for people."""
+    return [reason_in_words(reason, locale) for reason in found.reasons]
+
+
+def reason_in_words(reason: Reason, locale: Locale) -> str:
+    """One piece of evidence for or against a client, for people."""
+    people = {"people": f"{reason.people or 0:,}", "all": f"{reason.all_people or 0:,}"}
+    return locale.text(f"evidence.{reason.evidence}", detail=reason.detail, **people)
+
+
+def statement(done: Confirmed, locale: Locale) -> str:
+    """What a remap or an unmap does to the links, to the contacts, and at the next sync."""
+    stays = locale.text("map.links.contacts")
+    return " ".join((*_links(done.links, locale), stays, _next(done, locale)))
+
+
+def _links(links: LinkChanges, locale: Locale) -> list[str]:
+    told = []
+    if links.closed:
+        told.append(locale.count("map.links.closed", links.closed))
+    if links.reopened:
+        told.append(locale.count("map.links.reopened", links.reopened))
+    if links.kept:
+        told.append(locale.count("map.links.kept", links.kept))
+    return told or [locale.text("map.links.none")]
+
+
+def _next(done: Confirmed, locale: Locale) -> str:
+    if done.unmapped:
+        return locale.text("map.links.next.unmapped")
+    if done.paused:
+        return locale.text("map.links.next.paused")
+    return locale.text("map.links.next.mapped")
+
+
 async def may_create_clients(runtime: Runtime, facts: Facts) -> bool:
     """True when the person may have clients created."""
     host = runtime.context.host
@@ -32,15 +71,14 @@ async def may_create_clients(runtime: Runtime, facts: Facts) -> bool:
 
 
 async def require_client_create(
-    runtime: Runtime, facts: Facts, decisions: Sequence[MappingDecision]
+    runtime: Runtime, facts: Facts, states: Iterable[MappingState]
 ) -> None:
     """Refuse decisions that create clients from a person who may not create any.
 
     Raises:
         Refused: ``permission_missing``, naming ``client.create``.
     """
-    creates = any(decision.state == MappingState.CREATE_NEW for decision in decisions)
-    if creates and not await may_create_clients(runtime, facts):
+    if MappingState.CREATE_NEW in states and not await may_create_clients(runtime, facts):
         raise Refused(missing(Permission.CREATE_CLIENT))
 
 

@@ -35,7 +35,11 @@ class Facts:
     @property
     def person(self) -> Person:
         """The person as the use cases of connecting and mapping know him."""
-        return Person(tenant_id=self.principal.tenant_id, user_id=self.principal.user_id)
+        return Person(
+            tenant_id=self.principal.tenant_id,
+            user_id=self.principal.user_id,
+            name=self.principal.display_name,
+        )
 
     @property
     def actor(self) -> Actor:

@@ -10,14 +10,17 @@ from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
-from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings, ReadMappings
+from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
+from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
 from entra_plugin.application.runs import CancelRun, ReadRuns
 from entra_plugin.application.settings import Settings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.support_bundle import SupportBundle
 from entra_plugin.application.sync.start import StartSync
+from entra_plugin.application.tenant_settings import TenantSettings
 from entra_plugin.domain.states import RunType
 
 
@@ -39,6 +42,9 @@ class Runtime:
     preview_mappings: PreviewMappings
     confirm_mappings: ConfirmMappings
     read_mappings: ReadMappings
+    export_decisions: ExportDecisions
+    import_decisions: ImportDecisions
+    tenant_settings: TenantSettings
     start_discovery: StartCheck
     start_validation: StartCheck
     start_sync: StartSync
@@ -65,6 +71,9 @@ class Runtime:
             preview_mappings=PreviewMappings(context),
             confirm_mappings=ConfirmMappings(context),
             read_mappings=ReadMappings(context),
+            export_decisions=ExportDecisions(context),
+            import_decisions=ImportDecisions(context),
+            tenant_settings=TenantSettings(context),
             start_discovery=StartCheck(context, RunType.DISCOVERY),
             start_validation=StartCheck(context, RunType.VALIDATION),
             start_sync=StartSync(context),

@@ -23,6 +23,7 @@ from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
 from entra_plugin.store.run_tables import COUNTERS
+from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
 from entra_plugin.web.pages.notice import Tone
 
@@ -63,6 +64,7 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "count.*": frozenset(COUNTERS),
     "discover.none.advice.*": values(states.ConnectionType),
     "evidence.*": values(Evidence),
+    "file.fault.*": frozenset(FAULTS),
     "kind.*": values(states.ChangeKind),
     "map.group.*": GROUPS,
     "map.group.*.why": GROUPS,

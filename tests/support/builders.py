@@ -1,6 +1,7 @@
 """Values of the domain with sensible defaults, so that a test names only what it is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,10 +20,15 @@ from entra_plugin.domain.ids import (
 from entra_plugin.domain.mapping.facts import ClientFacts, TenantFacts
 from entra_plugin.domain.matching import Candidate, Index
 from entra_plugin.domain.planning import Known, PagePlan, Planner, Remembered, Scope, read
+from entra_plugin.domain.states import MappingState
+from entra_plugin.store.managed_tenants import ManagedTenant
+from entra_plugin.store.mappings import CurrentMapping
 
 _NAMES = UUID("6f1d2c1e-0d0c-4a55-9a6f-5f6f0b0a9d11")
 
 DIRECTORY = EntraTenantId(UUID("11111111-1111-4111-8111-111111111111"))
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def guid(name: object) -> UUID:
@@ -132,4 +138,60 @@ def client(
         inbound_domains=tuple(inbound_domains),
         directory_tenant_id=directory_tenant_id,
         census=census or {},
+    )
+
+
+def managed_tenant(name: str, *domains: str, gone_at: datetime | None = None) -> ManagedTenant:
+    """A managed tenant as stored; ``name`` decides its ids."""
+    facts = tenant(name, *domains)
+    return ManagedTenant(
+        managed_tenant_id=facts.managed_tenant_id,
+        entra_tenant_id=facts.entra_tenant_id,
+        display_name=name,
+        default_domain=domains[0] if domains else None,
+        domains=domains,
+        user_count=None,
+        relationship_end=None,
+        auto_extend=None,
+        roles=(),
+        privilege_status=None,
+        provider_errors=None,
+        health_code=None,
+        health_details={},
+        health_at=None,
+        first_seen_at=NOW,
+        gone_at=gone_at,
+        last_success_at=None,
+        policy_fingerprint=None,
+    )
+
+
+def mapping(
+    of: ManagedTenant,
+    state: MappingState = MappingState.MAPPED,
+    client_id: ClientId | None = None,
+    *,
+    paused_until: datetime | None = None,
+    filter_overrides: Mapping[str, object] | None = None,
+    version: int = 1,
+) -> CurrentMapping:
+    """The decision in force about a managed tenant."""
+    return CurrentMapping(
+        mapping_id=guid(f"mapping {of.managed_tenant_id}"),
+        managed_tenant_id=of.managed_tenant_id,
+        entra_tenant_id=of.entra_tenant_id,
+        display_name=of.display_name,
+        default_domain=of.default_domain,
+        domains=of.domains,
+        state=state,
+        client_id=client_id,
+        evidence={},
+        filter_overrides=filter_overrides or {},
+        paused_until=paused_until,
+        version=version,
+        decided_by=None,
+        decided_by_name=None,
+        decided_at=NOW,
+        ended_at=None,
+        gone_at=of.gone_at,
     )

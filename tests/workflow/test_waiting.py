@@ -12,8 +12,9 @@ from benchmarks.composed import NoWorkflows
 from devhost.servers.postgres import Urls
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.context import Context
+from entra_plugin.application.decide import MappingDecision
 from entra_plugin.application.discover import Discover
-from entra_plugin.application.map_tenants import ConfirmMappings, MappingDecision, PreviewMappings
+from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.runs import ReadRuns, RunDetails
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor, StartSync, StartSyncCommand, SyncScope

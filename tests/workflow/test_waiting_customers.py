@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from devhost.servers.postgres import Urls, libpq
-from entra_plugin.application.map_tenants import ConfirmMappings, MappingDecision, PreviewMappings
+from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
 from entra_plugin.domain.ids import RunId

@@ -28,6 +28,7 @@ from entra_plugin.host import NewContact, PhoneNumber, WriteOutcome, WriteStatus
 from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.identities import Identities, NewLink
 from entra_plugin.store.items import Items
+from entra_plugin.store.mappings import Mappings
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import Fence, RunTenants
 
@@ -117,9 +118,12 @@ class Apply:
     async def _apply_batch(
         self, tenant_id: TenantId, fence: Fence, policy: Policy, rows: Sequence[ChangeRow]
     ) -> None:
-        """Apply one batch, all of it or nothing."""
+        """Apply one batch, all of it or nothing, and never for a client of until now."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).hold(fence)
+            mappings = Mappings(connection, tenant_id)
+            if not await mappings.hold(fence.managed_tenant_id, policy.client_id):
+                raise NotAcceptable("mapping_changed")
             batch = _Batch(
                 tenant_id=tenant_id,
                 run_id=fence.run_id,

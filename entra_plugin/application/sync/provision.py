@@ -6,10 +6,12 @@ At most once, and by explicit starts only.
 from uuid import UUID, uuid4
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.decide import put_in_force
+from entra_plugin.domain.decisions import Decided, evidence_of
 from entra_plugin.domain.ids import ClientId, RunId, TenantId
 from entra_plugin.domain.states import MappingState, RunState, Trigger
 from entra_plugin.host import NewClient, WriteStatus
-from entra_plugin.store.mappings import Mappings, NewMapping
+from entra_plugin.store.mappings import Author, Mappings, NewMapping
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 
@@ -24,7 +26,8 @@ class ProvisionClients:
         """Create, and map each managed tenant to its new client; one transaction.
 
         The mapping's id is the idempotency key at the host, so that a crash in between makes no
-        second client.
+        second client. The decisions are read under their lock: one that a person takes back
+        meanwhile makes no client.
         """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
@@ -38,10 +41,13 @@ class ProvisionClients:
                 for row in await run_tenants.of_run(run_id)
                 if row.client_id is None and row.state in {RunState.QUEUED, RunState.RUNNING}
             ]
+            if not open_ids:
+                return
+            version = await mappings.lock_version()
             wanted = [
                 row
                 for row in await mappings.by_managed_tenants(open_ids)
-                if row.state == MappingState.CREATE_NEW
+                if row.state == MappingState.CREATE_NEW and not row.is_paused(now)
             ]
             if not wanted:
                 return
@@ -58,7 +64,7 @@ class ProvisionClients:
                     for row in wanted
                 ],
             )
-            version = await mappings.lock_version()
+            author = Author(user_id=run.actor_id, name=run.actor_name, now=now)
             for row, outcome in zip(wanted, outcomes, strict=True):
                 if outcome.status != WriteStatus.WRITTEN or outcome.id is None:
                     await run_tenants.close(
@@ -75,19 +81,17 @@ class ProvisionClients:
                     continue
                 client_id = ClientId(outcome.id)
                 version += 1
-                await mappings.decide(
-                    [
-                        NewMapping(
-                            mapping_id=uuid4(),
-                            managed_tenant_id=row.managed_tenant_id,
-                            state=MappingState.MAPPED,
-                            client_id=client_id,
-                            evidence={"reason": "created"},
-                        )
-                    ],
-                    version=version,
-                    actor_id=run.actor_id,
-                    now=now,
+                mapping = NewMapping(
+                    mapping_id=uuid4(),
+                    managed_tenant_id=row.managed_tenant_id,
+                    state=MappingState.MAPPED,
+                    client_id=client_id,
+                    evidence=evidence_of(Decided.BY_SYNC),
+                    filter_overrides=row.filter_overrides,
+                    paused_until=row.paused_until,
+                )
+                await put_in_force(
+                    self._context, connection, tenant_id, [mapping], version=version, author=author
                 )
                 await run_tenants.assign_client(
                     run_id, row.managed_tenant_id, client_id, row.display_name

@@ -77,6 +77,7 @@ class ReadAndPlan:
             )
             if fence is None:
                 raise NotAcceptable("run_closed")
+            await self._scopes.require_taken(connection, tenant_id, managed_tenant_id)
             policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
             decisions = await Identities(connection, tenant_id).decided(policy.entra_tenant_id)
             progress = await Pages(connection, tenant_id).progress(fence)

@@ -5,6 +5,7 @@ May this sync still touch it, and by which policy?
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.clients import known_clients, left_out
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.domain.errors import NotAcceptable
@@ -33,6 +34,24 @@ class Scopes:
         """
         if not await self._context.flags.is_on(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
+
+    async def require_taken(
+        self, connection: AsyncConnection, tenant_id: TenantId, managed_tenant_id: ManagedTenantId
+    ) -> None:
+        """Refuse what became gone or paused, or lost its client, since the run began.
+
+        Asked before anything is read: what is planned already is applied.
+
+        Raises:
+            NotAcceptable: ``mapping_changed``.
+        """
+        mapping = await Mappings(connection, tenant_id).current(managed_tenant_id)
+        if mapping is None:
+            raise NotAcceptable("mapping_changed")
+        clients = await known_clients(self._context, connection, tenant_id, [mapping.client_id])
+        reason = left_out(mapping, clients, self._context.clock())
+        if reason is not None:
+            raise NotAcceptable("mapping_changed", details={"leftOut": reason.value})
 
     async def policy(
         self,

@@ -1,12 +1,14 @@
 """Start a run, or join the one that is already at it."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.clients import KnownClients, LeftOut, known_clients, left_out
 from entra_plugin.application.context import Context
 from entra_plugin.domain.errors import EntraError, NotAcceptable
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
@@ -66,7 +68,8 @@ class StartSync:
         """Start or join.
 
         Raises:
-            NotAcceptable: ``not_connected``, ``nothing_mapped`` or ``not_mapped``.
+            NotAcceptable: ``not_connected``, ``nothing_mapped``, ``not_mapped``, or
+                ``nothing_to_sync``: all of it is gone, paused, or of a client that is not active.
             TransientFailure: ``temporal_unavailable``; nothing is left behind.
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
@@ -86,7 +89,7 @@ class StartSync:
             raise NotAcceptable("not_connected")
         scope = await self._scope(connection, command)
         runs = Runs(connection, tenant_id)
-        under_way = await self._under_way(connection, command, scope)
+        under_way = await self._under_way(connection, command, scope.rows)
         if under_way is not None:
             return _joined(under_way)
         run_id = RunId(uuid4())
@@ -104,24 +107,24 @@ class StartSync:
             if other is None:
                 return await self._register(connection, command)
             return _joined(other)
-        names = await self._client_names(connection, tenant_id, scope)
-        await RunTenants(connection, tenant_id).add(
-            run_id,
-            [
-                NewRunTenant(
-                    managed_tenant_id=row.managed_tenant_id,
-                    client_id=row.client_id,
-                    client_name=names.get(row.client_id) if row.client_id else row.display_name,
-                )
-                for row in scope
-            ],
-        )
+        tenants = RunTenants(connection, tenant_id)
+        await tenants.add(run_id, [scope.run_tenant(row) for row in scope.rows])
+        for reason, rows in scope.left_out.items():
+            await tenants.add_left_out(
+                run_id,
+                [scope.run_tenant(row) for row in rows],
+                reason=reason.value,
+                now=self._context.clock(),
+            )
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
 
-    async def _scope(
-        self, connection: AsyncConnection, command: StartSyncCommand
-    ) -> Sequence[CurrentMapping]:
-        rows = await Mappings(connection, command.tenant_id).syncable(self._context.clock())
+    async def _scope(self, connection: AsyncConnection, command: StartSyncCommand) -> "_Scope":
+        """What is asked for, and what of it is left out and why.
+
+        Raises:
+            NotAcceptable: Nothing of it is mapped, or all of it is left out.
+        """
+        rows = await Mappings(connection, command.tenant_id).to_sync()
         if command.scope == SyncScope.CLIENT:
             rows = [row for row in rows if row.client_id == command.client_id]
             if command.client_id is None or not rows:
@@ -130,7 +133,18 @@ class StartSync:
             rows = [row for row in rows if row.state == MappingState.MAPPED]
         if not rows:
             raise NotAcceptable("nothing_mapped")
-        return rows
+        ids = (row.client_id for row in rows)
+        clients = await known_clients(self._context, connection, command.tenant_id, ids)
+        now = self._context.clock()
+        taken: list[CurrentMapping] = []
+        left: defaultdict[LeftOut, list[CurrentMapping]] = defaultdict(list)
+        for row in rows:
+            reason = left_out(row, clients, now)
+            (taken if reason is None else left[reason]).append(row)
+        if not taken:
+            counts = {reason.value: len(found) for reason, found in left.items()}
+            raise NotAcceptable("nothing_to_sync", details={"leftOut": counts})
+        return _Scope(rows=taken, left_out=left, clients=clients)
 
     async def _under_way(
         self,
@@ -149,12 +163,21 @@ class StartSync:
             return None
         return await runs.get(writers[0])
 
-    async def _client_names(
-        self, connection: AsyncConnection, tenant_id: TenantId, scope: Sequence[CurrentMapping]
-    ) -> dict[ClientId, str]:
-        ids = sorted({row.client_id for row in scope if row.client_id is not None})
-        clients = await self._context.host.clients.by_ids(connection, tenant_id, ids)
-        return {client.id: client.name for client in clients}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """The mappings that a run takes, and those that it leaves out, by reason."""
+
+    rows: Sequence[CurrentMapping]
+    left_out: Mapping[LeftOut, Sequence[CurrentMapping]]
+    clients: KnownClients
+
+    def run_tenant(self, row: CurrentMapping) -> NewRunTenant:
+        """A mapping as it stands in a run; a client to be created has its tenant's name."""
+        name = self.clients.name(row.client_id) if row.client_id else row.display_name
+        return NewRunTenant(
+            managed_tenant_id=row.managed_tenant_id, client_id=row.client_id, client_name=name
+        )
 
 
 def workflow_id(tenant_id: TenantId, run_id: RunId) -> str:

@@ -30,13 +30,14 @@ AGAINST = frozenset({Evidence.OTHER_DOMAIN, Evidence.DISGUISED, Evidence.RIVAL})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantFacts:
-    """What discovery knows of a managed tenant."""
+    """What discovery knows of a managed tenant, and the client that a person mapped it to."""
 
     managed_tenant_id: ManagedTenantId
     entra_tenant_id: EntraTenantId
     display_name: str
     domains: tuple[str, ...]
     default_domain: str | None = None
+    mapped_to: ClientId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ class ClientIndex:
     def __init__(self, clients: Iterable[Known], rarity: Rarity) -> None:
         self.rarity = rarity
         self.clients = sorted(clients, key=lambda client: client.facts.client_id)
+        self._positions = {client.facts.client_id: at for at, client in enumerate(self.clients)}
         self.by_directory: defaultdict[UUID, list[int]] = defaultdict(list)
         self.by_own: defaultdict[str, list[int]] = defaultdict(list)
         self.by_site: defaultdict[str, list[int]] = defaultdict(list)
@@ -49,6 +50,8 @@ class ClientIndex:
     def candidates(self, customer: Customer) -> set[int]:
         """The clients that are worth a look."""
         found = set(self.by_directory.get(customer.facts.entra_tenant_id, ()))
+        if customer.facts.mapped_to in self._positions:
+            found.add(self._positions[customer.facts.mapped_to])
         found.update(self._names.nearest(customer))
         for domain in customer.domains:
             found.update(self.by_own.get(domain, ()))

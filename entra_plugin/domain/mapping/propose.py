@@ -20,7 +20,7 @@ from entra_plugin.domain.mapping.index import ClientIndex, rarity_of
 from entra_plugin.domain.mapping.reading import Customer, read_client, read_customer
 from entra_plugin.domain.mapping.rivalry import settled
 from entra_plugin.domain.mapping.rule import needs_nobody
-from entra_plugin.domain.mapping.score import chances, strength
+from entra_plugin.domain.mapping.score import DECIDED, chances, strength
 
 _SHOWN = 3
 """So many candidates are shown even if unlikely, as long as anything speaks for them."""
@@ -42,13 +42,21 @@ class _Row:
     def id(self) -> ManagedTenantId:
         return self.customer.facts.managed_tenant_id
 
+    def strengths(self) -> dict[int, float]:
+        """By client; that of a client which a person has chosen already is beyond doubt."""
+        decided = self.customer.facts.mapped_to
+        return {
+            at: DECIDED if found.client.facts.client_id == decided else strength(found)
+            for at, found in self.measured.items()
+        }
+
 
 def propose(tenants: Sequence[TenantFacts], clients: Sequence[ClientFacts]) -> list[Proposal]:
     """Propose clients for managed tenants; the order of the input changes nothing."""
     rows = list(_rows(tenants, clients))
-    strengths = [{at: strength(found) for at, found in row.measured.items()} for row in rows]
     scores = [
-        dict(zip(row, chances(list(row.values())), strict=True)) for row in settled(strengths)
+        dict(zip(row, chances(list(row.values())), strict=True))
+        for row in settled([row.strengths() for row in rows])
     ]
     claimed, wanted = _claimed(rows), _wanted(rows, scores)
     return [_proposal(row, score, claimed, wanted) for row, score in zip(rows, scores, strict=True)]
@@ -72,11 +80,11 @@ def _rows(tenants: Sequence[TenantFacts], clients: Sequence[ClientFacts]) -> Ite
 
 
 def _claimed(rows: Sequence[_Row]) -> Mapping[int, set[ManagedTenantId]]:
-    """Which managed tenants claim each client by an exact domain."""
+    """Which managed tenants claim each client by an exact domain, or by a person's decision."""
     claims: defaultdict[int, set[ManagedTenantId]] = defaultdict(set)
     for row in rows:
         for at, found in row.measured.items():
-            if found.domain:
+            if found.domain or found.client.facts.client_id == row.customer.facts.mapped_to:
                 claims[at].add(row.id)
     return claims
 

@@ -13,6 +13,8 @@ from entra_plugin.domain.mapping.evidence import NUMBERS, Measured
 
 NONE = 0.0
 """The strength of "no client of these"; all others are relative to it."""
+DECIDED = 20.0
+"""The strength of what a person has decided."""
 
 BIAS = -5.10
 WEIGHTS: Mapping[str, float] = {

@@ -1,6 +1,5 @@
-"""Routes of discovery's result and of mapping: managed tenants, preview, decisions."""
+"""Routes of mapping: preview, decisions, and what they do to existing links."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -8,30 +7,28 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from entra_plugin.application.map_tenants import Confirmed, MappingDecision, PreviewRow
-from entra_plugin.application.remedies import Links
+from entra_plugin.application.clients import ClientState, KnownClients
+from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.map_tenants import Confirmed, PreviewList
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import ClientId, ManagedTenantId
-from entra_plugin.domain.mapping.facts import Suggestion
 from entra_plugin.domain.states import MappingState, Trigger
-from entra_plugin.resources import Locale
-from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mappings import CurrentMapping
 from entra_plugin.store.runs import Failure
 from entra_plugin.web.api import views
+from entra_plugin.web.api.mapping_views import DoubtView, PreviewRowView, doubts, preview_row
 from entra_plugin.web.api.schema import (
     Body,
-    Cursor,
     Envelope,
     Id,
     Limit,
     Listed,
-    Search,
+    Part,
     View,
     failures,
     ok,
 )
-from entra_plugin.web.decisions import first_sync, require_client_create
+from entra_plugin.web.decisions import first_sync, require_client_create, statement
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.responses import Answer
 
@@ -39,66 +36,20 @@ router = APIRouter(default_response_class=Answer, tags=["mapping"])
 
 _CONFIRM_CODES = {
     409: ("stale_version",),
-    422: ("unknown_tenant", "unknown_client", "duplicate_tenant", "client_required"),
+    422: (
+        "unknown_tenant",
+        "unknown_client",
+        "duplicate_tenant",
+        "client_required",
+        "tenant_gone",
+    ),
 }
-
-
-class DecisionView(View):
-    """The decision in force about a managed tenant."""
-
-    state: MappingState
-    client_id: UUID | None
-    decided_by: UUID | None
-    decided_at: datetime
-
-
-class ManagedTenantView(View):
-    """A discovered managed tenant."""
-
-    managed_tenant_id: UUID
-    entra_tenant_id: UUID
-    display_name: str
-    default_domain: str | None
-    domains: Sequence[str]
-    user_count: int | None
-    relationship_ends_at: datetime | None
-    relationship_auto_extends: bool | None
-    roles: Sequence[str]
-    privilege_status: str | None
-    provider_errors: int | None
-    health: views.FailureView | None
-    first_seen_at: datetime
-    gone_at: datetime | None
-    last_success_at: datetime | None
-    decision: DecisionView | None
-
-
-class CandidateView(View):
-    """A client that may be the managed tenant's."""
-
-    client_id: UUID
-    client_name: str
-    score: float
-    reasons: list[str]
-
-
-class PreviewRowView(View):
-    """One managed tenant in the preview."""
-
-    managed_tenant_id: UUID
-    entra_tenant_id: UUID
-    display_name: str
-    default_domain: str | None
-    domains: Sequence[str]
-    user_count: int | None
-    match: CandidateView | None
-    candidates: list[CandidateView]
-    decision: DecisionView | None
-    row_version: int
+_UNMAP_CODES = {409: ("stale_version",), 422: ("unknown_tenant",)}
+_MOVE_CODES = {409: ("stale_version",), 422: ("unknown_tenant", "unknown_client", "tenant_gone")}
 
 
 class PreviewView(View):
-    """Every managed tenant in exactly one list."""
+    """Every managed tenant in exactly one list; ``version`` is that of all, whatever is asked."""
 
     version: int
     auto_matched: list[PreviewRowView]
@@ -108,7 +59,7 @@ class PreviewView(View):
 
 
 class MappingView(View):
-    """A decision in force, with the names to read it by."""
+    """A decision in force, with the names to read it by, and what became of its client."""
 
     managed_tenant_id: UUID
     entra_tenant_id: UUID
@@ -117,7 +68,9 @@ class MappingView(View):
     state: MappingState
     client_id: UUID | None
     client_name: str | None
+    client_state: ClientState | None
     paused_until: datetime | None
+    gone_at: datetime | None
     decided_by: UUID | None
     decided_at: datetime
     row_version: int
@@ -140,61 +93,79 @@ class ConfirmBody(Body):
 
 
 class RemapBody(Body):
-    """Move a managed tenant to another client."""
+    """Move a managed tenant to another client; a dry run only tells.
+
+    With ``version`` it is refused if somebody decided about the managed tenant since.
+    """
 
     managed_tenant_id: Id
     client_id: Id
+    version: Annotated[int, Field(ge=0)] | None = None
+    dry_run: bool = False
 
 
 class UnmapBody(Body):
-    """Take a managed tenant out of the sync."""
+    """Take a managed tenant out of the sync; a dry run only tells."""
 
     managed_tenant_id: Id
+    version: Annotated[int, Field(ge=0)] | None = None
+    dry_run: bool = False
 
 
 class ConfirmedView(View):
-    """How many decisions of each kind are in force; ``syncError`` when the sync did not start."""
+    """How many decisions of each kind are in force; ``syncError`` when the sync did not start.
+
+    ``warnings`` name clients to be created that look like clients there are.
+    """
 
     mapped: int
     create_new: int
     skipped: int
     unmapped: int
+    warnings: list[DoubtView]
     run: views.StartedView | None = None
     sync_error: views.FailureView | None = None
 
 
-@router.get("/managed-tenants", responses=failures())
-async def managed_tenants(
-    known: Known,
-    runtime: Started,
-    state: MappingState | None = None,
-    q: Search = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-) -> Envelope[Listed[ManagedTenantView]]:
-    """List discovered managed tenants with relationship, health and decision."""
-    page, current = await runtime.read_mappings.managed_tenants(
-        known.tenant_id, limit=limit, cursor=cursor, state=state, q=q
-    )
-    links = await runtime.remedies(known.tenant_id)
-    items = [
-        _managed_tenant(tenant, current.get(tenant.managed_tenant_id), known.locale, links)
-        for tenant in page.items
-    ]
-    return ok(Listed(items=items, next_cursor=page.next_cursor))
+class LinkChangesView(View):
+    """What becomes of the managed tenant's links."""
+
+    closed: int
+    reopened: int
+    kept: int
+
+
+class MovedView(View):
+    """What a remap or an unmap has done, or would do, in numbers and in words."""
+
+    mapped: int
+    create_new: int
+    skipped: int
+    unmapped: int
+    dry_run: bool
+    links: LinkChangesView
+    statement: str
 
 
 @router.get("/mappings/preview", responses=failures())
-async def preview(known: Known, runtime: Started) -> Envelope[PreviewView]:
+async def preview(
+    known: Known,
+    runtime: Started,
+    only: Annotated[
+        PreviewList | None, Query(alias="list", description="Answer this list alone.")
+    ] = None,
+    q: Part = None,
+) -> Envelope[PreviewView]:
     """Propose a client for each managed tenant; nothing is written. Not paged."""
-    found = await runtime.preview_mappings(known.tenant_id)
+    whole = await runtime.preview_mappings(known.tenant_id)
+    found = whole.only(only, q)
     rows = {
-        name: [_row(row, found.clients, known.locale) for row in part]
+        name.value: [preview_row(row, found.clients, known.locale) for row in part]
         for name, part in (
-            ("auto_matched", found.auto_matched),
-            ("needs_review", found.needs_review),
-            ("unmatched", found.unmatched),
-            ("decided", found.decided),
+            (PreviewList.AUTO_MATCHED, found.auto_matched),
+            (PreviewList.NEEDS_REVIEW, found.needs_review),
+            (PreviewList.UNMATCHED, found.unmatched),
+            (PreviewList.DECIDED, found.decided),
         )
     }
     return ok(PreviewView.model_validate({"version": found.version, **rows}))
@@ -211,16 +182,17 @@ async def confirm(known: Known, runtime: Started, body: ConfirmBody) -> Envelope
         )
         for d in body.decisions
     ]
-    await require_client_create(runtime, known, decisions)
+    await require_client_create(runtime, known, {decision.state for decision in decisions})
     done = await runtime.confirm_mappings(known.person, version=body.version, decisions=decisions)
+    answer = _confirmed(done, known)
     if not body.start_initial_sync:
-        return ok(_confirmed(done))
+        return ok(answer)
     try:
         run = await first_sync(runtime, known, Trigger.API)
     except EntraError as error:
         failed = views.failure(Failure.of(error), known.locale)
-        return ok(_confirmed(done).model_copy(update={"sync_error": failed}))
-    return ok(_confirmed(done).model_copy(update={"run": views.started(run)}))
+        return ok(answer.model_copy(update={"sync_error": failed}))
+    return ok(answer.model_copy(update={"run": views.started(run)}))
 
 
 @router.get("/mappings", responses=failures())
@@ -228,125 +200,72 @@ async def mappings(
     known: Known,
     runtime: Started,
     state: MappingState | None = None,
+    q: Part = None,
     limit: Limit = None,
     cursor: Annotated[int | None, Query(ge=0, description="`nextCursor` of the last page.")] = None,
 ) -> Envelope[Listed[MappingView]]:
     """List the decisions in force, by the managed tenant's name."""
-    rows, names = await runtime.read_mappings.mappings(known.tenant_id)
-    wanted = [row for row in rows if state is None or row.state == state]
+    rows, clients = await runtime.read_mappings.mappings(known.tenant_id, state=state, q=q)
     start, size = cursor or 0, limit or 50
-    items = [_mapping(row, names) for row in wanted[start : start + size]]
-    more = start + size < len(wanted)
+    items = [_mapping(row, clients) for row in rows[start : start + size]]
+    more = start + size < len(rows)
     return ok(Listed(items=items, next_cursor=str(start + size) if more else None))
 
 
-@router.post("/mappings/remap", responses=failures(_CONFIRM_CODES, changes=True))
-async def remap(known: Known, runtime: Started, body: RemapBody) -> Envelope[ConfirmedView]:
+@router.post("/mappings/remap", responses=failures(_MOVE_CODES, changes=True))
+async def remap(known: Known, runtime: Started, body: RemapBody) -> Envelope[MovedView]:
     """Map to another client: links to the old one are closed, contacts stay."""
     decision = MappingDecision(
         managed_tenant_id=ManagedTenantId(body.managed_tenant_id),
         state=MappingState.MAPPED,
         client_id=ClientId(body.client_id),
     )
-    return await _decide(runtime, known, decision)
+    return await _move(runtime, known, body, decision)
 
 
-@router.post("/mappings/unmap", responses=failures(_CONFIRM_CODES, changes=True))
-async def unmap(known: Known, runtime: Started, body: UnmapBody) -> Envelope[ConfirmedView]:
+@router.post("/mappings/unmap", responses=failures(_UNMAP_CODES, changes=True))
+async def unmap(known: Known, runtime: Started, body: UnmapBody) -> Envelope[MovedView]:
     """Stop syncing a managed tenant: its links are closed and kept as history."""
     decision = MappingDecision(
         managed_tenant_id=ManagedTenantId(body.managed_tenant_id), state=MappingState.UNMAPPED
     )
-    return await _decide(runtime, known, decision)
+    return await _move(runtime, known, body, decision)
 
 
-async def _decide(
-    runtime: Started, known: Known, decision: MappingDecision
-) -> Envelope[ConfirmedView]:
-    version = await runtime.confirm_mappings.current_version(known.tenant_id)
-    done = await runtime.confirm_mappings(known.person, version=version, decisions=[decision])
-    return ok(_confirmed(done))
+async def _move(
+    runtime: Started, known: Known, body: RemapBody | UnmapBody, decision: MappingDecision
+) -> Envelope[MovedView]:
+    version = body.version
+    if version is None:
+        version = await runtime.confirm_mappings.current_version(known.tenant_id)
+    done = await runtime.confirm_mappings(
+        known.person, version=version, decisions=[decision], dry_run=body.dry_run
+    )
+    links = done.links
+    return ok(
+        MovedView(
+            mapped=done.mapped,
+            create_new=done.create_new,
+            skipped=done.skipped,
+            unmapped=done.unmapped,
+            dry_run=body.dry_run,
+            links=LinkChangesView(closed=links.closed, reopened=links.reopened, kept=links.kept),
+            statement=statement(done, known.locale),
+        )
+    )
 
 
-def _confirmed(done: Confirmed) -> ConfirmedView:
+def _confirmed(done: Confirmed, known: Known) -> ConfirmedView:
     return ConfirmedView(
         mapped=done.mapped,
         create_new=done.create_new,
         skipped=done.skipped,
         unmapped=done.unmapped,
+        warnings=doubts(done.warnings, done.client_names, known.locale),
     )
 
 
-def _managed_tenant(
-    tenant: ManagedTenant, current: CurrentMapping | None, locale: Locale, links: Links
-) -> ManagedTenantView:
-    health = views.failure(
-        tenant.failure,
-        locale,
-        at=tenant.health_at,
-        links=links,
-        customer=tenant.entra_tenant_id,
-    )
-    return ManagedTenantView(
-        managed_tenant_id=tenant.managed_tenant_id,
-        entra_tenant_id=tenant.entra_tenant_id,
-        display_name=tenant.display_name,
-        default_domain=tenant.default_domain,
-        domains=tenant.domains,
-        user_count=tenant.user_count,
-        relationship_ends_at=tenant.relationship_end,
-        relationship_auto_extends=tenant.auto_extend,
-        roles=tenant.roles,
-        privilege_status=tenant.privilege_status,
-        provider_errors=tenant.provider_errors,
-        health=health,
-        first_seen_at=tenant.first_seen_at,
-        gone_at=tenant.gone_at,
-        last_success_at=tenant.last_success_at,
-        decision=_decision(current),
-    )
-
-
-def _decision(current: CurrentMapping | None) -> DecisionView | None:
-    if current is None:
-        return None
-    return DecisionView(
-        state=current.state,
-        client_id=current.client_id,
-        decided_by=current.decided_by,
-        decided_at=current.decided_at,
-    )
-
-
-def _row(row: PreviewRow, names: Mapping[ClientId, str], locale: Locale) -> PreviewRowView:
-    match = row.proposal.match
-    return PreviewRowView(
-        managed_tenant_id=row.tenant.managed_tenant_id,
-        entra_tenant_id=row.tenant.entra_tenant_id,
-        display_name=row.tenant.display_name,
-        default_domain=row.tenant.default_domain,
-        domains=row.tenant.domains,
-        user_count=row.tenant.user_count,
-        match=_candidate(match, names, locale) if match else None,
-        candidates=[_candidate(c, names, locale) for c in row.proposal.candidates],
-        decision=_decision(row.decision),
-        row_version=row.row_version,
-    )
-
-
-def _candidate(found: Suggestion, names: Mapping[ClientId, str], locale: Locale) -> CandidateView:
-    return CandidateView(
-        client_id=found.client_id,
-        client_name=names[found.client_id],
-        score=found.score,
-        reasons=[
-            locale.text(f"evidence.{reason.evidence}", detail=reason.detail)
-            for reason in found.reasons
-        ],
-    )
-
-
-def _mapping(row: CurrentMapping, names: Mapping[ClientId, str]) -> MappingView:
+def _mapping(row: CurrentMapping, clients: KnownClients) -> MappingView:
     return MappingView(
         managed_tenant_id=row.managed_tenant_id,
         entra_tenant_id=row.entra_tenant_id,
@@ -354,8 +273,10 @@ def _mapping(row: CurrentMapping, names: Mapping[ClientId, str]) -> MappingView:
         default_domain=row.default_domain,
         state=row.state,
         client_id=row.client_id,
-        client_name=names.get(row.client_id) if row.client_id else None,
+        client_name=clients.name(row.client_id),
+        client_state=clients.state(row.client_id),
         paused_until=row.paused_until,
+        gone_at=row.gone_at,
         decided_by=row.decided_by,
         decided_at=row.decided_at,
         row_version=row.version,

@@ -29,6 +29,9 @@ Id = Annotated[UUID, Field(strict=False)]
 Limit = Annotated[int | None, Query(ge=1, le=200, description="Items to answer; 50 unless told.")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`nextCursor` of the last page.")]
 Search = Annotated[str | None, Query(max_length=200, description="Start of a name or an address.")]
+Part = Annotated[
+    str | None, Query(max_length=200, description="Part of a name, a domain, or a client's name.")
+]
 
 
 class Body(BaseModel):

@@ -9,7 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 
-from entra_plugin.application.map_tenants import Confirmed, MappingDecision, Preview
+from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.map_tenants import Confirmed, Preview
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId
 from entra_plugin.domain.states import MappingState, Trigger
@@ -56,7 +57,7 @@ async def confirm(request: Request, known: Known, runtime: Started) -> Html:
     if typed:
         return await _not_confirmed(screen, _NO_SUCH_CLIENT, kept)
     decisions = [_decision(key, value) for key, value in chosen.items() if value]
-    await require_client_create(runtime, known, decisions)
+    await require_client_create(runtime, known, {decision.state for decision in decisions})
     done, problem = await attempt(
         runtime.confirm_mappings(known.person, version=_version(form), decisions=decisions)
     )

@@ -1,7 +1,9 @@
 """What each step of the set-up wizard shows, read from the use cases."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from entra_plugin.application.map_tenants import Preview, PreviewRow
 from entra_plugin.application.overview import OverviewFacts, WizardStep
@@ -10,7 +12,7 @@ from entra_plugin.domain.ids import ManagedTenantId, RunId
 from entra_plugin.domain.states import ConnectionType, MappingState
 from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mappings import CurrentMapping
-from entra_plugin.web.decisions import may_create_clients
+from entra_plugin.web.decisions import may_create_clients, reason_in_words
 from entra_plugin.web.pages.forms import Filled
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
@@ -116,14 +118,15 @@ def _connect(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, ob
 
 
 async def _discover(screen: Screen, facts: OverviewFacts) -> dict[str, object]:
-    page, decisions = await screen.runtime.read_mappings.managed_tenants(
+    found = await screen.runtime.read_mappings.managed_tenants(
         screen.facts.tenant_id, limit=TABLE_LIMIT
     )
+    page = found.page
     return {
         "run": facts.last_discovery,
         "running": is_open(facts.last_discovery),
         "tenants": page.items,
-        "new": await _new(screen, page.items, decisions),
+        "new": await _new(screen, page.items, found.decisions),
         "more": page.next_cursor is not None,
     }
 
@@ -149,6 +152,7 @@ async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
     names = client_names(preview)
     return {
         "preview": preview,
+        "reason_in_words": partial(reason_in_words, locale=screen.facts.locale),
         "groups": _groups(preview),
         "client_names": names,
         "full_select": len(names) <= FULL_SELECT,
@@ -172,10 +176,9 @@ def _groups(preview: Preview) -> list[tuple[str, tuple[PreviewRow, ...]]]:
 
 def client_names(preview: Preview) -> dict[str, str]:
     """The clients to choose from, by a name that is unique: a shared one carries part of its id."""
-    names = list(preview.clients.values())
-    twice = {name for name in names if names.count(name) > 1} if len(names) < 2000 else set(names)
+    times = Counter(preview.clients.values())
     labelled = {
-        str(client_id): f"{name} ({str(client_id)[:8]})" if name in twice else name
+        str(client_id): f"{name} ({str(client_id)[:8]})" if times[name] > 1 else name
         for client_id, name in preview.clients.items()
     }
     return dict(sorted(labelled.items(), key=lambda item: item[1].casefold()))

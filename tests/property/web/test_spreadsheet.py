@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entra_plugin.web.spreadsheet import guarded
+from entra_plugin.web.spreadsheet import guarded, unguarded
 from support.strategies import anything
 
 cell = anything | st.text("=+-@|% \t\r\n\uff1d\uff0b\uff0d\uff20a", max_size=6)
@@ -18,3 +18,10 @@ def test_no_cell_begins_like_a_formula(text: str) -> None:
 @given(cell)
 def test_the_guard_only_ever_adds_one_mark(text: str) -> None:
     assert guarded(text) in {text, f"'{text}"}
+
+
+@given(cell)
+def test_the_mark_is_taken_off_again(text: str) -> None:
+    assert unguarded(guarded(text)) in {text, text.removeprefix("'")}
+    if not text.startswith("'"):
+        assert unguarded(guarded(text)) == text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entra_plugin.domain.folding import search_key
+from entra_plugin.domain.folding import contains, search_key
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,9 @@ def test_names_that_look_alike_have_one_key(first: str, second: str) -> None:
 @pytest.mark.parametrize("text", ["", "\x00", "\ud800", "\u200f", "a" * 10_000])
 def test_bad_text_is_folded_without_failing(text: str) -> None:
     assert search_key(text) == text
+
+
+def test_a_part_is_found_whatever_its_case_and_width() -> None:
+    assert contains("\uff34\uff2f\uff33", None, "Contoso")
+    assert contains("STRASSE", "Hauptstra\u00dfe 1")
+    assert not contains("contoso", None, "", "Fabrikam")

@@ -1,0 +1,23 @@
+"""Points in time as programs and files give them: ISO 8601 with zone, kept in UTC."""
+
+from datetime import UTC, datetime
+
+
+def parse_moment(text: str) -> datetime:
+    """The point in time that a text names.
+
+    Raises:
+        ValueError: It is no ISO 8601 time, has no zone, or lies outside of the calendar.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("no zone")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the calendar") from error
+
+
+def moment_text(moment: datetime) -> str:
+    """The text of a point in time, such that a spreadsheet leaves it as it is."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

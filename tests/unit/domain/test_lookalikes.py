@@ -1,0 +1,32 @@
+"""What speaks for a client by more than chance makes a new one doubtful."""
+
+from entra_plugin.domain.ids import ClientId
+from entra_plugin.domain.lookalikes import LOOK_ALIKE_SCORE, look_alikes
+from entra_plugin.domain.mapping.facts import Evidence, Proposal, Reason, Suggestion
+from entra_plugin.domain.mapping.propose import propose
+from support.builders import client, guid, tenant
+
+
+def suggestion(name: str, score: float) -> Suggestion:
+    reason = Reason(evidence=Evidence.NAME, detail=name)
+    return Suggestion(client_id=ClientId(guid(name)), score=score, reasons=(reason,))
+
+
+def proposed(*candidates: Suggestion) -> Proposal:
+    return Proposal(tenant=tenant("contoso"), match=None, candidates=candidates)
+
+
+def test_candidates_from_the_threshold_up_are_named_best_first() -> None:
+    strong, just = suggestion("strong", 0.9), suggestion("just", LOOK_ALIKE_SCORE)
+    assert look_alikes(proposed(strong, just, suggestion("weak", 0.199))) == (strong, just)
+
+
+def test_without_candidates_nothing_speaks_against_a_new_client() -> None:
+    assert look_alikes(proposed()) == ()
+
+
+def test_a_client_that_matches_by_itself_is_a_look_alike() -> None:
+    (found,) = propose(
+        [tenant("Contoso", "contoso.example")], [client("Contoso", domain="contoso.example")]
+    )
+    assert look_alikes(found) == (found.match,)
