@@ -144,7 +144,9 @@ def test_every_decision_is_kept_with_its_author_and_its_evidence(undecided: Oper
     assert first["evidence"]["decided"] == "by_person"
     assert first["evidence"]["automatic"] is True
     assert first["evidence"]["score"] > 0.9
-    assert {"evidence": "domain", "detail": "alpinedental.example"} in first["evidence"]["reasons"]
+    told = {reason["evidence"]: reason for reason in first["evidence"]["reasons"]}
+    assert told["domain"]["detail"] == "alpinedental.example"
+    assert 0 < told["census"]["people"] <= told["census"]["allPeople"]
     assert moved["evidence"]["automatic"] is False
     assert (moved["evidence"]["score"], moved["evidence"]["reasons"]) == (None, [])
     assert first["endedAt"] == moved["decidedAt"]

@@ -73,10 +73,15 @@ class ManagedTenantView(View):
 
 
 class EvidenceReasonView(View):
-    """One piece of evidence, as it was when the decision was made."""
+    """One piece of evidence, as it was when the decision was made.
+
+    Of a census: ``people`` of the client's ``allPeople`` contacts had an address there.
+    """
 
     evidence: str
     detail: str
+    people: int | None = None
+    all_people: int | None = None
 
 
 class EvidenceView(View):
