@@ -7,9 +7,10 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from uuid import UUID
 
 from benchmarks.mapping.report import print_quality
 from benchmarks.mapping.sets import DataSet, read_set
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = read_set(options.set)
     seconds, proposals = _timed(data, options.repeat)
     if options.out:
-        lines = (json.dumps(_prediction(proposal)) for proposal in proposals)
+        lines = (json.dumps(_prediction(proposal, data.written)) for proposal in proposals)
         options.out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
@@ -51,13 +52,13 @@ def _timed(data: DataSet, repeat: int) -> tuple[list[float], list[Proposal]]:
     return seconds, proposals
 
 
-def _prediction(proposal: Proposal) -> dict[str, object]:
+def _prediction(proposal: Proposal, written: Mapping[UUID, str]) -> dict[str, object]:
     match = proposal.match
     return {
-        "entra_tenant_id": str(proposal.tenant.entra_tenant_id),
-        "auto_client_id": str(match.client_id) if match else None,
+        "entra_tenant_id": written[proposal.tenant.entra_tenant_id],
+        "auto_client_id": written[match.client_id] if match else None,
         "candidates": [
-            {"client_id": str(found.client_id), "score": found.score}
+            {"client_id": written[found.client_id], "score": found.score}
             for found in proposal.candidates
         ],
     }

@@ -111,7 +111,8 @@ def measure(customer: Customer, client: Known, index: ClientIndex) -> Measured:
     mark = client.facts.directory_tenant_id
     holders = index.by_directory.get(customer.facts.entra_tenant_id)
     ours = mark == customer.facts.entra_tenant_id
-    labelled = label_likeness(customer.labels - client.labels, client.name)
+    told = customer.own_labels & client.labels  # the domain itself says it already
+    labelled = label_likeness(customer.labels - told, client.name)
     return Measured(
         client=client,
         alike=alike,
@@ -206,8 +207,10 @@ def reasons(customer: Customer, found: Measured) -> Iterator[Reason]:
 
 def _name_reasons(found: Measured) -> Iterator[Reason]:
     name = found.client.facts.name[:_MAX_DETAIL]
+    imitated = found.alike.equal or found.alike.part > _LABEL_FLOOR
     if found.disguised:
-        yield Reason(evidence=Evidence.DISGUISED, detail=name)
+        if imitated:
+            yield Reason(evidence=Evidence.DISGUISED, detail=name)
     elif found.alike.equal or found.alike.part >= _NAME_FLOOR or found.alike.run > _LABEL_FLOOR:
         yield Reason(evidence=Evidence.NAME, detail=name)
     elif found.label >= _LABEL_FLOOR:

@@ -136,5 +136,6 @@ def _suggestion(row: _Row, at: int, score: float, wanted_by: set[ManagedTenantId
 
 
 def _speaks(found: Suggestion) -> bool:
-    """True when anything speaks for it."""
-    return not AGAINST.issuperset(reason.evidence for reason in found.reasons)
+    """True when anything speaks for it, or when people should see that it is imitated."""
+    kinds = {reason.evidence for reason in found.reasons}
+    return Evidence.DISGUISED in kinds or not kinds <= AGAINST

@@ -32,13 +32,13 @@ WEIGHTS: Mapping[str, float] = {
     "domain_contradicted": -12.62,
     "other_suffix": 4.51,
     "other_branch": -3.24,
-    "label": 8.36,
+    "label": 8.38,
     "disguised": -1.79,
     "name_equal": 1.49,
     "name_shared": 4.38,
     "name_left": -3.31,
-    "name_right": -2.10,
-    "name_conflict": 1.30,
+    "name_right": -2.11,
+    "name_conflict": 1.31,
     "name_run": 4.20,
 }
 """In log-odds. The first two are set, not fitted: a GUID that somebody entered says it all."""

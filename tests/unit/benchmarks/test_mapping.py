@@ -101,3 +101,21 @@ def test_the_command_writes_a_line_per_customer_and_reports(
         frozenset({"entra_tenant_id", "auto_client_id", "candidates"})
     }
     assert "calibration error" in capsys.readouterr().out
+
+
+def test_ids_may_be_any_text(tmp_path: Path) -> None:
+    rows = {
+        "tenants": {
+            "entra_tenant_id": "T1",
+            "display_name": "Contoso",
+            "default_domain": "contoso.example",
+            "verified_domains": ["contoso.example"],
+        },
+        "clients": {"client_id": "C1", "name": "Contoso", "website": "contoso.example"},
+    }
+    for name, row in rows.items():
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    out = tmp_path / "predictions.jsonl"
+    main(["--set", str(tmp_path), "--out", str(out), "--repeat", "1"])
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert (found["entra_tenant_id"], found["auto_client_id"]) == ("T1", "C1")

@@ -1,10 +1,12 @@
 """Which client a managed tenant is: evidence for people, and one narrow rule that needs none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from entra_plugin.domain.domains import SHARED
+from entra_plugin.domain.lookalikes import look_alikes
 from entra_plugin.domain.mapping.facts import (
     MAX_CANDIDATES,
     ClientFacts,
@@ -235,6 +237,43 @@ def test_a_name_with_a_rare_word_in_common_is_a_candidate() -> None:
     found = client("Contoso Dental")
     proposed = proposal([found, client("Oak Dental"), client("Ash Dental"), client("Yew Dental")])
     assert evidence(proposed, found) == [Evidence.NAME]
+
+
+def test_an_initial_domain_tells_where_nobody_named_the_directory() -> None:
+    nameless = tenant("Default Directory", "contosodental.onmicrosoft.com")
+    found = client("Contoso Dental Ltd", website="contosodental.example")
+    proposed = proposal([found, client("Fabrikam Dental")], nameless)
+    assert evidence(proposed, found) == [Evidence.DOMAIN_NAME]
+    assert proposed.candidates[0].score > 0.5
+    assert proposed.match is None
+
+
+def test_a_client_that_a_person_mapped_is_less_likely_for_the_next() -> None:
+    contoso = client("Contoso Dental", census={"gmail.com": 2})
+    mapped = replace(tenant("Contoso Clinic", "clinic.example"), mapped_to=contoso.client_id)
+    undecided = tenant("Contoso Dental", "dental.example")
+    alone = propose([undecided], [contoso])[0].candidates[0]
+    beside = propose([undecided, mapped], [contoso])[0].candidates[0]
+    assert beside.score < alone.score
+    assert beside.rivals == (mapped.managed_tenant_id,)
+    assert Evidence.RIVAL in {reason.evidence for reason in beside.reasons}
+
+
+def test_an_impostor_is_told_by_its_letters() -> None:
+    contoso = client("Contoso Dental", website="contoso.example", census={"contoso.example": 9})
+    in_name = tenant("C\u043entoso Dental", "dental.example")
+    in_domain = tenant("Contoso Dental", "xn--contso-zqf.example")  # with a Cyrillic o
+    for impostor in (in_name, in_domain):
+        proposed = proposal([contoso], impostor)
+        assert proposed.match is None
+        assert Evidence.DISGUISED in evidence(proposed, contoso)
+        assert proposed.candidates[0].score < 0.1
+        assert look_alikes(proposed) == proposed.candidates
+
+
+def test_a_page_of_the_clients_name_on_an_agencys_domain_is_no_evidence() -> None:
+    hosted = client("Tailspin", website="https://contoso.example/clients/tailspin")
+    assert proposal([hosted]).candidates == ()
 
 
 def test_a_common_word_alone_makes_no_candidate() -> None:
