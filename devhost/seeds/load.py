@@ -73,7 +73,7 @@ def _rows(path: Path) -> Iterable[dict[str, object]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = _mended(json.loads(line))
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {number}: not JSON") from error
             if not isinstance(row, dict):
@@ -107,11 +107,11 @@ def _client(row: dict[str, object]) -> SeedClient:
     guid = row.get("directory_tenant_id")
     return SeedClient(
         client_id=UUID(str(row["client_id"])),
-        name=str(row.get("name") or ""),
+        name=_storable(str(row.get("name") or "")),
         website=_text(row, "website"),
         domain=_text(properties, "domain") if isinstance(properties, dict) else None,
         billing_email=_text(row, "billing_email"),
-        inbound_email_domains=tuple(_list(row, "inbound_email_domains")),
+        inbound_email_domains=tuple(map(_storable, _list(row, "inbound_email_domains"))),
         directory_tenant_id=UUID(str(guid)) if guid else None,
         is_active=bool(row.get("is_active", True)),
     )
@@ -121,7 +121,7 @@ def _contact(row: dict[str, object]) -> SeedContact:
     phones = row.get("phones")
     return SeedContact(
         client_id=UUID(str(row["client_id"])),
-        full_name=str(row["full_name"]),
+        full_name=_storable(str(row["full_name"])),
         email=_text(row, "email"),
         role=_text(row, "role"),
         phones=tuple((str(p["type"]), str(p["number"])) for p in phones)
@@ -132,15 +132,38 @@ def _contact(row: dict[str, object]) -> SeedContact:
 
 
 def _plain_contact(client: SeedClient, email: str) -> SeedContact:
+    email = _storable(email)
     name = email.partition("@")[0].replace(".", " ").title()
     return SeedContact(client_id=client.client_id, full_name=name, email=email)
 
 
 def _text(row: dict[str, object], name: str) -> str | None:
     value = row.get(name)
-    return str(value) if value else None
+    return _storable(str(value)) if value else None
 
 
 def _list(row: dict[str, object], name: str) -> list[str]:
     value = row.get(name)
     return [str(item) for item in value if item] if isinstance(value, list) else []
+
+
+def _storable(text: str) -> str:
+    """What the host's database can hold: PostgreSQL has no NUL."""
+    return text.replace("\x00", "")
+
+
+def _mended(value: object) -> object:
+    """Without lone surrogates, which no server can send: U+FFFD stands for them."""
+    match value:
+        case str():
+            return (
+                value
+                if value.isascii()
+                else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            )
+        case list():
+            return [_mended(item) for item in value]
+        case dict():
+            return {key: _mended(item) for key, item in value.items()}
+        case _:
+            return value

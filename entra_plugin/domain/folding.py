@@ -2,6 +2,30 @@
 
 import unicodedata
 
+NAME_LENGTH = 256
+"""Microsoft's own limit for display names; a longer one is cut."""
+
+_TURNS_AROUND = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that make what follows read in another direction: a name could pose as another."""
+
+
+def shown_name(value: object) -> str | None:
+    """A name of somebody else's as we keep and show it; None if nothing is left.
+
+    Control characters, which the database or a log cannot hold, lone surrogates and marks that turn
+    the direction are dropped, and it has a length that lists can show.
+    """
+    if not isinstance(value, str):
+        return None
+    kept = value[: 4 * NAME_LENGTH]
+    if not kept.isprintable():
+        kept = "".join(
+            c
+            for c in kept
+            if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _TURNS_AROUND
+        )
+    return kept.strip()[:NAME_LENGTH].rstrip() or None
+
 
 def search_key(value: str) -> str:
     """The folded form in which lists are searched by prefix."""

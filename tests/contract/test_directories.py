@@ -21,6 +21,7 @@ from entra_plugin.domain.errors import (
     EntraError,
     TransientFailure,
 )
+from entra_plugin.domain.folding import NAME_LENGTH
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
 from support.cipp_directory import opened_cipp
@@ -168,6 +169,20 @@ async def test_a_new_customer_is_listed(directory: Directory, simulator: Simulat
     new = {"tenant": str(STRANGER), "displayName": "New", "defaultDomain": "new.example"}
     simulator.control("/tenants", {"add": [new]})
     assert (await listed(directory))[STRANGER].display_name == "New"
+
+
+async def test_what_no_database_holds_and_no_reader_sees_is_taken_out_of_a_name(
+    directory: Directory, simulator: Simulator
+) -> None:
+    new = {
+        "tenant": str(STRANGER),
+        "displayName": "Con\x00toso \u202eLtd\x1b " + "x" * 5000,
+        "defaultDomain": "new.example",
+    }
+    simulator.control("/tenants", {"add": [new]})
+    name = (await listed(directory))[STRANGER].display_name
+    assert name.startswith("Contoso Ltd x")
+    assert len(name) == NAME_LENGTH
 
 
 # Details

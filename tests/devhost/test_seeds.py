@@ -45,6 +45,16 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
         load_seed(str(tmp_path))
 
 
+def test_what_no_server_sends_and_no_database_holds_is_mended(tmp_path: Path) -> None:
+    write_seed(tmp_path, tenants=1, users=0)
+    odd = {"name": "Con\ud800to\x00so", "website": "a\x00.example", "contact_emails": ["\x00a@b.c"]}
+    (tmp_path / "clients.jsonl").write_text(json.dumps({"client_id": client_id(1), **odd}) + "\n")
+    seed = load_seed(str(tmp_path))
+    found = next(client for client in seed.clients if str(client.client_id) == client_id(1))
+    assert (found.name, found.website) == ("Con\ufffdtoso", "a.example")
+    assert [c.email for c in seed.contacts if c.client_id == found.client_id] == ["a@b.c"]
+
+
 async def test_an_address_on_several_clients_is_one_contact(database: Urls, tmp_path: Path) -> None:
     write_seed(tmp_path, tenants=2, users=1)
     shared = {"name": "Shared", "contact_emails": ["accountant@office.example"], "website": None}

@@ -48,6 +48,19 @@ def newcomer(number: int = 1) -> dict[str, object]:
 # Who is found
 
 
+@pytest.mark.parametrize(
+    "name", ["\x00", "Con\x00toso \u202egnp", "\u200f", "\ufdfa" * 5000, "=1+1", "<b>x</b>", " "]
+)
+async def test_a_customer_of_any_name_is_stored(
+    checks: Checks, simulator: Simulator, name: str
+) -> None:
+    simulator.control("/tenants", {"add": [newcomer() | {"displayName": name}]})
+    found = await checks.discover()
+    assert found.run.progress is not None
+    assert found.run.progress["listed"] == CUSTOMERS + 1
+    assert (await checks.known())[NEW].display_name
+
+
 async def test_every_customer_is_stored_with_what_the_lists_and_itself_say(
     checks: Checks,
 ) -> None:

@@ -12,6 +12,7 @@ from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.protocol import ListedTenant
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConfigurationInvalid
+from entra_plugin.domain.folding import shown_name
 from entra_plugin.domain.ids import EntraTenantId
 
 _OWN_NAME = "*Partner Tenant"
@@ -86,7 +87,7 @@ def _customer(row: TenantRow) -> Customer | None:
     if guid is None:
         return None
     default = _text(row.default_domain_name)
-    name = _text(row.display_name)
+    name = shown_name(row.display_name)
     return Customer(
         tenant=ListedTenant(
             entra_tenant_id=guid,

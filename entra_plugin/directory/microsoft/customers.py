@@ -14,6 +14,7 @@ from entra_plugin.directory.protocol import ListedTenant
 from entra_plugin.directory.transport import UnexpectedStatus
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
+from entra_plugin.domain.folding import shown_name
 from entra_plugin.domain.ids import EntraTenantId
 
 log = logging.getLogger(__name__)
@@ -177,12 +178,12 @@ def _listed(
     domain = younger or contract_domain
     return ListedTenant(
         entra_tenant_id=tenant_id,
-        display_name=(name or "").strip() or str(tenant_id),
+        display_name=shown_name(name) or str(tenant_id),
         default_domain=to_ascii(domain) if domain else None,
         relationship_end=_latest_end(active),
         auto_extend=_extends(active),
         roles=_roles(active),
-        privilege_status=status.delegated_privilege_status if status else None,
+        privilege_status=shown_name(status.delegated_privilege_status) if status else None,
     )
 
 
@@ -200,7 +201,7 @@ def _extends(active: Sequence[wire.Relationship]) -> bool | None:
 def _roles(active: Sequence[wire.Relationship]) -> tuple[str, ...]:
     granted = (r.access_details.unified_roles or () for r in active if r.access_details)
     names = {role.role_definition_id for roles in granted for role in roles}
-    return tuple(sorted(name for name in names if name))
+    return tuple(sorted(filter(None, map(shown_name, names))))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entra_plugin.domain.folding import contains, search_key
+from entra_plugin.domain.folding import NAME_LENGTH, contains, search_key, shown_name
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,21 @@ def test_a_part_is_found_whatever_its_case_and_width() -> None:
     assert contains("\uff34\uff2f\uff33", None, "Contoso")
     assert contains("STRASSE", "Hauptstra\u00dfe 1")
     assert not contains("contoso", None, "", "Fabrikam")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Contoso", "Contoso"),
+        ("  Contoso\x00 \ud800Ltd\n ", "Contoso Ltd"),
+        ("\u202eGnp.exe\u202c", "Gnp.exe"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627", "\u0645\u06cc\u200c\u062e\u0648\u0627"),
+        ("x" * 10_000, "x" * NAME_LENGTH),
+        ("\x00\u202e", None),
+        ("", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_a_name_is_kept_as_lists_can_show_it(name: object, shown: str | None) -> None:
+    assert shown_name(name) == shown
