@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import NoReturn, TypeVar
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -61,6 +63,9 @@ _UNREACHABLE_TRIES = 6
 
 Throttling is waited for longer.
 """
+
+_HOPELESS_TRIES = 4
+"""How often a step is tried that fails for no reason that could pass."""
 
 _STOP_REASONS = frozenset({"feature_off", "not_connected"})
 
@@ -293,7 +298,18 @@ async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:
                 "trace": "".join(traceback.format_tb(error.__traceback__)),
             },
         )
-        raise ApplicationError("internal_error", type="internal_error") from None
+        hopeless = activity.info().attempt >= _HOPELESS_TRIES and not _may_pass(error)
+        raise ApplicationError(
+            "internal_error", type="internal_error", non_retryable=hopeless
+        ) from None
+
+
+def _may_pass(error: Exception) -> bool:
+    """True when the database or the network may be back later; a defect of ours stays one."""
+    passing = (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError)
+    return isinstance(error, passing) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def _retry_later(error: TransientFailure) -> NoReturn:
