@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 from uuid import uuid5
 
@@ -50,6 +51,12 @@ class NoWorkflows:
         """Nothing starts by itself."""
 
     async def pause_discovery(self, tenant_id: TenantId) -> None:
+        """There is nothing to pause."""
+
+    async def schedule_sync(self, tenant_id: TenantId, every: timedelta) -> None:
+        """Nothing starts by itself."""
+
+    async def pause_sync(self, tenant_id: TenantId) -> None:
         """There is nothing to pause."""
 
     async def remove_schedules(self, tenant_id: TenantId) -> None:

@@ -6,6 +6,7 @@ import this module. Contract version 1.0.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -402,6 +403,12 @@ class Workflows(Protocol):
 
     async def pause_discovery(self, tenant_id: TenantId) -> None:
         """Stop the daily discovery, to be resumed later; without a schedule nothing happens."""
+
+    async def schedule_sync(self, tenant_id: TenantId, every: timedelta) -> None:
+        """Have everything that is mapped synced so often; a schedule that is there is changed."""
+
+    async def pause_sync(self, tenant_id: TenantId) -> None:
+        """Stop the recurring sync, to be resumed later; without a schedule nothing happens."""
 
     async def remove_schedules(self, tenant_id: TenantId) -> None:
         """Delete every schedule of the tenant."""

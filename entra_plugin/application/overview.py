@@ -8,6 +8,7 @@ from enum import StrEnum
 from entra_plugin.application.connect.credentials import CredentialResolver
 from entra_plugin.application.connect.opening import CAPABILITIES
 from entra_plugin.application.context import Context
+from entra_plugin.application.schedule import next_sync
 from entra_plugin.directory.protocol import Capabilities
 from entra_plugin.domain.errors import ConfigurationInvalid
 from entra_plugin.domain.expiry import RELATIONSHIP_NOTICE, Expiry, Relationship, expiries
@@ -51,6 +52,8 @@ class OverviewFacts:
     last_discovery_at: datetime | None
     last_run: Run | None
     settings: StoredSettings
+    next_sync_at: datetime | None
+    """When the next sync starts by itself; None if none does."""
     step: WizardStep
     connection_types: tuple[ConnectionType, ...]
     open_review_items: int | None
@@ -94,6 +97,12 @@ class Overview:
             last_discovery_at=settings.last_discovery_at,
             last_run=last_run,
             settings=settings,
+            next_sync_at=next_sync(
+                tenant_id,
+                settings,
+                now,
+                connected=latest is not None and latest.ended_at is None,
+            ),
             step=_step(latest, counts, last_run),
             connection_types=tuple(
                 kind for kind in ConnectionType if kind != ConnectionType.CIPP or Flag.CIPP in flags

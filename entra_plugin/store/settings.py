@@ -106,6 +106,22 @@ class SettingsRows:
         if (await self._connection.execute(statement)).rowcount != 1:
             raise Conflict("stale_version", details={"version": version})
 
+    async def lock_schedule(self) -> None:
+        """Be the only one to change the schedule until the transaction ends."""
+        key = func.hashtextextended(f"entra:{self._tenant_id}:schedule", 0)
+        await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    async def put_schedule(
+        self, *, enabled: bool, interval_minutes: int, actor_id: UserId, now: datetime
+    ) -> None:
+        """Replace the schedule; the version, which guards the documents, stays."""
+        await self._set(
+            sync_enabled=enabled,
+            sync_interval_minutes=interval_minutes,
+            updated_at=now,
+            updated_by=actor_id,
+        )
+
     async def stamp_discovery(self, now: datetime) -> None:
         """Remember when the last discovery went through."""
         await self._set(last_discovery_at=now)

@@ -23,6 +23,7 @@ from entra_plugin.web.api import (
     meta,
     people,
     runs,
+    schedule,
     settings,
 )
 from entra_plugin.web.decisions import Refused
@@ -53,6 +54,7 @@ API_ROUTERS = (
     mapping_files.router,
     runs.router,
     settings.router,
+    schedule.router,
     people.router,
     meta.router,
 )

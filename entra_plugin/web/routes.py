@@ -76,6 +76,8 @@ API = _entries(
     ("POST", "/runs/{run_id}/cancel", CHANGE),
     ("GET", "/settings", VIEW),
     ("PUT", "/settings", CHANGE),
+    ("GET", "/schedule", VIEW),
+    ("PUT", "/schedule", CHANGE),
     ("GET", "/review-items", VIEW_QUEUE),
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),

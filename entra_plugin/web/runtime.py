@@ -16,6 +16,7 @@ from entra_plugin.application.overview import Overview
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
 from entra_plugin.application.runs import CancelRun, ReadRuns
+from entra_plugin.application.schedule import Schedule
 from entra_plugin.application.settings import Settings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.support_bundle import SupportBundle
@@ -39,6 +40,7 @@ class Runtime:
     disconnect: Disconnect
     overview: Overview
     settings: Settings
+    schedule: Schedule
     preview_mappings: PreviewMappings
     confirm_mappings: ConfirmMappings
     read_mappings: ReadMappings
@@ -68,6 +70,7 @@ class Runtime:
             disconnect=Disconnect(context, ports),
             overview=Overview(context, ports.resolver),
             settings=Settings(context),
+            schedule=Schedule(context),
             preview_mappings=PreviewMappings(context),
             confirm_mappings=ConfirmMappings(context),
             read_mappings=ReadMappings(context),

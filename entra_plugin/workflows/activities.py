@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError
 from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.discover import Discover
+from entra_plugin.application.schedule import StartScheduledSync
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.apply import Apply
 from entra_plugin.application.sync.open import OpenRun
@@ -82,6 +83,7 @@ class Activities:
         self._discover = Discover(context)
         self._validate = ValidateChain(context)
         self._start_discovery = StartCheck(context, RunType.DISCOVERY)
+        self._start_scheduled_sync = StartScheduledSync(context)
         self._close_run = CloseRun(context)
 
     def all(self) -> Sequence[Callable[..., object]]:
@@ -97,6 +99,7 @@ class Activities:
             self.validate,
             self.close_check,
             self.start_discovery,
+            self.start_scheduled_sync,
         )
 
     @activity.defn(name=interface.OPEN_RUN)
@@ -199,6 +202,12 @@ class Activities:
                 )
 
         await _guarded(work)
+
+    @activity.defn(name=interface.START_SCHEDULED_SYNC)
+    async def start_scheduled_sync(self, tenant: TenantRef) -> str | None:
+        """Start the sync that is due; answers why not, where there is nothing to do."""
+        tenant_id = TenantId(UUID(tenant.tenant_id))
+        return await _guarded(lambda: self._start_scheduled_sync(tenant_id))
 
     async def _check(self, run: RunRef, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work of a run that writes no contact; what cannot be retried closes the run."""

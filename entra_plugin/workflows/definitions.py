@@ -65,6 +65,24 @@ class ScheduledDiscovery:
         )
 
 
+@workflow.defn(name=interface.SCHEDULED_SYNC)
+class ScheduledSync:
+    """What the schedule of a tenant starts: it only starts a sync, or finds that one is running."""
+
+    @workflow.run
+    async def run(self, tenant: TenantRef) -> str | None:
+        """Start the sync of a tenant; answers why nothing was started, if nothing was."""
+        reason: str | None = await workflow.execute_activity(
+            interface.START_SCHEDULED_SYNC,
+            tenant,
+            result_type=str | None,  # type: ignore[arg-type]
+            schedule_to_close_timeout=interface.SHORT,
+            heartbeat_timeout=interface.HEARTBEAT,
+            retry_policy=interface.RETRY,
+        )
+        return reason
+
+
 @workflow.defn(name=interface.SYNC_TENANTS)
 class SyncTenants:
     """Sync the managed tenants of a run, a window of them at a time."""

@@ -14,12 +14,14 @@ DISCOVER = "entra.discover"
 VALIDATE = "entra.validate"
 CLOSE_CHECK = "entra.close_check"
 START_DISCOVERY = "entra.start_discovery"
+START_SCHEDULED_SYNC = "entra.start_scheduled_sync"
 
 SYNC_TENANTS = "entra.SyncTenants"
 SYNC_MANAGED_TENANT = "entra.SyncManagedTenant"
 DISCOVER_MANAGED_TENANTS = "entra.DiscoverManagedTenants"
 VALIDATE_CONNECTION = "entra.ValidateConnection"
 SCHEDULED_DISCOVERY = "entra.ScheduledDiscovery"
+SCHEDULED_SYNC = "entra.ScheduledSync"
 
 HEARTBEAT = timedelta(seconds=15)
 """A worker that is silent for so long is dead, and its work is given to another."""
@@ -47,6 +49,11 @@ CONTINUE_AFTER = 100
 def discovery_schedule_id(tenant_id: str) -> str:
     """The schedule of the daily discovery."""
     return f"entra/{tenant_id}/schedule/discovery"
+
+
+def sync_schedule_id(tenant_id: str) -> str:
+    """The schedule of the recurring sync."""
+    return f"entra/{tenant_id}/schedule/sync"
 
 
 def customer_workflow_id(tenant_id: str, managed_tenant_id: str) -> str:

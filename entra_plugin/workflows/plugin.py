@@ -7,6 +7,7 @@ from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.definitions import (
     DiscoverManagedTenants,
     ScheduledDiscovery,
+    ScheduledSync,
     SyncManagedTenant,
     SyncTenants,
     ValidateConnection,
@@ -22,6 +23,7 @@ class EntraWorkerPlugin(SimplePlugin):
             workflows=[
                 DiscoverManagedTenants,
                 ScheduledDiscovery,
+                ScheduledSync,
                 SyncManagedTenant,
                 SyncTenants,
                 ValidateConnection,

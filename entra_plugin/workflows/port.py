@@ -15,6 +15,7 @@ from entra_plugin.domain.states import RunType
 from entra_plugin.host import Host
 from entra_plugin.workflows import discovery_schedule as discovery
 from entra_plugin.workflows import interface
+from entra_plugin.workflows import sync_schedule as sync
 from entra_plugin.workflows.messages import RunRef, SyncJob
 
 _PATIENCE = timedelta(seconds=5)
@@ -58,8 +59,17 @@ class TemporalWorkflows:
         """Stop the daily discovery, to be resumed later."""
         await _reached(discovery.pause(self._host, tenant_id))
 
+    async def schedule_sync(self, tenant_id: TenantId, every: timedelta) -> None:
+        """Have everything that is mapped synced so often."""
+        await _reached(sync.put(self._host, tenant_id, every))
+
+    async def pause_sync(self, tenant_id: TenantId) -> None:
+        """Stop the recurring sync, to be resumed later."""
+        await _reached(sync.pause(self._host, tenant_id))
+
     async def remove_schedules(self, tenant_id: TenantId) -> None:
-        """Delete the schedule of the daily discovery."""
+        """Delete the schedules of the recurring sync and of the daily discovery."""
+        await _reached(sync.remove(self._host, tenant_id))
         await _reached(discovery.remove(self._host, tenant_id))
 
     async def _start(self, name: str, argument: RunRef | SyncJob, id_: str) -> None:

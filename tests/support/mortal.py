@@ -5,6 +5,7 @@ The database and Microsoft are real; the secret store is one in memory, and Temp
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from devhost.host import DevHost
@@ -47,6 +48,14 @@ class NoWorkflows:
     async def pause_discovery(self, tenant_id: TenantId) -> None:
         """Pause nothing."""
         self.asked.append(("pause", str(tenant_id)))
+
+    async def schedule_sync(self, tenant_id: TenantId, every: timedelta) -> None:
+        """Schedule nothing."""
+        self.asked.append(("schedule sync", str(every)))
+
+    async def pause_sync(self, tenant_id: TenantId) -> None:
+        """Pause nothing."""
+        self.asked.append(("pause sync", str(tenant_id)))
 
     async def remove_schedules(self, tenant_id: TenantId) -> None:
         """Remove nothing."""

@@ -1,7 +1,8 @@
-"""End a connection: row first, then secrets, then the schedule and running work. History stays."""
+"""End a connection: row first, then secrets, then the schedules and running work. History stays."""
 
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.context import Context
+from entra_plugin.application.schedule import keep_sync_schedule
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.connections import Connections
@@ -30,6 +31,7 @@ class Disconnect:
             workflows = await Runs(connection, tenant_id).open_workflows()
         await self._context.directories.forget(tenant_id)
         await self._context.workflows.pause_discovery(tenant_id)
+        await keep_sync_schedule(self._context, tenant_id)
         for workflow_id in workflows:
             await self._context.workflows.cancel(workflow_id)
         await self._journal.settle(tenant_id)  # says so if a secret could not be deleted

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.context import Context
+from entra_plugin.application.schedule import keep_sync_schedule
 from entra_plugin.directory.microsoft.sign_in import TokenSet
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import Conflict, NotAcceptable, TransientFailure
@@ -71,11 +72,15 @@ class SwapConnection:
 
 
 async def watch(context: Context, tenant_id: TenantId) -> None:
-    """Have discovery run daily from now on; the next discovery makes good what fails here."""
+    """Have discovery run daily from now on, and syncs as often as they are set to.
+
+    The next discovery makes good what fails here.
+    """
     try:
         await context.workflows.schedule_discovery(tenant_id)
+        await keep_sync_schedule(context, tenant_id)
     except TransientFailure as error:
-        log.warning("daily discovery not scheduled", extra={"code": error.code})
+        log.warning("schedules not resumed", extra={"code": error.code})
 
 
 def refuse_other_partner(active: EntraTenantId | None, wanted: EntraTenantId) -> None:

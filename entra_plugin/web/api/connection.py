@@ -77,11 +77,12 @@ class WarningView(View):
     link: views.LinkView | None
 
 
-class ScheduleView(View):
-    """When syncs start by themselves."""
+class NextSyncView(View):
+    """When syncs start by themselves; ``nextSyncAt`` is null when none does."""
 
     sync_enabled: bool
     sync_interval_minutes: int
+    next_sync_at: datetime | None
 
 
 class OverviewView(View):
@@ -93,7 +94,7 @@ class OverviewView(View):
     last_run: views.RunView | None
     last_validation: views.RunView | None
     warnings: list[WarningView]
-    schedule: ScheduleView
+    schedule: NextSyncView
     wizard_step: str
     available_connection_types: list[str]
     open_review_items: int | None = None
@@ -303,9 +304,10 @@ def _overview(found: OverviewFacts, locale: Locale, links: Links) -> OverviewVie
         if found.last_validation
         else None,
         "warnings": [warning(expiry, locale, links) for expiry in found.expiries],
-        "schedule": ScheduleView(
+        "schedule": NextSyncView(
             sync_enabled=found.settings.sync_enabled,
             sync_interval_minutes=found.settings.sync_interval_minutes,
+            next_sync_at=found.next_sync_at,
         ),
         "wizard_step": found.step.value,
         "available_connection_types": [kind.value for kind in found.connection_types],
