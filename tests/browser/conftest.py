@@ -10,7 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from support.browser import ADMIN, BROWSERS, CHROMIUM, Visitor
+from support.program import Program
 from support.running import RunningHost, running_devhost
+from support.simulator import Simulator
+
+PUBLISHED = Path(__file__).parents[1] / "data" / "mapping"
 
 Visit = Callable[..., Visitor]
 
@@ -52,6 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def host() -> Iterator[RunningHost]:
     """One devhost for the session; its first MSP is set up once, by the fixture that says so."""
     with running_devhost() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def published() -> Iterator[RunningHost]:
+    """A devhost with the published set of 1,200 customers, discovered; nothing is decided."""
+    with running_devhost(seed=str(PUBLISHED), seconds=300) as running:
+        facts = running.facts["simulator"]
+        assert isinstance(facts, dict)
+        with Program(running.base_url, ADMIN) as program:
+            program.connect(Simulator.of(facts))
+            program.finished(program.post("/discovery").data["runId"], 300)
         yield running
 
 
