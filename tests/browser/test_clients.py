@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Dialog, Locator, expect
 
 from support.browser import ADMIN, PORTAL, TECHNICIAN, Visitor
 from support.inside import Inside
@@ -109,7 +109,7 @@ def test_a_search_finds_customers_by_name_domain_and_client(visit: Visit, progra
         field.fill("")
         field.press_sequentially(sought)
         expect(visitor.page.locator(f"#entra-row-{row['managedTenantId']}")).to_be_visible()
-        expect(visitor.page.get_by_text(re.compile(r"customers? found"))).to_be_visible()
+        expect(visitor.page.locator("#entra-live")).to_contain_text("found")
         expect(field).to_be_focused()
     assert "q=" in visitor.page.url
     visitor.page.reload()
@@ -215,20 +215,6 @@ def test_a_look_alike_is_shown_before_a_client_is_created(visit: Visit, program:
     assert decided(program, row) == ("create_new", None)
 
 
-def test_a_look_alike_is_shown_in_the_wizard_too(visit: Visit, program: Program) -> None:
-    row = undecided(program)[-1]
-    visitor = visit(ADMIN)
-    visitor.step("map")
-    visitor.page.get_by_label(f"Decision for {row['displayName']}", exact=True).select_option(
-        "create_new"
-    )
-    # The wizard's own form confirms exact matches as well; only the question is looked at here.
-    visitor.button("Confirm decisions").click()
-    question = visitor.page.locator("#entra-question")
-    expect(question).to_contain_text(row["lookAlikes"][0]["clientName"])
-    assert decided(program, row) == (None, None)
-
-
 def test_mapping_to_another_client_and_unmapping_say_what_becomes_of_links(
     visit: Visit, program: Program
 ) -> None:
@@ -254,21 +240,18 @@ def test_a_row_that_a_colleague_changed_is_marked_and_the_rest_is_kept(
 ) -> None:
     mine, theirs = undecided(program)[20:22]
     visitor = visit(ADMIN)
-    visitor.go(f"{PAGE}?list=all&row={mine['managedTenantId']}")
+    visitor.go(f"{PAGE}?list=needs_review&row={mine['managedTenantId']}")
     kept, changed = (
         visitor.page.locator(f"#entra-row-{row['managedTenantId']}") for row in (mine, theirs)
     )
-    if not changed.count():
-        visitor.go(f"{PAGE}?list=needs_review&row={mine['managedTenantId']}")
     for row in (kept, changed):
         row.locator("select").select_option("skipped")
     map_to(program, theirs, best(theirs)["clientId"])
     visitor.button("Confirm decisions").click()
     expect(visitor.page.get_by_role("alert").first).to_contain_text("Somebody else changed this")
     expect(kept.locator("select")).to_have_value("skipped")
-    if changed.count():
-        expect(changed.locator("select")).to_have_value(best(theirs)["clientId"])
-        expect(changed.locator("select")).to_have_accessible_description(re.compile("Somebody"))
+    expect(changed.locator("select")).to_have_value(best(theirs)["clientId"])
+    expect(changed.locator("select")).to_have_accessible_description(re.compile("Somebody"))
     visitor.complaints.clear()  # the browser itself notes the 409
     visitor.button("Confirm decisions").click()
     expect(visitor.page.get_by_text("The decisions are in force: 1 skipped.")).to_be_visible()
@@ -280,8 +263,13 @@ def test_leaving_rows_that_are_chosen_asks_first(visit: Visit) -> None:
     visitor.go(f"{PAGE}?list=unmatched")
     page = visitor.page
     page.locator("[data-entra-row] select").first.select_option("skipped")
-    asked = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
     visitor.link("Next page").click()
     expect(page.get_by_text(re.compile("^1 to 50 of"))).to_be_visible()
     assert asked == ["You have chosen rows that are not confirmed. Leave them?"]

@@ -150,6 +150,21 @@ def test_the_page_of_a_customer_is_accessible(
         assert visitor.violations() == []
 
 
+def test_the_wizard_shows_a_look_alike_before_a_client_is_created(
+    set_up: SetUp, visit: Visit, host: RunningHost
+) -> None:
+    visitor = visit(ADMIN)
+    visitor.step("map")
+    visitor.page.get_by_label("Decision for Delta Logistics").select_option("create_new")
+    visitor.button("Confirm decisions").click()
+    question = visitor.page.locator("#entra-question")
+    expect(question).to_be_focused()
+    expect(question).to_contain_text("Delta Logistics resembles")
+    expect(visitor.page.get_by_label("Decision for Delta Logistics")).to_have_value("create_new")
+    assert customer(host, "Delta Logistics")["decision"] is None
+    assert visitor.violations() == []
+
+
 def test_the_wizard_and_the_page_lead_to_each_other(set_up: SetUp, visit: Visit) -> None:
     visitor = visit(ADMIN)
     visitor.step("map")

@@ -109,6 +109,7 @@ async def show_clients(screen: Screen, view: View, shown: Shown, *, status: int 
     lists = {tab: _rows(found, tab) for tab in Tab}
     tab = view.tab or next((t for t in Tab if lists[t]), Tab.NEEDS_REVIEW)
     pages, rows = _page(lists[tab], view, tab)
+    rows = (*_kept(preview, shown.filled, rows), *rows)
     was = {str(row.tenant.managed_tenant_id): in_force(row) for row in rows}
     host = screen.runtime.context.host
     return await screen.answer(
@@ -164,6 +165,17 @@ def _rows(preview: Preview, tab: Tab) -> Sequence[PreviewRow]:
             return preview.decided
         case Tab.ALL:
             return sorted(all_rows(preview), key=_by_name)
+
+
+def _kept(preview: Preview, filled: Filled, rows: Sequence[PreviewRow]) -> Sequence[PreviewRow]:
+    """The rows of a form that comes back which have left this page of the list meanwhile."""
+    keys = {*filled.chosen, *filled.changed}
+    here = {row.tenant.managed_tenant_id for row in rows}
+    return [
+        row
+        for row in all_rows(preview)
+        if str(row.tenant.managed_tenant_id) in keys and row.tenant.managed_tenant_id not in here
+    ]
 
 
 def _by_name(row: PreviewRow) -> tuple[str, UUID]:
