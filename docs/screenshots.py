@@ -112,15 +112,13 @@ class Walk:
 
     def _clients(self) -> None:
         page = self._page
-        page.goto(f"{self._base_url}/integrations/entra/clients?list=all")
+        page.goto(f"{self._base_url}/integrations/entra/clients?list=needs_review")
         page.wait_for_load_state("networkidle")
-        for key in ("j", "1", "j", "1", "j"):
+        for key in ("j", "1", "j"):
             page.keyboard.press(key)
         self._picture("clients", top=".entra-step")
-        page.keyboard.press("k")
-        page.keyboard.press("u")
-        page.keyboard.press("k")
-        page.keyboard.press("u")
+        for key in ("k", "u"):
+            page.keyboard.press(key)
         page.goto(f"{self._base_url}/integrations/entra/setup?step=map")
         page.wait_for_load_state("networkidle")
 
