@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Dialog, Locator, expect
@@ -21,6 +22,14 @@ PAGE = "/integrations/entra/clients"
 def host(published: RunningHost) -> RunningHost:
     """The host of this module."""
     return published
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """The matcher weighs 1,200 customers for each answer, and the machine may be busy."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +110,7 @@ def test_lists_have_counts_and_pages_of_fifty_with_addresses(visit: Visit) -> No
 
 
 def test_a_search_finds_customers_by_name_domain_and_client(visit: Visit, program: Program) -> None:
-    row = undecided(program)[0]
+    row = next(row for row in undecided(program) if row["displayName"].isascii())
     visitor = visit(ADMIN)
     visitor.go(f"{PAGE}?list=all")
     field = visitor.page.get_by_label("Search by customer")
@@ -109,6 +118,9 @@ def test_a_search_finds_customers_by_name_domain_and_client(visit: Visit, progra
         field.fill("")
         field.press_sequentially(sought)
         expect(visitor.page.locator(f"#entra-row-{row['managedTenantId']}")).to_be_visible()
+        visitor.page.wait_for_url(
+            lambda url, q=sought: parse_qs(urlsplit(url).query).get("q") == [q]  # type: ignore[misc]
+        )
         expect(visitor.page.locator("#entra-live")).to_contain_text("found")
         expect(field).to_be_focused()
     assert "q=" in visitor.page.url

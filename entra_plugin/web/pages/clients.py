@@ -101,9 +101,17 @@ def view_of(
     return View(tab=tab, q=q.strip(), page=page, row=ManagedTenantId(row) if row else None)
 
 
-async def show_clients(screen: Screen, view: View, shown: Shown, *, status: int = 200) -> Html:
-    """Answer the page."""
-    preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
+async def show_clients(
+    screen: Screen,
+    view: View,
+    shown: Shown,
+    *,
+    preview: Preview | None = None,
+    status: int = 200,
+) -> Html:
+    """Answer the page, from a preview that still holds where there is one."""
+    if preview is None:
+        preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
     texts = screen.facts.locale
     found = preview.only(None, view.q) if view.q else preview
     lists = {tab: _rows(found, tab) for tab in Tab}

@@ -47,7 +47,8 @@ async def decide(request: Request, known: Known, runtime: Started, view: ViewQue
     if problem is not None:
         return await _not_confirmed(screen, view, problem, filled)
     if asked is not None:
-        return await show_clients(screen, view, Shown(filled=replace(filled, question=asked)))
+        shown = Shown(filled=replace(filled, question=asked))
+        return await show_clients(screen, view, shown, preview=preview)
     done, problem = await attempt(
         runtime.confirm_mappings(known.person, version=version, decisions=decisions)
     )
