@@ -112,7 +112,7 @@ class Walk:
 
     def _clients(self) -> None:
         page = self._page
-        page.goto(f"{self._base_url}/integrations/entra/clients?list=auto_matched")
+        page.goto(f"{self._base_url}/integrations/entra/clients?list=needs_review&q=t")
         page.wait_for_load_state("networkidle")
         for key in ("j", "1", "j"):
             page.keyboard.press(key)
