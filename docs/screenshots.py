@@ -104,10 +104,23 @@ class Walk:
         page.get_by_role("link", name="Continue to Map").click()
         expect(page.get_by_role("heading", name="Map tenants to clients")).to_be_visible()
         self._picture("map")
+        self._clients()
         page.get_by_label("Decision for 銀杏株式会社").select_option(label="Ginkgo K.K.")
         page.get_by_label("Decision for Harborview Clinic").select_option("create_new")
         page.get_by_label("Start the first sync").check()
         page.get_by_role("button", name="Confirm decisions").click()
+
+    def _clients(self) -> None:
+        page = self._page
+        page.goto(f"{self._base_url}/integrations/entra/clients?list=needs_review&q=t")
+        page.wait_for_load_state("networkidle")
+        for key in ("j", "1", "j"):
+            page.keyboard.press(key)
+        self._picture("clients", top=".entra-step")
+        for key in ("k", "u"):
+            page.keyboard.press(key)
+        page.goto(f"{self._base_url}/integrations/entra/setup?step=map")
+        page.wait_for_load_state("networkidle")
 
     def _sync(self) -> None:
         page = self._page

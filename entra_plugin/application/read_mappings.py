@@ -83,6 +83,20 @@ class ReadMappings:
             clients = await known_clients(self._context, connection, tenant_id, ids)
         return DecisionPage(page=page, clients=clients)
 
+    async def managed_tenant(
+        self, tenant_id: TenantId, managed_tenant_id: ManagedTenantId
+    ) -> ManagedTenant:
+        """One managed tenant, whether it is still listed or gone.
+
+        Raises:
+            NotFound: No such managed tenant.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            found = await ManagedTenants(connection, tenant_id).get(managed_tenant_id)
+        if found is None:
+            raise NotFound("not_found", details={"managedTenantId": str(managed_tenant_id)})
+        return found
+
     async def of_client(self, tenant_id: TenantId, client_id: ClientId) -> list[ManagedTenant]:
         """The managed tenants that are mapped to a client."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:

@@ -32,9 +32,13 @@ from entra_plugin.web.malformed import MalformedRequest, path_of
 from entra_plugin.web.openapi import describe
 from entra_plugin.web.pages import (
     callback,
+    clients,
+    clients_changes,
     connect_changes,
     connection,
     connection_changes,
+    customer,
+    decision_upload,
     fragments,
     setup,
     setup_changes,
@@ -65,6 +69,10 @@ PAGE_ROUTERS = (
     setup_changes.router,
     connection.router,
     connection_changes.router,
+    clients.router,
+    clients_changes.router,
+    decision_upload.router,
+    customer.router,
     fragments.router,
     static.router,
 )

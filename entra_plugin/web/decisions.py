@@ -1,6 +1,7 @@
 """What routes and pages share when people decide about mappings and start syncs."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from entra_plugin.access import Permission, missing
 from entra_plugin.application.decide import LinkChanges
@@ -10,7 +11,7 @@ from entra_plugin.application.sync.start import StartedRun, StartSyncCommand, Sy
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ClientId
-from entra_plugin.domain.mapping.facts import Reason, Suggestion
+from entra_plugin.domain.mapping.facts import AGAINST, Evidence, Reason, Suggestion
 from entra_plugin.domain.states import MappingState, RunState, RunType, Trigger
 from entra_plugin.host import Decision
 from entra_plugin.resources import Locale
@@ -39,10 +40,44 @@ def reason_in_words(reason: Reason, locale: Locale) -> str:
     return locale.text(f"evidence.{reason.evidence}", detail=reason.detail, **people)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One piece of evidence in words, and whether it speaks against the client."""
+
+    words: str
+    against: bool
+
+
+def evidence_in_words(document: Mapping[str, object], locale: Locale) -> tuple[Told, ...]:
+    """The evidence that was kept with a decision; a kind that is no longer known is left out."""
+    reasons = document.get("reasons")
+    told = []
+    for reason in reasons if isinstance(reasons, list) else []:
+        if isinstance(reason, Mapping) and reason.get("evidence") in set(Evidence):
+            found = _reason(reason)
+            words = reason_in_words(found, locale)
+            told.append(Told(words=words, against=found.evidence in AGAINST))
+    return tuple(told)
+
+
+def _reason(document: Mapping[str, object]) -> Reason:
+    people, everybody = document.get("people"), document.get("allPeople")
+    return Reason(
+        evidence=Evidence(str(document["evidence"])),
+        detail=str(document.get("detail", "")),
+        people=people if isinstance(people, int) else None,
+        all_people=everybody if isinstance(everybody, int) else None,
+    )
+
+
+def links_in_words(links: LinkChanges, locale: Locale) -> str:
+    """What becomes of the links, and of the contacts."""
+    return " ".join((*_links(links, locale), locale.text("map.links.contacts")))
+
+
 def statement(done: Confirmed, locale: Locale) -> str:
     """What a remap or an unmap does to the links, to the contacts, and at the next sync."""
-    stays = locale.text("map.links.contacts")
-    return " ".join((*_links(done.links, locale), stays, _next(done, locale)))
+    return " ".join((links_in_words(done.links, locale), *_next(done, locale)))
 
 
 def _links(links: LinkChanges, locale: Locale) -> list[str]:
@@ -56,12 +91,16 @@ def _links(links: LinkChanges, locale: Locale) -> list[str]:
     return told or [locale.text("map.links.none")]
 
 
-def _next(done: Confirmed, locale: Locale) -> str:
-    if done.unmapped:
-        return locale.text("map.links.next.unmapped")
-    if done.paused:
-        return locale.text("map.links.next.paused")
-    return locale.text("map.links.next.mapped")
+def _next(done: Confirmed, locale: Locale) -> list[str]:
+    """What the next sync does; with several decisions, for each kind of them."""
+    ending, paused = done.unmapped + done.skipped, done.paused
+    synced = done.mapped + done.create_new - paused
+    told = [
+        locale.count("map.links.next.unmapped", ending) if ending else "",
+        locale.count("map.links.next.paused", paused) if paused else "",
+        locale.count("map.links.next.mapped", synced) if synced else "",
+    ]
+    return [sentence for sentence in told if sentence]
 
 
 async def may_create_clients(runtime: Runtime, facts: Facts) -> bool:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from benchmarks.mapping.generate import generate
 from support.browser import ADMIN, BROWSERS, CHROMIUM, Visitor
+from support.program import Program
 from support.running import RunningHost, running_devhost
+from support.simulator import Simulator
 
 Visit = Callable[..., Visitor]
 
@@ -52,6 +55,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def host() -> Iterator[RunningHost]:
     """One devhost for the session; its first MSP is set up once, by the fixture that says so."""
     with running_devhost() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    """A devhost with 300 customers of all kinds, discovered; nothing is decided."""
+    folder = tmp_path_factory.mktemp("crowd")
+    generate(tenants=300, clients=700).write(folder)
+    with running_devhost(seed=str(folder)) as running:
+        facts = running.facts["simulator"]
+        assert isinstance(facts, dict)
+        with Program(running.base_url, ADMIN) as program:
+            program.connect(Simulator.of(facts))
+            program.discover()
         yield running
 
 

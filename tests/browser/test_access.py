@@ -58,6 +58,7 @@ def test_without_the_flag_there_is_no_card_and_no_page(visit: Visit, host: Runni
         expect(visitor.page.get_by_role("heading", level=1)).to_have_text("There is nothing here.")
         assert "Entra" not in visitor.page.title()
         assert visitor.go("/integrations/entra/connection") == 404
+        assert visitor.go("/integrations/entra/clients") == 404
         assert visitor.go("/integrations/entra/static/entra.css") == 404
         visitor.go("/settings")
         expect(visitor.page.get_by_role("link", name="Entra")).to_have_count(0)

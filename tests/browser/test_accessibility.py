@@ -13,8 +13,9 @@ from .conftest import SetUp, Visit
 
 SETUP = "/integrations/entra/setup?step="
 CONNECTION = "/integrations/entra/connection"
+CLIENTS = "/integrations/entra/clients"
 EMPTY = [SETUP + step for step in ("connect", "connect&path=cipp", "discover", "map", "sync")]
-EMPTY.append(CONNECTION)
+EMPTY += [CONNECTION, CLIENTS, f"{CLIENTS}/file"]
 FILLED = [*EMPTY, "/", "/settings", "/clients", "/contacts", "/contacts?q=nobody", "/notices"]
 WIDTHS = {"desktop": 1280, "phone": 390}
 
@@ -152,7 +153,9 @@ def test_a_check_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, s
         expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
 
 
-@pytest.mark.parametrize("path", [SETUP + "sync", SETUP + "connect&path=direct", CONNECTION])
+@pytest.mark.parametrize(
+    "path", [SETUP + "sync", SETUP + "connect&path=direct", CONNECTION, CLIENTS]
+)
 def test_the_heading_order_has_no_gap(set_up: SetUp, visit: Visit, path: str) -> None:
     visitor = visit(ADMIN)
     visitor.go(path)

@@ -16,15 +16,18 @@ from jinja2 import Environment, nodes
 
 from entra_plugin import resources
 from entra_plugin.access import Permission
+from entra_plugin.application.clients import LeftOut
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.application.validate_chain import ChainStep, StepState
 from entra_plugin.domain import states
+from entra_plugin.domain.decisions import Decided
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
 from entra_plugin.store.run_tables import COUNTERS
 from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
+from entra_plugin.web.pages.clients import Tab
 from entra_plugin.web.pages.notice import Tone
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +56,9 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "chain.state.*": values(StepState),
     "chain.step.*": values(ChainStep),
     "chain.step.*.why": values(ChainStep),
+    "clients.list.*": values(Tab),
+    "clients.list.*.why": values(Tab),
+    "clients.page.*": frozenset({"before", "after"}),
     "connect.choice.*": values(states.ConnectionType),
     "connect.mode.*": values(states.ConnectionMode),
     "connect.path.*": values(states.ConnectionType),
@@ -62,6 +68,9 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "connect.type.*": values(states.ConnectionType),
     "connection.at.*": values(Forewarning),
     "count.*": frozenset(COUNTERS),
+    "customer.how.*": values(Decided),
+    "customer.left_out.*": values(LeftOut),
+    "customer.state.*": values(states.MappingState),
     "discover.none.advice.*": values(states.ConnectionType),
     "evidence.*": values(Evidence),
     "file.fault.*": frozenset(FAULTS),

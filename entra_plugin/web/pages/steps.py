@@ -1,9 +1,7 @@
 """What each step of the set-up wizard shows, read from the use cases."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from entra_plugin.application.map_tenants import Preview, PreviewRow
 from entra_plugin.application.overview import OverviewFacts, WizardStep
@@ -12,8 +10,10 @@ from entra_plugin.domain.ids import ManagedTenantId, RunId
 from entra_plugin.domain.states import ConnectionType, MappingState
 from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mappings import CurrentMapping
-from entra_plugin.web.decisions import may_create_clients, reason_in_words
+from entra_plugin.web.decisions import may_create_clients
 from entra_plugin.web.pages.forms import Filled
+from entra_plugin.web.pages.mapping_form import Filled as Decisions
+from entra_plugin.web.pages.mapping_form import all_rows, in_force, row_values
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.shared import connection_values, is_connected, is_open, page_values
@@ -45,12 +45,8 @@ class Shown:
     """What a person just did to a step, to be shown with it."""
 
     message: Message | None = None
-    changed: frozenset[str] = frozenset()
-    """Managed tenants whose decision somebody else changed meanwhile."""
-    chosen: dict[str, str] = field(default_factory=dict)
-    """What was chosen in the form that could not be accepted, by managed tenant."""
-    typed: dict[str, str] = field(default_factory=dict)
-    """Names typed that no client has, by managed tenant."""
+    filled: Decisions = field(default_factory=Decisions)
+    """The form of the mapping step that comes back."""
     start_sync: bool = False
     path: ConnectionType | None = None
     """The way to connect that was chosen; the present one unless told."""
@@ -96,7 +92,7 @@ async def common_values(
             )
             for i, s in enumerate(order)
         ],
-        "focus_below": shown.path is not None,
+        "focus_below": shown.path is not None or shown.filled.question is not None,
         "mapped": facts.counts.get(MappingState.MAPPED, 0)
         + facts.counts.get(MappingState.CREATE_NEW, 0),
     }
@@ -149,19 +145,19 @@ async def _new(
 
 async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
     preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
-    names = client_names(preview)
     return {
+        **row_values(screen, preview),
+        "on_page": False,
         "preview": preview,
-        "reason_in_words": partial(reason_in_words, locale=screen.facts.locale),
         "groups": _groups(preview),
-        "client_names": names,
-        "full_select": len(names) <= FULL_SELECT,
+        "full_select": len(preview.clients) <= FULL_SELECT,
         "can_create": await may_create_clients(screen.runtime, screen.facts),
-        "changed": shown.changed,
-        "typed": shown.typed,
+        "changed": shown.filled.changed,
+        "typed": shown.filled.typed,
+        "question": shown.filled.question,
         "start_sync": shown.start_sync,
-        "chosen": {str(key): value for key, value in _chosen(preview, shown).items()},
-        "total": sum(len(rows) for _, rows in _groups(preview)),
+        "chosen": _chosen(preview, shown.filled),
+        "total": len(all_rows(preview)),
     }
 
 
@@ -174,33 +170,15 @@ def _groups(preview: Preview) -> list[tuple[str, tuple[PreviewRow, ...]]]:
     ]
 
 
-def client_names(preview: Preview) -> dict[str, str]:
-    """The clients to choose from, by a name that is unique: a shared one carries part of its id."""
-    times = Counter(preview.clients.values())
-    labelled = {
-        str(client_id): f"{name} ({str(client_id)[:8]})" if times[name] > 1 else name
-        for client_id, name in preview.clients.items()
-    }
-    return dict(sorted(labelled.items(), key=lambda item: item[1].casefold()))
-
-
-def _chosen(preview: Preview, shown: Shown) -> dict[ManagedTenantId, str]:
+def _chosen(preview: Preview, filled: Decisions) -> dict[str, str]:
     """What each row's list stands at: what was just chosen, else the decision, else the match."""
-    chosen: dict[ManagedTenantId, str] = {}
-    for _, rows in _groups(preview):
-        for row in rows:
-            key = row.tenant.managed_tenant_id
-            chosen[key] = shown.chosen.get(str(key), _default(row))
-    return chosen
+    keyed = ((str(row.tenant.managed_tenant_id), row) for row in all_rows(preview))
+    return {key: filled.chosen.get(key, _default(row)) for key, row in keyed}
 
 
 def _default(row: PreviewRow) -> str:
-    decision = row.decision
-    if decision is not None and decision.state == MappingState.MAPPED:
-        return str(decision.client_id)
-    if decision is not None and decision.state != MappingState.UNMAPPED:
-        return decision.state.value
-    return str(row.proposal.match.client_id) if row.proposal.match else ""
+    match = str(row.proposal.match.client_id) if row.proposal.match else ""
+    return in_force(row) or match
 
 
 async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, object]:
