@@ -40,6 +40,17 @@ def reason_in_words(reason: Reason, locale: Locale) -> str:
     return locale.text(f"evidence.{reason.evidence}", detail=reason.detail, **people)
 
 
+def chance_in_words(score: float, locale: Locale) -> str:
+    """A score as people read it: never certain, and never nothing."""
+    match round(score * 100):
+        case 0:
+            return locale.text("map.chance.under")
+        case 100:
+            return locale.text("map.chance.over")
+        case percent:
+            return locale.text("map.chance", n=percent)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """One piece of evidence in words, and whether it speaks against the client."""

@@ -16,7 +16,7 @@ from entra_plugin.application.map_tenants import Confirmed, Preview, PreviewRow
 from entra_plugin.domain.ids import ClientId, ManagedTenantId
 from entra_plugin.domain.mapping.facts import AGAINST, Suggestion
 from entra_plugin.domain.states import MappingState
-from entra_plugin.web.decisions import reason_in_words, statement
+from entra_plugin.web.decisions import chance_in_words, reason_in_words, statement
 from entra_plugin.web.malformed import MalformedRequest
 from entra_plugin.web.pages.notice import Message, Tone
 from entra_plugin.web.pages.render import Screen
@@ -107,6 +107,7 @@ def row_values(screen: Screen, preview: Preview) -> dict[str, object]:
             str(row.tenant.managed_tenant_id): row.tenant.display_name for row in all_rows(preview)
         },
         "reason_in_words": partial(reason_in_words, locale=screen.facts.locale),
+        "chance_in_words": partial(chance_in_words, locale=screen.facts.locale),
         "against": AGAINST,
     }
 
