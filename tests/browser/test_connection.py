@@ -81,6 +81,15 @@ def test_consent_is_granted_in_the_directory_of_the_customer(
     assert query["redirect_uri"] == [f"{host.base_url}{CALLBACK}"]
 
 
+def test_no_sentence_makes_the_page_wider_than_a_phone(checked: tuple[Visitor, str]) -> None:
+    visitor, _ = checked
+    visitor.page.set_viewport_size({"width": 320, "height": 800})
+    captions = "document.querySelectorAll('caption')"
+    assert visitor.page.evaluate(f"{captions}.length") > 0
+    visitor.page.evaluate(f"{captions}.forEach(c => (c.textContent = 'wide '.repeat(80)))")
+    assert visitor.overflow() <= 0
+
+
 def test_the_steps_are_told_in_words(checked: tuple[Visitor, str]) -> None:
     visitor, _ = checked
     states = visitor.page.locator(".entra-chain .entra-status").all_inner_texts()
