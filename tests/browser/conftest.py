@@ -119,7 +119,8 @@ def set_up(browser: Browser, host: RunningHost) -> SetUp:
         visitor.page.get_by_role("link", name="Microsoft Entra", exact=True).click()
         visitor.connect()
         visitor.link("Continue to Discover").click()
-        host.control("/faults", {"faults": [{"match": "^GET ", "delayMs": 150}]})
+        slow = {"match": "organization", "delayMs": 4000}  # longer than the page waits to ask again
+        host.control("/faults", {"faults": [slow]})
         visitor.discover()
         said = visitor.page.evaluate("window.said")
         host.control("/faults", {"faults": []})
