@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 from temporalio.client import (
-    Client,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
-    ScheduleHandle,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -18,13 +16,12 @@ from entra_plugin.domain.ids import TenantId
 from entra_plugin.host import Host
 from entra_plugin.workflows import interface
 from entra_plugin.workflows.messages import TenantRef
+from entra_plugin.workflows.schedules import PATIENCE, handle
 
 _DAY = timedelta(days=1)
 _JITTER = timedelta(minutes=10)
 _CATCH_UP = timedelta(hours=1)
 """A Temporal that was away longer leaves the discovery to the next day."""
-
-_PATIENCE = timedelta(seconds=5)
 
 
 async def keep(host: Host, tenant_id: TenantId) -> None:
@@ -34,24 +31,11 @@ async def keep(host: Host, tenant_id: TenantId) -> None:
         await client.create_schedule(
             interface.discovery_schedule_id(str(tenant_id)),
             _schedule(host, tenant_id),
-            rpc_timeout=_PATIENCE,
+            rpc_timeout=PATIENCE,
         )
     except ScheduleAlreadyRunningError:
-        await _handle(client, tenant_id).unpause(rpc_timeout=_PATIENCE)
-
-
-async def pause(host: Host, tenant_id: TenantId) -> None:
-    """Pause the schedule."""
-    await _handle(await host.temporal(), tenant_id).pause(rpc_timeout=_PATIENCE)
-
-
-async def remove(host: Host, tenant_id: TenantId) -> None:
-    """Delete the schedule."""
-    await _handle(await host.temporal(), tenant_id).delete(rpc_timeout=_PATIENCE)
-
-
-def _handle(client: Client, tenant_id: TenantId) -> ScheduleHandle:
-    return client.get_schedule_handle(interface.discovery_schedule_id(str(tenant_id)))
+        there = await handle(host, interface.discovery_schedule_id(str(tenant_id)))
+        await there.unpause(rpc_timeout=PATIENCE)
 
 
 def _schedule(host: Host, tenant_id: TenantId) -> Schedule:

@@ -14,7 +14,7 @@ from entra_plugin.domain.ids import RunId, TenantId
 from entra_plugin.domain.states import RunType
 from entra_plugin.host import Host
 from entra_plugin.workflows import discovery_schedule as discovery
-from entra_plugin.workflows import interface
+from entra_plugin.workflows import interface, schedules
 from entra_plugin.workflows import sync_schedule as sync
 from entra_plugin.workflows.messages import RunRef, SyncJob
 
@@ -57,7 +57,7 @@ class TemporalWorkflows:
 
     async def pause_discovery(self, tenant_id: TenantId) -> None:
         """Stop the daily discovery, to be resumed later."""
-        await _reached(discovery.pause(self._host, tenant_id))
+        await _reached(schedules.pause(self._host, interface.discovery_schedule_id(str(tenant_id))))
 
     async def schedule_sync(self, tenant_id: TenantId, every: timedelta) -> None:
         """Have everything that is mapped synced so often."""
@@ -65,12 +65,12 @@ class TemporalWorkflows:
 
     async def pause_sync(self, tenant_id: TenantId) -> None:
         """Stop the recurring sync, to be resumed later."""
-        await _reached(sync.pause(self._host, tenant_id))
+        await _reached(schedules.pause(self._host, interface.sync_schedule_id(str(tenant_id))))
 
     async def remove_schedules(self, tenant_id: TenantId) -> None:
         """Delete the schedules of the recurring sync and of the daily discovery."""
-        await _reached(sync.remove(self._host, tenant_id))
-        await _reached(discovery.remove(self._host, tenant_id))
+        for schedule_id in (interface.sync_schedule_id, interface.discovery_schedule_id):
+            await _reached(schedules.remove(self._host, schedule_id(str(tenant_id))))
 
     async def _start(self, name: str, argument: RunRef | SyncJob, id_: str) -> None:
         async def ask() -> None:

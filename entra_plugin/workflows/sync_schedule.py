@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 from temporalio.client import (
-    Client,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
-    ScheduleHandle,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -21,8 +19,7 @@ from entra_plugin.domain.recurrence import recurrence
 from entra_plugin.host import Host
 from entra_plugin.workflows import interface
 from entra_plugin.workflows.messages import TenantRef
-
-_PATIENCE = timedelta(seconds=5)
+from entra_plugin.workflows.schedules import PATIENCE, handle
 
 
 async def put(host: Host, tenant_id: TenantId, every: timedelta) -> None:
@@ -30,28 +27,15 @@ async def put(host: Host, tenant_id: TenantId, every: timedelta) -> None:
     client, schedule = await host.temporal(), _schedule(host, tenant_id, every)
     try:
         await client.create_schedule(
-            interface.sync_schedule_id(str(tenant_id)), schedule, rpc_timeout=_PATIENCE
+            interface.sync_schedule_id(str(tenant_id)), schedule, rpc_timeout=PATIENCE
         )
     except ScheduleAlreadyRunningError:
 
         def replaced(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule=schedule)
 
-        await _handle(client, tenant_id).update(replaced, rpc_timeout=_PATIENCE)
-
-
-async def pause(host: Host, tenant_id: TenantId) -> None:
-    """Pause the schedule."""
-    await _handle(await host.temporal(), tenant_id).pause(rpc_timeout=_PATIENCE)
-
-
-async def remove(host: Host, tenant_id: TenantId) -> None:
-    """Delete the schedule."""
-    await _handle(await host.temporal(), tenant_id).delete(rpc_timeout=_PATIENCE)
-
-
-def _handle(client: Client, tenant_id: TenantId) -> ScheduleHandle:
-    return client.get_schedule_handle(interface.sync_schedule_id(str(tenant_id)))
+        there = await handle(host, interface.sync_schedule_id(str(tenant_id)))
+        await there.update(replaced, rpc_timeout=PATIENCE)
 
 
 def _schedule(host: Host, tenant_id: TenantId, every: timedelta) -> Schedule:
