@@ -145,6 +145,38 @@ class VerdictReason(StrEnum):
     MISSING_UPSTREAM = "missing_upstream"
     DECIDED = "decided"
     REJECTED_BY_HOST = "rejected_by_host"
+    NOT_IN_GROUP = "not_in_group"
+    IN_EXCLUDED_GROUP = "in_excluded_group"
+    PINNED = "pinned"
+    FIELDS_CHANGED = "fields_changed"
+    DISABLED_UPSTREAM = "disabled_upstream"
+    DELETED_UPSTREAM = "deleted_upstream"
+    ENABLED_UPSTREAM = "enabled_upstream"
+    REMAPPED = "remapped"
+    CONTACT_GONE = "contact_gone"
+    UNDONE = "undone"
+    RESUMED = "resumed"
+    EDITED_SINCE = "edited_since"
+    CHANGED_BY_LATER_RUN = "changed_by_later_run"
+    UNCHANGED = "unchanged"
+
+
+class DepartureKind(StrEnum):
+    """What proved that a person left; the values are reasons as well."""
+
+    DISABLED = "disabled_upstream"
+    DELETED = "deleted_upstream"
+
+
+class ReadingKind(StrEnum):
+    """How a run reads a managed tenant."""
+
+    FULL = "full"
+    """Every user."""
+    DELTA = "delta"
+    """What changed since the cursor."""
+    PERSON = "person"
+    """One user."""
 
 
 class LinkState(StrEnum):

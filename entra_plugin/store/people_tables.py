@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from entra_plugin.domain.states import (
     DecisionKind,
+    DepartureKind,
     ItemState,
     LinkState,
     PinKind,
@@ -42,11 +43,29 @@ identities = Table(
     Column("reason", Text, nullable=False),
     moment("first_seen_at", nullable=False),
     moment("changed_at", nullable=False),
+    Column("departure", Text),
+    moment("departed_at"),
+    Column("departure_settled", Boolean, nullable=False, server_default=text("false")),
     one_of("verdict", Verdict),
     one_of("reason", VerdictReason),
+    one_of("departure", DepartureKind, optional=True),
     Index("ix_entra_identities_verdict", "tenant_id", "entra_tenant_id", "verdict", "reason"),
+    Index(
+        "ix_entra_identities_unsettled",
+        "tenant_id",
+        "entra_tenant_id",
+        "object_id",
+        postgresql_where=text(
+            "acted_fingerprint IS NULL OR verdict = 'queued'"
+            " OR (departure IS NOT NULL AND NOT departure_settled)"
+        ),
+    ),
 )
-"""What we last saw of each Entra user (``seen``) and what we last settled on (``acted``)."""
+"""What we last saw of each Entra user (``seen``) and what we last settled on (``acted``).
+
+``departure`` is the evidence that the person left, ``departed_at`` when we first had it, and
+``departure_settled`` whether it was acted on: a departure counts once.
+"""
 
 contact_links = Table(
     "entra_contact_links",
@@ -68,6 +87,7 @@ contact_links = Table(
     moment("closed_at"),
     document("base"),
     Column("host_version", BigInteger),
+    Column("inactive_version", BigInteger),
     one_of("state", LinkState),
     one_of("reason", VerdictReason),
     Index(
@@ -89,7 +109,8 @@ contact_links = Table(
 """Identity to contact; closed, never deleted.
 
 ``base`` holds the directory values last written or compared per field, ``host_version`` the
-contact's version at our last write.
+contact's version at our last write. ``inactive_version`` is its version when we made it inactive,
+and empty while that is not our doing.
 """
 
 reconciliation_items = Table(
@@ -113,6 +134,7 @@ reconciliation_items = Table(
     moment("settled_at"),
     ref("settled_by", nullable=True),
     Column("settled_as", Text),
+    Column("settled_by_name", Text),
     one_of("state", ItemState),
     one_of("reason", VerdictReason),
     Index(
@@ -136,11 +158,18 @@ decisions = Table(
     Column("kind", Text, nullable=False),
     ref("contact_id", nullable=True),
     Column("reason", Text),
+    Column("fingerprint", LargeBinary),
+    ref("run_id", nullable=True),
     ref("decided_by", nullable=True),
+    Column("decided_by_name", Text),
     moment("decided_at", nullable=False),
     one_of("kind", DecisionKind),
 )
-"""What a person decided about an identity."""
+"""What a person decided about an identity.
+
+A dismissal holds while the identity's seen fingerprint is ``fingerprint``. ``run_id`` is the run
+that was undone.
+"""
 
 pins = Table(
     "entra_pins",
@@ -154,6 +183,7 @@ pins = Table(
     Column("field", Text),
     Column("reason", Text),
     ref("created_by", nullable=True),
+    Column("created_by_name", Text),
     moment("created_at", nullable=False),
     one_of("kind", PinKind),
     Index(
@@ -178,5 +208,9 @@ delta_cursors = Table(
     Column("link", Text, nullable=False),
     Column("select_fingerprint", LargeBinary, nullable=False),
     moment("obtained_at", nullable=False),
+    moment("verified_at"),
 )
-"""Where the next delta round of a managed tenant starts."""
+"""Where the next delta round of a managed tenant starts.
+
+``verified_at`` is when a full reading last looked for those who are gone.
+"""

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from entra_plugin.domain.states import (
     ChangeKind,
     ChangeState,
+    ReadingKind,
     RunState,
     RunType,
     Trigger,
@@ -70,6 +71,10 @@ sync_runs = Table(
     Column("error_code", Text),
     Column("error_vendor_code", Text),
     document("error_details"),
+    ref("subject_tenant_id", nullable=True),
+    ref("subject_object_id", nullable=True),
+    ref("undoes_run_id", nullable=True),
+    document("what_if"),
     one_of("type", RunType),
     one_of("trigger", Trigger),
     one_of("state", RunState),
@@ -85,7 +90,11 @@ sync_runs = Table(
         ),
     ),
 )
-"""One execution. ``progress`` holds what a discovery or validation found so far."""
+"""One execution. ``progress`` holds what a discovery or validation found so far.
+
+A person's run names its identity in ``subject_...``, an undo the run that it undoes; ``what_if``
+holds unsaved settings that a preview was made with.
+"""
 
 COUNTERS = (
     "created",
@@ -127,7 +136,11 @@ sync_run_tenants = Table(
     Column("error_code", Text),
     Column("error_vendor_code", Text),
     document("error_details"),
+    Column("reading_kind", Text),
+    Column("cursor_link", Text),
+    Column("absences", Boolean, nullable=False, server_default=text("false")),
     one_of("state", RunState),
+    one_of("reading_kind", ReadingKind, optional=True),
     ForeignKeyConstraint(
         ["tenant_id", "run_id"],
         ["entra_sync_runs.tenant_id", "entra_sync_runs.run_id"],
@@ -145,7 +158,8 @@ sync_run_tenants = Table(
 
 ``fence`` rises with each attempt; a write of an older attempt is refused. ``reading`` rises when a
 listing had to start again from its first page. ``waited_seconds`` is all the waiting that the
-provider asked for.
+provider asked for. ``cursor_link`` is where the next delta round will start, once this reading is
+recorded; ``absences`` says that the reading looks for those who are gone.
 """
 
 sync_pages = Table(
@@ -196,6 +210,9 @@ sync_changes = Table(
     document("note"),
     moment("created_at", nullable=False),
     moment("applied_at"),
+    ref("source_change_id", nullable=True),
+    ref("decided_by", nullable=True),
+    Column("decided_by_name", Text),
     one_of("kind", ChangeKind),
     one_of("state", ChangeState),
     one_of("reason", VerdictReason),
@@ -222,4 +239,5 @@ rewrites no index.
 
 ``label`` is the identity's address for people, ``snapshot`` the identity as read, from which apply
 stores it (emptied then), ``note`` what was found when a row went stale or was rejected.
+``source_change_id`` is the row that an undo reverts; ``decided_by`` who approved or discarded it.
 """

@@ -27,6 +27,8 @@ CLOSED_SETS: dict[str, type[StrEnum]] = {
     "entra_oauth_attempts.credential_source": states.CredentialSource,
     "entra_partner_connections.credential_source": states.CredentialSource,
     "entra_partner_connections.mode": states.ConnectionMode,
+    "entra_identities.departure": states.DepartureKind,
+    "entra_sync_run_tenants.reading_kind": states.ReadingKind,
     "entra_partner_connections.status": states.ConnectionStatus,
     "entra_partner_connections.type": states.ConnectionType,
     "entra_pins.kind": states.PinKind,

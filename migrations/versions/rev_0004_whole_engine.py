@@ -1,0 +1,111 @@
+"""Departures, delta cursors, undo, previews with unsaved settings, and who decided by name.
+
+Revision: 0004, after 0003.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+UNSETTLED = "ix_entra_identities_unsettled"
+REASONED = (
+    "entra_identities",
+    "entra_contact_links",
+    "entra_reconciliation_items",
+    "entra_sync_changes",
+)
+REASONS = (
+    *("created", "matched_email", "matched_alias", "linked_inactive", "guest", "disabled"),
+    *("no_address", "resource_account", "sync_account", "service_account", "unlicensed"),
+    *("excluded_pattern", "multiple_matches", "linked_elsewhere", "claimed_twice"),
+    *("other_client", "field_conflict", "missing_upstream", "decided", "rejected_by_host"),
+)
+NEW_REASONS = (
+    *("not_in_group", "in_excluded_group", "pinned", "fields_changed", "disabled_upstream"),
+    *("deleted_upstream", "enabled_upstream", "remapped", "contact_gone", "undone", "resumed"),
+    *("edited_since", "changed_by_later_run", "unchanged"),
+)
+
+
+def upgrade() -> None:
+    for table, columns in _added().items():
+        for column in columns:
+            op.add_column(table, column)
+    _hold("entra_identities", "departure", ("disabled_upstream", "deleted_upstream"))
+    _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
+    for table in REASONED:
+        op.drop_constraint(op.f(f"ck_{table}_reason"), table)
+        _hold(table, "reason", (*REASONS, *NEW_REASONS), optional=False)
+    op.create_index(
+        UNSETTLED,
+        "entra_identities",
+        ["tenant_id", "entra_tenant_id", "object_id"],
+        postgresql_where=sa.text(
+            "acted_fingerprint IS NULL OR verdict = 'queued'"
+            " OR (departure IS NOT NULL AND NOT departure_settled)"
+        ),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index(UNSETTLED, table_name="entra_identities")
+    for table in REASONED:
+        op.drop_constraint(op.f(f"ck_{table}_reason"), table)
+        _hold(table, "reason", REASONS, optional=False)
+    op.drop_constraint(op.f("ck_entra_sync_run_tenants_reading_kind"), "entra_sync_run_tenants")
+    op.drop_constraint(op.f("ck_entra_identities_departure"), "entra_identities")
+    for table, columns in _added().items():
+        for column in columns:
+            op.drop_column(table, column.name)
+
+
+def _hold(table: str, column: str, values: tuple[str, ...], *, optional: bool = True) -> None:
+    """Hold a column to a closed set."""
+    inside = ", ".join(f"'{value}'" for value in values)
+    condition = f"{column} IN ({inside})"
+    if optional:
+        condition = f"{column} IS NULL OR {condition}"
+    op.create_check_constraint(op.f(f"ck_{table}_{column}"), table, condition)
+
+
+def _added() -> dict[str, tuple[sa.Column[object], ...]]:
+    """The new columns by table."""
+    return {
+        "entra_identities": (
+            sa.Column("departure", sa.Text()),
+            sa.Column("departed_at", sa.DateTime(timezone=True)),
+            sa.Column(
+                "departure_settled", sa.Boolean(), server_default=sa.text("false"), nullable=False
+            ),
+        ),
+        "entra_contact_links": (sa.Column("inactive_version", sa.BigInteger()),),
+        "entra_reconciliation_items": (sa.Column("settled_by_name", sa.Text()),),
+        "entra_decisions": (
+            sa.Column("fingerprint", sa.LargeBinary()),
+            sa.Column("run_id", sa.Uuid()),
+            sa.Column("decided_by_name", sa.Text()),
+        ),
+        "entra_pins": (sa.Column("created_by_name", sa.Text()),),
+        "entra_delta_cursors": (sa.Column("verified_at", sa.DateTime(timezone=True)),),
+        "entra_sync_runs": (
+            sa.Column("subject_tenant_id", sa.Uuid()),
+            sa.Column("subject_object_id", sa.Uuid()),
+            sa.Column("undoes_run_id", sa.Uuid()),
+            sa.Column("what_if", postgresql.JSONB()),
+        ),
+        "entra_sync_run_tenants": (
+            sa.Column("reading_kind", sa.Text()),
+            sa.Column("cursor_link", sa.Text()),
+            sa.Column("absences", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        ),
+        "entra_sync_changes": (
+            sa.Column("source_change_id", sa.Uuid()),
+            sa.Column("decided_by", sa.Uuid()),
+            sa.Column("decided_by_name", sa.Text()),
+        ),
+    }
