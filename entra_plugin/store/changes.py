@@ -112,7 +112,8 @@ _DROP_REPEATED = text("""
         WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
             AND c.managed_tenant_id = :managed_tenant_id
             AND c.state = 'planned' AND c.kind = 'queue'
-            AND (SELECT (c.reason, c.candidates, c.client_id) = (reason, candidates, client_id)
+            AND (SELECT (c.reason, c.candidates, c.client_id, c.after)
+                    = (reason, candidates, client_id, details)
                 FROM entra_reconciliation_items i
                 WHERE i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
                     AND i.object_id = c.object_id AND i.state = 'open')
@@ -333,14 +334,24 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
         "search_key": search_key(change.user.display_name or change.address),
         "before": change.before,
         "after": change.after,
-        "snapshot": {
-            "attributes": attributes(change.user),
-            "fingerprint": change.fingerprint.hex(),
-            "address": change.address,
-        },
+        "snapshot": _snapshot(change),
         "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
-        "note": note,
+        "note": {**(change.note or {}), **(note or {})} or None,
     }
+
+
+def _snapshot(change: Change) -> dict[str, object]:
+    """The identity as read, and what its link and its departure become with this row."""
+    snapshot: dict[str, object] = {
+        "attributes": attributes(change.user),
+        "fingerprint": change.fingerprint.hex(),
+        "address": change.address,
+    }
+    if change.base:
+        snapshot["base"] = change.base
+    if change.departure is not None:
+        snapshot["departure"] = change.departure
+    return snapshot
 
 
 def _rows() -> Select[*tuple[object, ...]]:
