@@ -53,7 +53,9 @@ def open_cipp(
     return CippDirectory(CippApi(base, transport, token))
 
 
-CAPABILITIES = Capabilities(delta=False, proves_absence=False, concurrency=PATIENCE.at_once)
+CAPABILITIES = Capabilities(
+    delta=False, proves_absence=False, groups=True, concurrency=PATIENCE.at_once
+)
 
 
 class CippDirectory:

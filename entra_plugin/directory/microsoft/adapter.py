@@ -30,7 +30,7 @@ _PROOFS = 3
 """How often a directory is proved anew when its token keeps changing in between."""
 
 
-CAPABILITIES = Capabilities(delta=True, proves_absence=True, concurrency=8)
+CAPABILITIES = Capabilities(delta=True, proves_absence=True, groups=True, concurrency=8)
 
 
 class MicrosoftDirectory:
