@@ -10,6 +10,7 @@ from fnmatch import translate
 
 from entra_plugin.domain.addresses import spellings, usable_address
 from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import GroupId, ObjectId
 from entra_plugin.domain.states import VerdictReason
 
 _SERVICE_TOKENS = frozenset({"svc", "service", "noreply", "scanner"})
@@ -26,6 +27,8 @@ class Filters:
     include_guests: bool = False
     exclude_patterns: tuple[str, ...] = ()
     """Globs over address and user principal name; ``*`` and ``?`` only, lower case."""
+    include_groups: frozenset[GroupId] = frozenset()
+    exclude_groups: frozenset[GroupId] = frozenset()
 
     def overridden(self, overrides: Mapping[str, object] | None) -> "Filters":
         """These filters with a managed tenant's own values in place of the MSP's."""
@@ -44,8 +47,16 @@ class Filters:
 class FilterRule:
     """Filters made ready for many users."""
 
-    def __init__(self, filters: Filters) -> None:
+    def __init__(
+        self,
+        filters: Filters,
+        *,
+        included: frozenset[ObjectId] | None = None,
+        excluded: frozenset[ObjectId] = frozenset(),
+    ) -> None:
         self._filters = filters
+        self._in_groups = included
+        self._in_excluded_groups = excluded
         alternatives = "|".join(translate(p.lower()) for p in filters.exclude_patterns)
         self._excluded = re.compile(alternatives) if alternatives else None
 
@@ -60,6 +71,11 @@ class FilterRule:
             (VerdictReason.SERVICE_ACCOUNT, is_service_account(user.user_principal_name)),
             (VerdictReason.UNLICENSED, self._filters.licensed_only and not user.licensed),
             (VerdictReason.EXCLUDED_PATTERN, self._is_excluded(user)),
+            (
+                VerdictReason.NOT_IN_GROUP,
+                self._in_groups is not None and user.object_id not in self._in_groups,
+            ),
+            (VerdictReason.IN_EXCLUDED_GROUP, user.object_id in self._in_excluded_groups),
         ):
             if applies:
                 return reason

@@ -36,8 +36,8 @@ def on_seeing(user: DirectoryUser, known: Departure | None, now: datetime) -> De
     if user.enabled:
         return None
     if known is None:
-        return Departure(kind=DepartureKind.DISABLED, since=now)
-    return replace(known, kind=DepartureKind.DISABLED)
+        return Departure(kind=DepartureKind.DISABLED_UPSTREAM, since=now)
+    return replace(known, kind=DepartureKind.DISABLED_UPSTREAM)
 
 
 def on_deletion(known: Departure | None, now: datetime) -> Departure:
@@ -47,8 +47,8 @@ def on_deletion(known: Departure | None, now: datetime) -> Departure:
     listing, and the removal in a completed delta round.
     """
     if known is None:
-        return Departure(kind=DepartureKind.DELETED, since=now)
-    return replace(known, kind=DepartureKind.DELETED)
+        return Departure(kind=DepartureKind.DELETED_UPSTREAM, since=now)
+    return replace(known, kind=DepartureKind.DELETED_UPSTREAM)
 
 
 def may_be_shared_mailbox(user: DirectoryUser) -> bool:

@@ -20,6 +20,7 @@ from entra_plugin.domain.pins import NO_PINS, Pins
 from entra_plugin.domain.states import (
     ChangeKind,
     DecisionKind,
+    DepartureKind,
     Verdict,
     VerdictReason,
 )
@@ -215,12 +216,15 @@ def _is_settled(reading: Reading) -> bool:
     """True when the identity was acted on as it is now, and its verdict needs no second look.
 
     An open question always gets one: the contacts it is about may have changed. So does a departure
-    that is not acted on yet.
+    that is not acted on yet, and somebody deleted who is there again.
     """
     known = reading.known
     if known is None or known.acted != reading.fingerprint or known.question is not None:
         return False
-    if known.departure is not None and not known.departure.settled:
+    departure = known.departure
+    if departure is not None and not (
+        departure.settled and departure.kind == DepartureKind.DISABLED_UPSTREAM
+    ):
         return False
     return known.linked is not None or known.verdict in {
         Verdict.FILTERED,

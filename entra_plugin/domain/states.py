@@ -164,8 +164,8 @@ class VerdictReason(StrEnum):
 class DepartureKind(StrEnum):
     """What proved that a person left; the values are reasons as well."""
 
-    DISABLED = "disabled_upstream"
-    DELETED = "deleted_upstream"
+    DISABLED_UPSTREAM = "disabled_upstream"
+    DELETED_UPSTREAM = "deleted_upstream"
 
 
 class ReadingKind(StrEnum):

@@ -47,12 +47,20 @@ class IdentityRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeen:
+    """An identity as it was last seen, and its departure, if we have evidence of one."""
+
+    user: DirectoryUser
+    departure: Departure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The identities of one directory, those left out by a filter, and those that were deleted."""
+    """The identities of one directory: all, left out by a filter, without a row in a run."""
 
     every: int
     filtered: int
-    deleted: int
+    unchanged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +140,13 @@ _STORE_APPLIED = text("""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict <> 'failed' THEN decode(c.snapshot ->> 'fingerprint', 'hex') END,
+        CASE WHEN d.verdict = 'failed' THEN NULL
+            WHEN c.kind = 'link' AND EXISTS (
+                SELECT FROM entra_sync_changes o
+                WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
+                    AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
+                    AND o.kind = 'update' AND o.state IN ('planned', 'held')) THEN NULL
+            ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
         d.verdict, c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
         coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
@@ -176,6 +190,9 @@ _REFRESH_LINKED = text("""
     ) s
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = s.object_id
+        AND (s.done OR i.acted_fingerprint IS NOT NULL
+            OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
+            OR i.departure IS DISTINCT FROM s.departure ->> 'kind')
 """).bindparams(
     bindparam("change_ids", type_=IdArray()), bindparam("settled", type_=ARRAY(Boolean()))
 )
@@ -196,7 +213,8 @@ _ACT = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()), bindparam("departed", type_=IdArray()))
 
 _UNSETTLED = text("""
-    SELECT object_id, attributes FROM entra_identities
+    SELECT object_id, attributes, departure, departed_at, departure_settled
+    FROM entra_identities
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
         AND (acted_fingerprint IS NULL OR verdict = 'queued'
             OR (departure IS NOT NULL AND NOT departure_settled)
@@ -204,9 +222,23 @@ _UNSETTLED = text("""
                 SELECT q.object_id FROM entra_reconciliation_items q
                 WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
                     AND q.state = 'open'))
-        AND object_id > :after
+        AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
+        AND attributes <> '{}' AND object_id > :after
     ORDER BY object_id LIMIT :limit
 """)
+
+_NOTE_DELETED = text("""
+    UPDATE entra_identities i
+    SET departure = 'deleted_upstream', departed_at = :now, departure_settled = true,
+        changed_at = :now
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = ANY(:object_ids) AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND NOT EXISTS (
+            SELECT FROM entra_contact_links l
+            WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+                AND l.object_id = i.object_id AND l.state = 'active')
+    RETURNING i.object_id
+""").bindparams(bindparam("object_ids", type_=IdArray()))
 
 _STORED = text("""
     SELECT object_id, attributes FROM entra_identities
@@ -215,10 +247,16 @@ _STORED = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _TALLY = text("""
-    SELECT count(*) AS every, count(*) FILTER (WHERE verdict = 'filtered') AS filtered,
-        count(*) FILTER (WHERE departure = 'deleted_upstream') AS deleted
-    FROM entra_identities
-    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+    SELECT count(*) AS every, count(*) FILTER (WHERE i.verdict = 'filtered') AS filtered,
+        count(*) FILTER (WHERE i.verdict <> 'filtered' AND c.object_id IS NULL) AS unchanged
+    FROM entra_identities i
+    LEFT JOIN (
+        SELECT DISTINCT object_id FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id
+    ) c ON c.object_id = i.object_id
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.departure IS DISTINCT FROM 'deleted_upstream'
 """)
 
 
@@ -321,7 +359,7 @@ class Identities:
 
     async def unsettled(
         self, entra_tenant_id: EntraTenantId, *, after: ObjectId | None, limit: int
-    ) -> list[DirectoryUser]:
+    ) -> list[LastSeen]:
         """Identities that wait for something, as they were last seen, in the order of their ids."""
         values = {
             "tenant_id": self._tenant_id,
@@ -329,8 +367,30 @@ class Identities:
             "after": after or UUID(int=0),
             "limit": limit,
         }
-        rows = await self._connection.execute(_UNSETTLED, values)
-        return [from_attributes(row.attributes) for row in rows if row.attributes]
+        return [
+            LastSeen(
+                user=from_attributes(row.attributes),
+                departure=_departure(row.departure, row.departed_at, row.departure_settled),
+            )
+            for row in await self._connection.execute(_UNSETTLED, values)
+        ]
+
+    async def note_deleted(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId], now: datetime
+    ) -> list[ObjectId]:
+        """Remember of those without a link that the directory deleted them; answers who they are.
+
+        They have no contact to act on.
+        """
+        if not object_ids:
+            return []
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+            "now": now,
+        }
+        return list((await self._connection.scalars(_NOTE_DELETED, values)).all())
 
     async def stored(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
@@ -344,11 +404,18 @@ class Identities:
         rows = await self._connection.execute(_STORED, values)
         return {row.object_id: from_attributes(row.attributes) for row in rows}
 
-    async def tally(self, entra_tenant_id: EntraTenantId) -> Tally:
-        """How many identities there are."""
-        values = {"tenant_id": self._tenant_id, "entra_tenant_id": entra_tenant_id}
+    async def tally(
+        self, entra_tenant_id: EntraTenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> Tally:
+        """The identities that are there, and those of them for which the run has no row."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+        }
         row = (await self._connection.execute(_TALLY, values)).one()
-        return Tally(every=int(row.every), filtered=int(row.filtered), deleted=int(row.deleted))
+        return Tally(every=row.every, filtered=row.filtered, unchanged=row.unchanged)
 
     async def decided(self, entra_tenant_id: EntraTenantId) -> dict[ObjectId, Remembered]:
         """People's decisions about identities of one directory."""
@@ -507,10 +574,18 @@ def _known(
         reason=_REASONS[reason],
         linked=linked,
         question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
-        departure=Departure(kind=DepartureKind(departure), since=since, settled=settled)
-        if departure
-        else None,
+        departure=_departure(departure, since, settled),
     )
+
+
+def _departure(
+    kind: str | None,
+    since: datetime,
+    settled: bool,  # noqa: FBT001 - a column
+) -> Departure | None:
+    if kind is None:
+        return None
+    return Departure(kind=DepartureKind(kind), since=since, settled=settled)
 
 
 def _settled(item: Settled) -> dict[str, object]:

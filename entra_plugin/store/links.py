@@ -131,6 +131,32 @@ _WRITTEN = text("""
         AND l.object_id = w.object_id AND l.state = 'active'
 """)
 
+_REOPEN = text("""
+    UPDATE entra_contact_links l
+    SET state = 'active', closed_reason = NULL, closed_at = NULL, closed_by_run = NULL,
+        closed_by_user = NULL, client_id = :client_id, host_version = y.version,
+        inactive_version = NULL
+    FROM (
+        SELECT DISTINCT ON (o.object_id) o.link_id, r.version
+        FROM unnest(:object_ids, :contact_ids, :versions) AS r (object_id, contact_id, version)
+        JOIN entra_contact_links o ON o.tenant_id = :tenant_id
+            AND o.entra_tenant_id = :entra_tenant_id AND o.object_id = r.object_id
+            AND o.contact_id = r.contact_id AND o.state = 'closed'
+        WHERE NOT EXISTS (
+            SELECT FROM entra_contact_links a
+            WHERE a.tenant_id = :tenant_id AND a.state = 'active'
+                AND (a.contact_id = r.contact_id
+                    OR (a.entra_tenant_id = :entra_tenant_id AND a.object_id = r.object_id)))
+        ORDER BY o.object_id, o.closed_at DESC
+    ) y
+    WHERE l.tenant_id = :tenant_id AND l.link_id = y.link_id
+    RETURNING l.object_id
+""").bindparams(
+    bindparam("object_ids", type_=IdArray()),
+    bindparam("contact_ids", type_=IdArray()),
+    bindparam("versions", type_=ARRAY(BigInteger())),
+)
+
 _CLOSE = text("""
     UPDATE entra_contact_links
     SET state = 'closed', closed_reason = :reason, closed_at = :now, closed_by_run = :run_id
@@ -235,6 +261,27 @@ class Links:
                     contact_id=row.contact_id, undone=undone, version=version
                 )
         return found
+
+    async def reopen(
+        self,
+        entra_tenant_id: EntraTenantId,
+        links: Mapping[ObjectId, tuple[ContactId, int | None]],
+        *,
+        client_id: ClientId,
+    ) -> set[ObjectId]:
+        """Open the youngest closed link of each identity to its contact; answers which there were.
+
+        One whose identity or contact is linked otherwise by now stays closed.
+        """
+        if not links:
+            return set()
+        values = {
+            **self._those(entra_tenant_id, list(links)),
+            "contact_ids": [contact_id for contact_id, _ in links.values()],
+            "versions": [version for _, version in links.values()],
+            "client_id": client_id,
+        }
+        return set((await self._connection.scalars(_REOPEN, values)).all())
 
     async def written(self, entra_tenant_id: EntraTenantId, writes: Sequence[Written]) -> None:
         """Keep what was written to the contacts of these identities."""

@@ -78,9 +78,14 @@ class Run:
     waiting_until: datetime | None
     failure: Failure | None
     counts: Mapping[str, int]
-    subject: IdentityKey | None
-    undoes: RunId | None
-    what_if: Mapping[str, object] | None
+    subject: IdentityKey | None = None
+    undoes: RunId | None = None
+    what_if: Mapping[str, object] | None = None
+
+    @property
+    def applying(self) -> bool:
+        """True for a preview or an undo that was planned, and is being applied now."""
+        return self.state in OPEN_STATES and self.finished_at is not None
 
 
 class Runs:
@@ -177,6 +182,14 @@ class Runs:
             )
         )
         return closed.rowcount == 1
+
+    async def leave_held(self, run_id: RunId, state: RunState) -> None:
+        """Give a held run the state that it has without what was held."""
+        await self._connection.execute(
+            update(sync_runs)
+            .where(self._is(run_id), sync_runs.c.state == RunState.HELD.value)
+            .values(state=state.value)
+        )
 
     async def mark_applied(self, run_id: RunId, now: datetime) -> None:
         """Stamp that the plan of this run has been applied."""
