@@ -76,8 +76,8 @@ def test_a_path_that_is_not_in_the_metadata_is_refused_by_its_first_unknown_segm
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1.0/groups",
         "/v1.0/groups/delta",
+        f"/v1.0/groups/{NOBODY}/owners",
         f"/v1.0/users/{NOBODY}/manager",
         f"/v1.0/users/{NOBODY}/photo/$value",
         "/v1.0/directory/deletedItems",
