@@ -142,6 +142,7 @@ class Record:
                     await tenants.close(
                         run_id, [row.managed_tenant_id], left, now, reason=reason, counts=counts
                     )
+                    await Pages(connection, tenant_id).remove(run_id, row.managed_tenant_id)
             state = outcome(
                 await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
             )

@@ -50,6 +50,7 @@ _LIMITS = httpx.Limits(
 )
 _PAGE_CAP = 10_000
 _LATER = 60.0
+_GRAPH_REFUSED = "cipp_graph_error"
 
 
 def open_cipp(
@@ -164,8 +165,12 @@ class CippDirectory:
         Raises:
             ConsentMissing: ``user_unreadable``, among others: Graph refused, no code says why.
         """
-        with _refused_as("user_unreadable"):
+        try:
             answer = await self._ask(entra_tenant_id, one_user(object_id), wire.UserAnswer, None)
+        except ConsentMissing as error:
+            if error.code != _GRAPH_REFUSED:
+                raise
+            raise ConsentMissing("user_unreadable") from None
         if [row.id for row in answer.results] != [object_id]:
             raise TransientFailure("unusable_answer", retry_after=_LATER)
         return to_user(answer.results[0])
@@ -175,7 +180,7 @@ class CippDirectory:
     ) -> tuple[Group, ...]:
         """Groups by the start of their names, once the directory has been proved the right one."""
         await self._organization(entra_tenant_id)
-        with _refused_as("group_unreadable"):
+        with _of_groups():
             answer = await self._ask(
                 entra_tenant_id, groups_named(q, limit), wire.GroupAnswer, None
             )
@@ -190,7 +195,7 @@ class CippDirectory:
             TransientFailure: ``listing_expired``, among others: a next link was refused.
         """
         found: set[ObjectId] = set()
-        with _refused_as("group_unreadable"):
+        with _of_groups():
             async for rows in self._listed(
                 entra_tenant_id, members_of(group_id), wire.MemberAnswer
             ):
@@ -281,7 +286,7 @@ class CippDirectory:
         try:
             return await self._ask(tenant, question, type_, link)
         except ConsentMissing as error:
-            if link is None or error.code != "cipp_graph_error":
+            if link is None or error.code != _GRAPH_REFUSED:
                 raise
             raise PageExpired from None
 
@@ -301,11 +306,11 @@ class CippDirectory:
 
 
 @contextmanager
-def _refused_as(code: str) -> Iterator[None]:
+def _of_groups() -> Iterator[None]:
     """Give a refusal of Graph's, which comes without a code, the name of what was asked for."""
     try:
         yield
     except ConsentMissing as error:
-        if error.code != "cipp_graph_error":
+        if error.code != _GRAPH_REFUSED:
             raise
-        raise ConsentMissing(code) from None
+        raise ConsentMissing("group_unreadable") from None
