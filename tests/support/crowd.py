@@ -109,10 +109,8 @@ class Customer:
             self.user(f"person{number}")
 
 
-def write_crowd(
-    folder: Path, seed: int, *, customers: int, users: tuple[int, int] = (150, 600)
-) -> None:
-    """So many customers with a client each; the last two have none, and a name of their own."""
+def directories(seed: int, *, customers: int, users: tuple[int, int]) -> list[Customer]:
+    """So many customers, each with its people in any order."""
     rng = random.Random(seed)
     made = []
     for number in range(1, customers + 1):
@@ -122,6 +120,14 @@ def write_crowd(
             customer.ordinary(k)
         rng.shuffle(customer.users)
         made.append(customer)
+    return made
+
+
+def write_crowd(
+    folder: Path, seed: int, *, customers: int, users: tuple[int, int] = (150, 600)
+) -> None:
+    """So many customers with a client each; the last two have none, and a name of their own."""
+    made = directories(seed, customers=customers, users=users)
     numbers = range(1, customers + 1)
     _write(folder / "tenants.jsonl", (_tenant(n) for n in numbers))
     _write(folder / "clients.jsonl", [*(_client(n) for n in numbers[:-2]), _elsewhere()])
