@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from benchmarks.people import MEASURED, WARM_UP
 from devhost.host import DevHost
@@ -24,7 +24,7 @@ from entra_plugin.application.discover import Discover
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
-from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId, UserId
 from entra_plugin.domain.states import MappingState, RunType
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class NoWorkflows:
         """Leave it to the caller."""
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Leave it to the caller."""
+
+    async def start_held(
+        self,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        approval_id: UUID,
+    ) -> None:
         """Leave it to the caller."""
 
     async def cancel(self, workflow_id: str) -> None:

@@ -14,7 +14,8 @@ from benchmarks.composed import ACTOR, TENANT, Composed, composed
 from benchmarks.people import MEASURED, WARM_UP, Customer
 from devhost import settings as settings_file
 from entra_plugin.application.start_check import StartCheck
-from entra_plugin.application.sync.apply import Apply
+from entra_plugin.application.sync.apply import ADDITIVE, Apply
+from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.open import OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
@@ -70,6 +71,9 @@ class Engine:
         record = Record(context)
         for managed_tenant_id in opened.managed_tenant_ids:
             await ReadAndPlan(context)(TENANT, run_id, managed_tenant_id, lambda _: None)
+            await Apply(context)(TENANT, run_id, managed_tenant_id, kinds=ADDITIVE)
+        await GuardRun(context)(TENANT, run_id)
+        for managed_tenant_id in opened.managed_tenant_ids:
             await Apply(context)(TENANT, run_id, managed_tenant_id)
             await record.completed(TENANT, run_id, managed_tenant_id)
         _require_completed(await record.run(TENANT, run_id))

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId, UserId
+from entra_plugin.domain.ids import ClientId, ContactId, ManagedTenantId, RunId, TenantId, UserId
 from entra_plugin.domain.states import RunType
 
 if TYPE_CHECKING:  # half a second to import, for a name
@@ -259,6 +259,11 @@ class Contacts(Protocol):
         self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
     ) -> Sequence[Contact]: ...
 
+    async def existing(
+        self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
+    ) -> Sequence[ContactId]:
+        """Those among ``ids`` that still exist, inactive ones included. Up to 200,000 ids."""
+
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: TenantId, addresses: Sequence[str]
     ) -> Sequence[Contact]:
@@ -394,6 +399,15 @@ class Workflows(Protocol):
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Start the workflow of a sync run; starting it again is harmless."""
+
+    async def start_held(
+        self,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        approval_id: UUID,
+    ) -> None:
+        """Start the workflow that applies what was approved of a held run."""
 
     async def cancel(self, workflow_id: str) -> None:
         """Ask a workflow to stop; one that is gone already is no error."""

@@ -190,6 +190,15 @@ class ContactPort:
             connection, tenant_id, contacts.c.id == _any("wanted", ids, Uuid()), bool(ids)
         )
 
+    async def existing(
+        self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
+    ) -> list[UUID]:
+        """The ids of contacts that exist among ``ids``."""
+        statement = select(contacts.c.id).where(
+            contacts.c.tenant_id == tenant_id, contacts.c.id == _any("wanted", ids, Uuid())
+        )
+        return list((await connection.scalars(statement)).all())
+
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: UUID, addresses: Sequence[str]
     ) -> list[ContactRow]:

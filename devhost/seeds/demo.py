@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator
 from uuid import UUID
 
-from devhost.seeds.model import GraphUser, Seed, SeedClient, SeedContact, SeedTenant
+from devhost.seeds.model import GraphUser, Seed, SeedClient, SeedContact, SeedGroup, SeedTenant
 from devhost.seeds.msps import MSPS, SECOND_MSP_CLIENTS
-from devhost.seeds.people import FAMILY, GIVEN, person
+from devhost.seeds.people import FAMILY, GIVEN, object_id, person
 
 
 def _tenant(number: int) -> UUID:
@@ -151,6 +151,34 @@ CONTACTS = (
 )
 
 
+def _group(
+    number: int, name: str, *members: str, within: tuple[int, ...] = (), mail: str | None = None
+) -> SeedGroup:
+    """A group of Alpine Dental, with people by the first part of their names and other groups."""
+    people = (object_id(ALPINE, f"{member}@alpinedental.example") for member in members)
+    return SeedGroup(
+        entra_tenant_id=ALPINE,
+        group_id=_group_id(number),
+        display_name=name,
+        mail=mail,
+        members=(*map(UUID, people), *map(_group_id, within)),
+    )
+
+
+def _group_id(number: int) -> UUID:
+    return UUID(f"90000000-0000-4000-8000-{number:012d}")
+
+
+GROUPS = (
+    _group(1, "All Staff", "anna.abbott", within=(2, 3), mail="staff@alpinedental.example"),
+    _group(2, "Dentists", "ben.berger", "clara.costa", "gone.former", within=(4,)),
+    _group(3, "Dental O'Hygiene", "elena.eriksen", "ben.berger"),
+    _group(4, "Locum dentists", "felix.fischer", within=(2,)),
+    _group(5, "Nobody yet"),
+)
+"""Groups in groups, one of which is in a circle; a person in two; a disabled one; an empty one."""
+
+
 def seed() -> Seed:
     """The whole of it, the same each time."""
     return Seed(
@@ -159,6 +187,7 @@ def seed() -> Seed:
         clients=(*CLIENTS, *SECOND_MSP_CLIENTS),
         contacts=CONTACTS,
         users=tuple(_users()),
+        groups=GROUPS,
     )
 
 

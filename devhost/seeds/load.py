@@ -12,6 +12,7 @@ from devhost.seeds.model import (
     Seed,
     SeedClient,
     SeedContact,
+    SeedGroup,
     SeedTenant,
 )
 from devhost.seeds.msps import MSPS, SECOND_MSP_CLIENTS
@@ -50,6 +51,7 @@ def _from_folder(folder: Path) -> Seed:
         clients=(*clients, *SECOND_MSP_CLIENTS),
         contacts=tuple(contacts),
         users=_Users(folder / "users.jsonl"),
+        groups=tuple(_group(row) for row in _rows(folder / "groups.jsonl")),
     )
 
 
@@ -99,6 +101,16 @@ def _tenant(row: dict[str, object]) -> SeedTenant:
         else (DIRECTORY_READERS,),
         application_consented=None if application is None else bool(application),
         conditional_access=bool(row.get("conditional_access", False)),
+    )
+
+
+def _group(row: dict[str, object]) -> SeedGroup:
+    return SeedGroup(
+        entra_tenant_id=UUID(str(row["entra_tenant_id"])),
+        group_id=UUID(str(row["group_id"])),
+        display_name=str(row.get("display_name") or ""),
+        mail=_text(row, "mail"),
+        members=tuple(UUID(member) for member in _list(row, "members")),
     )
 
 

@@ -63,6 +63,17 @@ class SeedTenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedGroup:
+    """A group in a directory. ``members`` are ids of users and of groups of that directory."""
+
+    entra_tenant_id: UUID
+    group_id: UUID
+    display_name: str
+    mail: str | None = None
+    members: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeedClient:
     """A client at the host; ``msp`` is a position in the list of MSPs."""
 
@@ -100,3 +111,4 @@ class Seed:
     contacts: tuple[SeedContact, ...]
     users: Iterable[tuple[UUID, GraphUser]]
     """(directory, user) pairs."""
+    groups: tuple[SeedGroup, ...] = ()

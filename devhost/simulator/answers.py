@@ -116,7 +116,10 @@ def refusal(request: Request, error: GraphError) -> Response:
 
 def cost(path: str, query: str) -> int:
     """Resource units, as the documentation of the limits has them."""
-    base = {"users": 2, "contracts": 3}.get(path.strip("/").partition("/")[2], 1)
+    below = path.strip("/").partition("/")[2]
+    members = below.split("/")[2:3] if below.startswith("groups/") else []
+    prices = {"users": 2, "contracts": 3, "members": 3, "transitiveMembers": 5}
+    base = prices.get(members[0] if members else below, 1)
     options = dict(parse_qsl(query))
     few = options.get("$top", "")
     saved = ("$select" in options) + (few.isdecimal() and int(few) < _FEW)

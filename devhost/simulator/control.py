@@ -23,6 +23,7 @@ from devhost.simulator.control_bodies import (
     ConsentBody,
     Empty,
     ExpireBody,
+    GroupsBody,
     PagesBody,
     PermissionsBody,
     RelationshipsBody,
@@ -32,6 +33,7 @@ from devhost.simulator.control_bodies import (
     TokensBody,
 )
 from devhost.simulator.control_tenants import (
+    change_groups,
     change_relationships,
     change_tenants,
     directory_at,
@@ -175,6 +177,10 @@ class Control:
         """Let customers appear, change or disappear."""
         change_tenants(self.world, body)
 
+    def groups(self, body: GroupsBody) -> None:
+        """Let groups appear, change or disappear."""
+        change_groups(self.world, body)
+
     def app(self, body: AppBody) -> None:
         """Change the secrets of an app registration, or switch it off."""
         app = self.sign_in.registration(body.client_id or self.sign_in.app.client_id)
@@ -222,6 +228,7 @@ def control_app(control: Control) -> Starlette:
         "/permissions": _decoded(PermissionsBody, control.permissions),
         "/relationships": _decoded(RelationshipsBody, control.relationships),
         "/tenants": _decoded(TenantsBody, control.tenants),
+        "/groups": _decoded(GroupsBody, control.groups),
         "/app": _decoded(AppBody, control.app),
         "/cipp": _decoded(CippBody, control.cipps),
     }

@@ -131,6 +131,24 @@ class TenantsBody(Strict):
     remove: list[str] = msgspec.field(default_factory=list)
 
 
+class GroupBody(Strict):
+    """A group as it shall be."""
+
+    id: str
+    display_name: str
+    mail: str | None = None
+    members: list[str] = msgspec.field(default_factory=list)
+    """Ids of users and groups that are in it directly."""
+
+
+class GroupsBody(Strict):
+    """Groups of one directory that appear, change, or disappear, in the order of the fields."""
+
+    tenant: str
+    put: list[GroupBody] = msgspec.field(default_factory=list)
+    remove: list[str] = msgspec.field(default_factory=list)
+
+
 class AppBody(Strict):
     """Change an app registration."""
 

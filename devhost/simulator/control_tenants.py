@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from devhost.seeds.model import DIRECTORY_READERS, SeedTenant
 from devhost.simulator.changes import Refused
 from devhost.simulator.control_bodies import (
+    GroupsBody,
     NewTenant,
     RelationshipsBody,
     TenantChange,
@@ -69,6 +70,45 @@ def change_tenants(world: World, body: TenantsBody) -> None:
         _rename(world.directories[change.tenant.lower()], change)
     for tenant in body.remove:
         world.directories.pop(tenant.lower(), None)
+
+
+def change_groups(world: World, body: GroupsBody) -> None:
+    """Make all the changes.
+
+    Raises:
+        Refused: One of them cannot be made; then none is.
+    """
+    directory = directory_at(world, body.tenant, "$.tenant")
+    _require_groups(directory, body)
+    for group in body.put:
+        world.put_group(
+            directory,
+            group_id=group.id.lower(),
+            display_name=group.display_name,
+            mail=group.mail,
+            members=[member.lower() for member in group.members],
+        )
+    for group_id in body.remove:
+        world.remove_group(directory, group_id.lower())
+
+
+def _require_groups(directory: Directory, body: GroupsBody) -> None:
+    """Refuse ids that are none, members that are not there, and groups that cannot go."""
+    for number, group in enumerate(body.put):
+        try:
+            UUID(group.id)
+        except ValueError as error:
+            raise Refused(f"not a GUID: {group.id}", f"$.put[{number}].id") from error
+    groups = {*directory.groups, *(group.id.lower() for group in body.put)}
+    known = groups | {*directory.users, *directory.deleted}
+    for number, group in enumerate(body.put):
+        for place, member in enumerate(group.members):
+            if member.lower() not in known:
+                raise Refused(f"no user or group {member}", f"$.put[{number}].members[{place}]")
+    for number, group_id in enumerate(body.remove):
+        if group_id.lower() not in groups:
+            raise Refused(f"no group {group_id}", f"$.remove[{number}]")
+        groups.remove(group_id.lower())
 
 
 def _partners(world: World, directory: Directory, tenant: str | None) -> Sequence[Partner]:

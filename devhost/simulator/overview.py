@@ -37,6 +37,9 @@ def _tenant(world: World, directory: Directory) -> dict[str, object]:
         "relationships": [_relationship(r, homes.get(r.partner)) for r in directory.relationships],
         "users": list(directory.users.values()),
         "deleted": list(directory.deleted.values()),
+        "groups": [
+            {**group, "members": directory.members[id_]} for id_, group in directory.groups.items()
+        ],
     }
 
 

@@ -48,6 +48,9 @@ class Directory:
     """As they were when the contract was made: Microsoft does not refresh these copies."""
     users: dict[str, User] = field(default_factory=dict)
     deleted: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, User] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
+    """For each group the ids of the users and groups that are in it directly."""
     log: list[tuple[str, str]] = field(default_factory=list)
     """(object id, ``changed`` or a ``@removed`` reason)."""
 
@@ -115,6 +118,21 @@ class World:
                 raise ValueError(f"a user in directory {tenant_id}, which is not there")
             complete = self.complete(user)
             directory.users[str(complete["id"])] = complete
+        for group in seed.groups:
+            directory = directories.get(str(group.entra_tenant_id))
+            if directory is None:
+                raise ValueError(
+                    f"a group in directory {group.entra_tenant_id}, which is not there"
+                )
+            self.put_group(
+                directory,
+                group_id=str(group.group_id),
+                display_name=group.display_name,
+                mail=group.mail,
+                members=[str(member) for member in group.members],
+            )
+        for directory in directories.values():
+            self.require_members(directory)
         self.partners, self.directories, self.generation = partners, directories, uuid4().hex
 
     def complete(self, user: Mapping[str, object]) -> User:
@@ -181,6 +199,44 @@ class World:
                 "deletedDateTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         directory.log.append((object_id, "deleted" if permanently else "changed_removed"))
+
+    def put_group(
+        self,
+        directory: Directory,
+        *,
+        group_id: str,
+        display_name: str,
+        mail: str | None,
+        members: Iterable[str],
+    ) -> None:
+        """A group in place of the one with that id, or a new one."""
+        directory.groups[group_id] = {
+            "id": group_id,
+            "displayName": display_name,
+            "mail": mail,
+            "mailEnabled": mail is not None,
+            "securityEnabled": True,
+            "groupTypes": [],
+        }
+        directory.members[group_id] = list(members)
+
+    def remove_group(self, directory: Directory, group_id: str) -> None:
+        """Take a group away, also out of the groups that it is in."""
+        del directory.groups[group_id], directory.members[group_id]
+        for members in directory.members.values():
+            members[:] = [member for member in members if member != group_id]
+
+    def require_members(self, directory: Directory) -> None:
+        """Refuse a group with a member that is neither a user nor a group of the directory.
+
+        Raises:
+            ValueError: One is none; a user who was deleted may still be named.
+        """
+        known = {*directory.users, *directory.deleted, *directory.groups}
+        for group_id, members in directory.members.items():
+            for member in members:
+                if member not in known:
+                    raise ValueError(f"group {group_id} has a member that is not there: {member}")
 
     def restore(self, directory: Directory, object_id: str) -> None:
         """Bring a soft-deleted user back."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from entra_plugin.domain.identity import DirectoryUser
-from entra_plugin.domain.ids import EntraTenantId, ObjectId
+from entra_plugin.domain.ids import EntraTenantId, GroupId, ObjectId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Capabilities:
     """It can tell what changed since a reading, so that not everything is read each time."""
     proves_absence: bool
     """It can prove that one id does not exist; otherwise only the deleted items are evidence."""
+    groups: bool
+    """It can search groups and read who is in one."""
     concurrency: int
     """Managed tenants that may be read at once."""
 
@@ -68,8 +70,58 @@ class UserPage:
     next_link: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group of one directory, of any type."""
+
+    group_id: GroupId
+    display_name: str
+    mail: str | None
+
+
+class UserChange(Protocol):
+    """What a delta reading says of one user."""
+
+    @property
+    def object_id(self) -> ObjectId: ...
+
+    @property
+    def removed(self) -> bool:
+        """The user is gone from the directory; whether it can be restored is not told."""
+
+    def over(self, stored: DirectoryUser | None) -> DirectoryUser | None:
+        """The user after this change, given the attributes that were stored before.
+
+        A property that is missing is as stored, null is cleared. None when it cannot be told and
+        the user has to be read whole: it is not known and the change is not complete, or only one
+        of the properties that we store as one came. None for a removed one, too.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """One page of changes, in their order; exactly one of both links is there.
+
+    An object may come twice in a round; the last one counts.
+    """
+
+    changes: tuple[UserChange, ...]
+    next_link: str | None
+    """More changes follow there; the page may be empty all the same."""
+    delta_link: str | None
+    """The round is complete; the next one begins there."""
+
+
 class PageExpired(Exception):
     """The next link is no longer accepted: the listing has to start again from its first page."""
+
+
+class CursorExpired(Exception):
+    """No changes can be had from this link: read everything, and take it for no proof of absence.
+
+    It is older than the provider remembers, or not one of its links. A provider without delta
+    raises it always.
+    """
 
 
 class Directory(Protocol):
@@ -102,8 +154,63 @@ class Directory(Protocol):
     ) -> AsyncGenerator[UserPage, None]:
         """List all users page by page, from the first page or an earlier reading's next link.
 
+        Before the first page the directory has proved to be that one.
+
         Raises:
             PageExpired: ``resume`` or a next link is no longer accepted.
+        """
+
+    @property
+    def select_fingerprint(self) -> bytes:
+        """Sixteen bytes that change when other properties are read.
+
+        Links keep the properties that they were begun with: with another fingerprint they are of
+        no use.
+        """
+
+    async def delta_start(self, entra_tenant_id: EntraTenantId) -> str:
+        """A delta link from now on, without any user.
+
+        Raises:
+            CursorExpired: There is none to be had.
+        """
+
+    def changes(
+        self, entra_tenant_id: EntraTenantId, link: str
+    ) -> AsyncGenerator[ChangePage, None]:
+        """What changed since a delta link, or the rest of a round from one of its next links.
+
+        Raises:
+            CursorExpired: ``link`` or a next link is no longer accepted.
+        """
+
+    async def user(
+        self, entra_tenant_id: EntraTenantId, object_id: ObjectId
+    ) -> DirectoryUser | None:
+        """Read one user whole. None only with the proof that ``is_absent`` asks for.
+
+        Raises:
+            ConsentMissing: ``user_unreadable``, among others: there is no such user, or it could
+                not be read, and the provider cannot tell which.
+        """
+
+    async def groups(
+        self, entra_tenant_id: EntraTenantId, q: str, limit: int = 20
+    ) -> tuple[Group, ...]:
+        """Groups whose display name starts with ``q``, at most ``limit``; any for an empty one.
+
+        Raises:
+            ConsentMissing: ``group_unreadable``, among others.
+        """
+
+    async def members(
+        self, entra_tenant_id: EntraTenantId, group_id: GroupId
+    ) -> frozenset[ObjectId]:
+        """The users in a group and in the groups within it.
+
+        Raises:
+            ConsentMissing: ``group_unreadable``, among others: it is gone or may not be read; never
+                taken for an empty one.
         """
 
     async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:

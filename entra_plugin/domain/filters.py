@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import translate
+from uuid import UUID
 
 from entra_plugin.domain.addresses import spellings, usable_address
 from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import GroupId, ObjectId
 from entra_plugin.domain.states import VerdictReason
 
 _SERVICE_TOKENS = frozenset({"svc", "service", "noreply", "scanner"})
@@ -26,6 +28,10 @@ class Filters:
     include_guests: bool = False
     exclude_patterns: tuple[str, ...] = ()
     """Globs over address and user principal name; ``*`` and ``?`` only, lower case."""
+    include_groups: frozenset[GroupId] = frozenset()
+    """Of a managed tenant only: who is in none of these is left out; empty for no such rule."""
+    exclude_groups: frozenset[GroupId] = frozenset()
+    """Of a managed tenant only: who is in one of these is left out."""
 
     def overridden(self, overrides: Mapping[str, object] | None) -> "Filters":
         """These filters with a managed tenant's own values in place of the MSP's."""
@@ -38,14 +44,37 @@ class Filters:
             exclude_patterns=tuple(str(p) for p in patterns)
             if isinstance(patterns, list)
             else self.exclude_patterns,
+            include_groups=_groups(overrides.get("includeGroupIds"), self.include_groups),
+            exclude_groups=_groups(overrides.get("excludeGroupIds"), self.exclude_groups),
         )
 
 
-class FilterRule:
-    """Filters made ready for many users."""
+def _groups(ids: object, otherwise: frozenset[GroupId]) -> frozenset[GroupId]:
+    if not isinstance(ids, list):
+        return otherwise
+    return frozenset(GroupId(UUID(str(group_id))) for group_id in ids)
 
-    def __init__(self, filters: Filters) -> None:
+
+class FilterRule:
+    """Filters made ready for many users.
+
+    Args:
+        filters: The options.
+        included: Who is in one of the included groups, groups within them counted; None when there
+            is no such rule.
+        excluded: Who is in one of the excluded groups.
+    """
+
+    def __init__(
+        self,
+        filters: Filters,
+        *,
+        included: frozenset[ObjectId] | None = None,
+        excluded: frozenset[ObjectId] = frozenset(),
+    ) -> None:
         self._filters = filters
+        self._included = included
+        self._outside = excluded
         alternatives = "|".join(translate(p.lower()) for p in filters.exclude_patterns)
         self._excluded = re.compile(alternatives) if alternatives else None
 
@@ -60,10 +89,15 @@ class FilterRule:
             (VerdictReason.SERVICE_ACCOUNT, is_service_account(user.user_principal_name)),
             (VerdictReason.UNLICENSED, self._filters.licensed_only and not user.licensed),
             (VerdictReason.EXCLUDED_PATTERN, self._is_excluded(user)),
+            (VerdictReason.NOT_IN_GROUP, self._is_not_included(user)),
+            (VerdictReason.IN_EXCLUDED_GROUP, user.object_id in self._outside),
         ):
             if applies:
                 return reason
         return None
+
+    def _is_not_included(self, user: DirectoryUser) -> bool:
+        return self._included is not None and user.object_id not in self._included
 
     def _is_excluded(self, user: DirectoryUser) -> bool:
         if self._excluded is None:

@@ -24,6 +24,9 @@ ManagedTenantId = NewType("ManagedTenantId", UUID)
 ObjectId = NewType("ObjectId", UUID)
 """A user inside one Microsoft directory; only with the EntraTenantId is it an identity."""
 
+GroupId = NewType("GroupId", UUID)
+"""A group inside one Microsoft directory."""
+
 ConnectionId = NewType("ConnectionId", UUID)
 RunId = NewType("RunId", UUID)
 ChangeId = NewType("ChangeId", UUID)

@@ -1,18 +1,19 @@
 """To which contact does an identity belong? The match order, inside the mapped client."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from entra_plugin.domain.addresses import normalise
 from entra_plugin.domain.identity import DirectoryUser, IdentityKey
 from entra_plugin.domain.ids import ClientId, ContactId
+from entra_plugin.domain.merging import Values
 from entra_plugin.domain.states import VerdictReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A contact of the host that may be the person.
+    """A contact of the host that is or may be the person, as the host has it now.
 
     ``linked_to`` is the identity that already has it.
     """
@@ -21,6 +22,8 @@ class Candidate:
     client_id: ClientId
     active: bool
     linked_to: IdentityKey | None
+    version: int = 0
+    values: Values = field(default_factory=dict)
 
 
 Index = Mapping[str, Sequence[Candidate]]

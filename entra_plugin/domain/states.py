@@ -164,8 +164,8 @@ class VerdictReason(StrEnum):
 class DepartureKind(StrEnum):
     """What proved that a person left; the values are reasons as well."""
 
-    DISABLED = "disabled_upstream"
-    DELETED = "deleted_upstream"
+    DISABLED_UPSTREAM = "disabled_upstream"
+    DELETED_UPSTREAM = "deleted_upstream"
 
 
 class ReadingKind(StrEnum):
@@ -210,3 +210,23 @@ class PinKind(StrEnum):
     HANDS_OFF = "hands_off"
     LOCK_FIELD = "lock_field"
     IGNORE_IDENTITY = "ignore_identity"
+
+
+class FieldName(StrEnum):
+    """A field that a rule may let the directory overwrite, as the settings name it."""
+
+    DISPLAY_NAME = "displayName"
+    EMAIL = "email"
+    PHONE = "phone"
+    MOBILE = "mobile"
+    ROLE = "role"
+    DEPARTMENT = "department"
+    OFFICE_LOCATION = "officeLocation"
+
+
+class FieldMode(StrEnum):
+    """Who wins when directory and contact were both changed."""
+
+    DIRECTORY_WINS = "directory_wins"
+    LOCAL_WINS = "local_wins"
+    ASK = "ask"

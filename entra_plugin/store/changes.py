@@ -1,6 +1,6 @@
 """Queries on the plan: rows written page by page, settled as sets, and read back as history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -112,7 +112,8 @@ _DROP_REPEATED = text("""
         WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
             AND c.managed_tenant_id = :managed_tenant_id
             AND c.state = 'planned' AND c.kind = 'queue'
-            AND (SELECT (c.reason, c.candidates, c.client_id) = (reason, candidates, client_id)
+            AND (SELECT (c.reason, c.candidates, c.client_id, c.after)
+                    = (reason, candidates, client_id, details)
                 FROM entra_reconciliation_items i
                 WHERE i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
                     AND i.object_id = c.object_id AND i.state = 'open')
@@ -129,6 +130,14 @@ _DROP_READING = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
         AND state = 'planned'
+""")
+
+_DROP_OPEN = text("""
+    DELETE FROM entra_sync_changes c
+    USING entra_sync_run_tenants t
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'planned'
+        AND t.tenant_id = c.tenant_id AND t.run_id = c.run_id
+        AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
 """)
 
 _SETTLE = text("""
@@ -201,6 +210,11 @@ class Changes:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
 
+    async def drop_planned_of_open(self, run_id: RunId) -> None:
+        """Forget what is planned for managed tenants of a run that never got to be applied."""
+        values = {"tenant_id": self._tenant_id, "run_id": run_id}
+        await self._connection.execute(_DROP_OPEN, values)
+
     async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Turn rows that claim one contact, or plan one address, into review items."""
         await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
@@ -215,10 +229,11 @@ class Changes:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
         *,
+        kinds: Collection[ChangeKind],
         after: ChangeRow | None,
         limit: int,
     ) -> list[ChangeRow]:
-        """The rows to apply that follow ``after``, in the order of their identities.
+        """The rows of these kinds to apply that follow ``after``, in the order of their identities.
 
         They are not locked: the caller holds the fence, and only its holder settles planned rows.
         """
@@ -229,6 +244,7 @@ class Changes:
                 sync_changes.c.run_id == run_id,
                 sync_changes.c.managed_tenant_id == managed_tenant_id,
                 sync_changes.c.state == ChangeState.PLANNED.value,
+                sync_changes.c.kind.in_([kind.value for kind in kinds]),
             )
             .order_by(sync_changes.c.object_id, sync_changes.c.kind)
             .limit(limit)
@@ -250,6 +266,22 @@ class Changes:
             sync_changes.c.kind == ChangeKind.CREATE.value,
         )
         return [row.snapshot["attributes"] for row in await self._connection.execute(statement)]
+
+    async def has_planned(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+    ) -> bool:
+        """True when a row of these kinds is left to be applied."""
+        statement = select(sync_changes.c.change_id).where(
+            sync_changes.c.tenant_id == self._tenant_id,
+            sync_changes.c.run_id == run_id,
+            sync_changes.c.managed_tenant_id == managed_tenant_id,
+            sync_changes.c.state == ChangeState.PLANNED.value,
+            sync_changes.c.kind.in_([kind.value for kind in kinds]),
+        )
+        return (await self._connection.execute(statement.limit(1))).first() is not None
 
     async def settle(self, done: Sequence[Done], now: datetime) -> None:
         """Mark rows as applied, stale or failed; an applied row gives up its snapshot."""
@@ -333,14 +365,24 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
         "search_key": search_key(change.user.display_name or change.address),
         "before": change.before,
         "after": change.after,
-        "snapshot": {
-            "attributes": attributes(change.user),
-            "fingerprint": change.fingerprint.hex(),
-            "address": change.address,
-        },
+        "snapshot": _snapshot(change),
         "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
-        "note": note,
+        "note": {**(change.note or {}), **(note or {})} or None,
     }
+
+
+def _snapshot(change: Change) -> dict[str, object]:
+    """The identity as read, and what its link and its departure become with this row."""
+    snapshot: dict[str, object] = {
+        "attributes": attributes(change.user),
+        "fingerprint": change.fingerprint.hex(),
+        "address": change.address,
+    }
+    if change.base:
+        snapshot["base"] = change.base
+    if change.departure is not None:
+        snapshot["departure"] = change.departure
+    return snapshot
 
 
 def _rows() -> Select[*tuple[object, ...]]:

@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Text, and_, bindparam, func, or_, select, text
+from sqlalchemy import Boolean, ColumnElement, Row, Text, and_, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import BigInteger
 
 from entra_plugin.domain.folding import search_key
-from entra_plugin.domain.identity import IdentityKey, attributes
+from entra_plugin.domain.identity import DirectoryUser, attributes, from_attributes
 from entra_plugin.domain.ids import (
     ChangeId,
-    ClientId,
     ContactId,
     EntraTenantId,
     LinkId,
@@ -23,8 +22,9 @@ from entra_plugin.domain.ids import (
     RunId,
     TenantId,
 )
+from entra_plugin.domain.leaving import Departure
 from entra_plugin.domain.planning import Known, Remembered, Settled
-from entra_plugin.domain.states import DecisionKind, Verdict, VerdictReason
+from entra_plugin.domain.states import DecisionKind, DepartureKind, Verdict, VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
@@ -47,14 +47,20 @@ class IdentityRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewLink:
-    """An identity to link to a contact, by an applied change."""
+class LastSeen:
+    """An identity as it was last seen, and its departure, if we have evidence of one."""
 
-    change_id: ChangeId
-    object_id: ObjectId
-    contact_id: ContactId
-    reason: str
-    host_version: int | None
+    user: DirectoryUser
+    departure: Departure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The identities of one directory: all, left out by a filter, without a row in a run."""
+
+    every: int
+    filtered: int
+    unchanged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,7 @@ class LinkRow:
 
 _KNOWN = text("""
     SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
-        q.reason AS question, q.candidates
+        q.reason AS question, q.candidates, i.departure, i.departed_at, i.departure_settled
     FROM entra_identities i
     LEFT JOIN LATERAL (
         SELECT contact_id FROM entra_contact_links
@@ -104,33 +110,46 @@ _REASONS = {reason.value: reason for reason in VerdictReason}
 _REMEMBER = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
-        first_seen_at, changed_at)
+        first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
         r.enabled, r.attributes, decode(r.fingerprint, 'hex'), decode(r.fingerprint, 'hex'),
-        r.verdict, r.reason, :now, :now
+        r.verdict, r.reason, :now, :now, r.departure, r.departed_at,
+        coalesce(r.departure_settled, false)
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
-        verdict text, reason text)
+        verdict text, reason text, departure text, departed_at timestamptz,
+        departure_settled boolean)
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
         acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
-        reason = excluded.reason, changed_at = excluded.changed_at
-    WHERE (i.acted_fingerprint, i.verdict, i.reason)
-        IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason)
+        reason = excluded.reason, changed_at = excluded.changed_at,
+        departure = excluded.departure, departed_at = excluded.departed_at,
+        departure_settled = excluded.departure_settled
+    WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled)
+        IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
+            excluded.departure, excluded.departure_settled)
 """)
 
 _STORE_APPLIED = text("""
     INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
-        first_seen_at, changed_at)
+        first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, c.snapshot ->> 'address',
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict <> 'failed' THEN decode(c.snapshot ->> 'fingerprint', 'hex') END,
-        d.verdict, c.reason, :now, :now
+        CASE WHEN d.verdict = 'failed' THEN NULL
+            WHEN c.kind = 'link' AND EXISTS (
+                SELECT FROM entra_sync_changes o
+                WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
+                    AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
+                    AND o.kind = 'update' AND o.state IN ('planned', 'held')) THEN NULL
+            ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
+        d.verdict, c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
+        CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
+        coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
     JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
@@ -138,25 +157,107 @@ _STORE_APPLIED = text("""
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
         acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
-        reason = excluded.reason, changed_at = excluded.changed_at
+        reason = excluded.reason, changed_at = excluded.changed_at,
+        departure = excluded.departure, departed_at = excluded.departed_at,
+        departure_settled = excluded.departure_settled
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
 
-_LINK = text("""
-    INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
-        client_id, state, reason, opened_by_run, opened_at, host_version)
-    SELECT :tenant_id, r.change_id, :entra_tenant_id, r.object_id, r.contact_id, :client_id,
-        'active', r.reason, :run_id, :now, r.host_version
-    FROM unnest(:change_ids, :object_ids, :contact_ids, :reasons, :versions)
-        AS r (change_id, object_id, contact_id, reason, host_version)
-    ON CONFLICT DO NOTHING
-    RETURNING link_id
+_REFRESH_LINKED = text("""
+    UPDATE entra_identities i
+    SET address = s.address, display_name = s.attributes ->> 'display_name',
+        search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
+        attributes = s.attributes, seen_fingerprint = s.fingerprint,
+        acted_fingerprint = CASE WHEN s.done THEN s.fingerprint END,
+        verdict = 'linked', departure = s.departure ->> 'kind',
+        departed_at = CAST(s.departure ->> 'since' AS timestamptz),
+        departure_settled = s.departure IS NOT NULL AND s.done
+            AND CAST(s.departure ->> 'settled' AS boolean),
+        changed_at = :now
+    FROM (
+        SELECT DISTINCT ON (c.object_id) c.object_id, c.search_key,
+            c.snapshot ->> 'address' AS address, c.snapshot -> 'attributes' AS attributes,
+            decode(c.snapshot ->> 'fingerprint', 'hex') AS fingerprint,
+            c.snapshot -> 'departure' AS departure,
+            bool_and(d.settled) OVER (PARTITION BY c.object_id) AND NOT EXISTS (
+                SELECT FROM entra_sync_changes o
+                WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
+                    AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
+                    AND o.change_id <> ALL(:change_ids)
+                    AND o.state IN ('planned', 'held', 'stale', 'failed')) AS done
+        FROM unnest(:change_ids, :settled) AS d (change_id, settled)
+        JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
+        ORDER BY c.object_id, c.kind
+    ) s
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = s.object_id
+        AND (s.done OR i.acted_fingerprint IS NOT NULL
+            OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
+            OR i.departure IS DISTINCT FROM s.departure ->> 'kind')
 """).bindparams(
-    bindparam("change_ids", type_=IdArray()),
-    bindparam("object_ids", type_=IdArray()),
-    bindparam("contact_ids", type_=IdArray()),
-    bindparam("reasons", type_=WordArray()),
-    bindparam("versions", type_=ARRAY(BigInteger())),
+    bindparam("change_ids", type_=IdArray()), bindparam("settled", type_=ARRAY(Boolean()))
 )
+"""An identity is acted on once none of its rows of the run is left to be settled."""
+
+_ACT = text("""
+    UPDATE entra_identities i
+    SET acted_fingerprint = CASE WHEN NOT EXISTS (
+            SELECT FROM entra_sync_changes o
+            WHERE o.tenant_id = i.tenant_id AND o.run_id = :run_id
+                AND o.managed_tenant_id = :managed_tenant_id AND o.object_id = i.object_id
+                AND o.state IN ('planned', 'held', 'stale', 'failed'))
+            THEN i.seen_fingerprint END,
+        departure_settled = i.departure_settled
+            OR (i.departure IS NOT NULL AND i.object_id = ANY(:departed))
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = ANY(:object_ids)
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("departed", type_=IdArray()))
+
+_UNSETTLED = text("""
+    SELECT object_id, attributes, departure, departed_at, departure_settled
+    FROM entra_identities
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND (acted_fingerprint IS NULL OR verdict = 'queued'
+            OR (departure IS NOT NULL AND NOT departure_settled)
+            OR object_id IN (
+                SELECT q.object_id FROM entra_reconciliation_items q
+                WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
+                    AND q.state = 'open'))
+        AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
+        AND attributes <> '{}' AND object_id > :after
+    ORDER BY object_id LIMIT :limit
+""")
+
+_NOTE_DELETED = text("""
+    UPDATE entra_identities i
+    SET departure = 'deleted_upstream', departed_at = :now, departure_settled = true,
+        changed_at = :now
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = ANY(:object_ids) AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND NOT EXISTS (
+            SELECT FROM entra_contact_links l
+            WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+                AND l.object_id = i.object_id AND l.state = 'active')
+    RETURNING i.object_id
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+_STORED = text("""
+    SELECT object_id, attributes FROM entra_identities
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids) AND attributes <> '{}'
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+_TALLY = text("""
+    SELECT count(*) AS every, count(*) FILTER (WHERE i.verdict = 'filtered') AS filtered,
+        count(*) FILTER (WHERE i.verdict <> 'filtered' AND c.object_id IS NULL) AS unchanged
+    FROM entra_identities i
+    LEFT JOIN (
+        SELECT DISTINCT object_id FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id
+    ) c ON c.object_id = i.object_id
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.departure IS DISTINCT FROM 'deleted_upstream'
+""")
 
 
 class Identities:
@@ -211,61 +312,128 @@ class Identities:
             },
         )
 
-    async def link(
+    async def refresh_linked(
+        self, entra_tenant_id: EntraTenantId, rows: Mapping[ChangeId, bool], now: datetime
+    ) -> None:
+        """Store linked identities from the snapshots of these rows; True for one that is settled.
+
+        The rows themselves are marked afterwards, which empties their snapshots.
+        """
+        if not rows:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "change_ids": list(rows),
+            "settled": list(rows.values()),
+            "now": now,
+        }
+        await self._connection.execute(_REFRESH_LINKED, values)
+
+    async def act(
         self,
-        links: Sequence[NewLink],
-        *,
         entra_tenant_id: EntraTenantId,
-        client_id: ClientId,
+        object_ids: Sequence[ObjectId],
+        *,
+        departed: Sequence[ObjectId],
         run_id: RunId,
-        now: datetime,
-    ) -> set[ChangeId]:
-        """Open links; answers the changes whose link is open, the others were taken meanwhile."""
-        if not links:
-            return set()
-        rows = await self._connection.scalars(
-            _LINK,
+        managed_tenant_id: ManagedTenantId,
+    ) -> None:
+        """Mark identities as acted on as they were last seen, now that their held rows are settled.
+
+        ``departed`` are those whose departure is settled by it.
+        """
+        if not object_ids:
+            return
+        await self._connection.execute(
+            _ACT,
             {
                 "tenant_id": self._tenant_id,
                 "entra_tenant_id": entra_tenant_id,
-                "client_id": client_id,
+                "object_ids": list(object_ids),
+                "departed": list(departed),
                 "run_id": run_id,
-                "now": now,
-                "change_ids": [link.change_id for link in links],
-                "object_ids": [link.object_id for link in links],
-                "contact_ids": [link.contact_id for link in links],
-                "reasons": [link.reason for link in links],
-                "versions": [link.host_version for link in links],
+                "managed_tenant_id": managed_tenant_id,
             },
         )
-        return {ChangeId(link_id) for link_id in rows}
 
-    async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
-        """The identities that hold an active link to these contacts."""
-        if not contact_ids:
-            return {}
-        statement = select(
-            contact_links.c.contact_id, contact_links.c.entra_tenant_id, contact_links.c.object_id
-        ).where(
-            contact_links.c.tenant_id == self._tenant_id,
-            contact_links.c.state == "active",
-            contact_links.c.contact_id == func.any(list(contact_ids)),
-        )
-        return {
-            row.contact_id: IdentityKey(
-                entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
-            )
-            for row in await self._connection.execute(statement)
+    async def unsettled(
+        self, entra_tenant_id: EntraTenantId, *, after: ObjectId | None, limit: int
+    ) -> list[LastSeen]:
+        """Identities that wait for something, as they were last seen, in the order of their ids."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "after": after or UUID(int=0),
+            "limit": limit,
         }
+        return [
+            LastSeen(
+                user=from_attributes(row.attributes),
+                departure=_departure(row.departure, row.departed_at, row.departure_settled),
+            )
+            for row in await self._connection.execute(_UNSETTLED, values)
+        ]
+
+    async def note_deleted(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId], now: datetime
+    ) -> list[ObjectId]:
+        """Remember of those without a link that the directory deleted them; answers who they are.
+
+        They have no contact to act on.
+        """
+        if not object_ids:
+            return []
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+            "now": now,
+        }
+        return list((await self._connection.scalars(_NOTE_DELETED, values)).all())
+
+    async def stored(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
+    ) -> dict[ObjectId, DirectoryUser]:
+        """These identities as they were last seen; one that is unknown or erased is left out."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+        }
+        rows = await self._connection.execute(_STORED, values)
+        return {row.object_id: from_attributes(row.attributes) for row in rows}
+
+    async def tally(
+        self, entra_tenant_id: EntraTenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> Tally:
+        """The identities that are there, and those of them for which the run has no row."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+        }
+        row = (await self._connection.execute(_TALLY, values)).one()
+        return Tally(every=row.every, filtered=row.filtered, unchanged=row.unchanged)
 
     async def decided(self, entra_tenant_id: EntraTenantId) -> dict[ObjectId, Remembered]:
         """People's decisions about identities of one directory."""
-        statement = select(decisions.c.object_id, decisions.c.kind, decisions.c.contact_id).where(
+        statement = select(
+            decisions.c.object_id,
+            decisions.c.kind,
+            decisions.c.contact_id,
+            decisions.c.fingerprint,
+        ).where(
             decisions.c.tenant_id == self._tenant_id,
             decisions.c.entra_tenant_id == entra_tenant_id,
         )
         return {
-            row.object_id: Remembered(kind=DecisionKind(row.kind), contact_id=row.contact_id)
+            row.object_id: Remembered(
+                kind=DecisionKind(row.kind),
+                contact_id=row.contact_id,
+                fingerprint=row.fingerprint,
+            )
             for row in await self._connection.execute(statement)
         }
 
@@ -396,6 +564,9 @@ def _known(
     linked: ContactId | None,
     question: str | None,
     candidates: Sequence[ContactId],
+    departure: str | None,
+    since: datetime,
+    settled: bool,  # noqa: FBT001 - a column
 ) -> Known:
     return Known(
         acted=acted,
@@ -403,12 +574,25 @@ def _known(
         reason=_REASONS[reason],
         linked=linked,
         question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
+        departure=_departure(departure, since, settled),
     )
+
+
+def _departure(
+    kind: str | None,
+    since: datetime,
+    settled: bool,  # noqa: FBT001 - a column
+) -> Departure | None:
+    if kind is None:
+        return None
+    return Departure(kind=DepartureKind(kind), since=since, settled=settled)
 
 
 def _settled(item: Settled) -> dict[str, object]:
     user = item.user
+    departure = item.departure
     return {
+        **(departure_columns(departure) if departure is not None else {}),
         "object_id": user.object_id,
         "address": item.address,
         "display_name": user.display_name,
@@ -418,6 +602,15 @@ def _settled(item: Settled) -> dict[str, object]:
         "fingerprint": item.fingerprint.hex(),
         "verdict": item.verdict,
         "reason": item.reason,
+    }
+
+
+def departure_columns(departure: Departure) -> dict[str, object]:
+    """A departure as columns of an identity."""
+    return {
+        "departure": departure.kind.value,
+        "departed_at": departure.since,
+        "departure_settled": departure.settled,
     }
 
 

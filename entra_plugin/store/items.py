@@ -68,6 +68,14 @@ _CLOSE_FOR = text("""
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 
+_CLOSE_MOOT = text("""
+    UPDATE entra_reconciliation_items
+    SET state = 'resolved', settled_at = :now, settled_as = 'answered_itself', version = version + 1
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'open'
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+
 class Items:
     """The review items of one tenant."""
 
@@ -84,6 +92,20 @@ class Items:
         """Close the questions that these applied creates and links have answered by themselves."""
         if change_ids:
             await self._connection.execute(_CLOSE_FOR, self._of(change_ids, now))
+
+    async def close_moot(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId], now: datetime
+    ) -> None:
+        """Close the questions about these identities, which nobody needs to answer any more."""
+        if not object_ids:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+            "now": now,
+        }
+        await self._connection.execute(_CLOSE_MOOT, values)
 
     async def open_page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
         """Open items, oldest first.

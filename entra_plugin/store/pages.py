@@ -32,6 +32,12 @@ class PageCounts:
     unchanged: int
     filtered: int
 
+    def __add__(self, other: "PageCounts") -> "PageCounts":
+        """The sum."""
+        return PageCounts(
+            unchanged=self.unchanged + other.unchanged, filtered=self.filtered + other.filtered
+        )
+
 
 class Pages:
     """The page rows of one tenant's runs."""

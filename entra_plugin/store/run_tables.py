@@ -8,6 +8,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -139,6 +140,7 @@ sync_run_tenants = Table(
     Column("reading_kind", Text),
     Column("cursor_link", Text),
     Column("absences", Boolean, nullable=False, server_default=text("false")),
+    Column("policy_fingerprint", LargeBinary),
     one_of("state", RunState),
     one_of("reading_kind", ReadingKind, optional=True),
     ForeignKeyConstraint(
@@ -159,7 +161,8 @@ sync_run_tenants = Table(
 ``fence`` rises with each attempt; a write of an older attempt is refused. ``reading`` rises when a
 listing had to start again from its first page. ``waited_seconds`` is all the waiting that the
 provider asked for. ``cursor_link`` is where the next delta round will start, once this reading is
-recorded; ``absences`` says that the reading looks for those who are gone.
+recorded; ``absences`` says that the reading looks for those who are gone; ``policy_fingerprint`` is
+that of the rules by which the reading was planned.
 """
 
 sync_pages = Table(

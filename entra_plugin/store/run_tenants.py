@@ -11,7 +11,7 @@ from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.errors import Conflict
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import ReadingKind, RunState
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants
 from entra_plugin.store.runs import OPEN_STATES, Failure, failure_of
@@ -50,13 +50,28 @@ class RunTenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingPlan:
+    """How a managed tenant is read in a run, as the first attempt chose.
+
+    ``cursor_link`` is where the next delta round starts once this reading is recorded; ``absences``
+    says that those who are not listed are looked for.
+    """
+
+    kind: ReadingKind
+    absences: bool
+    cursor_link: str | None
+    policy_fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
-    """The right of one attempt to write for one managed tenant of a run."""
+    """The right of one attempt to write for one managed tenant of a run in this state."""
 
     run_id: RunId
     managed_tenant_id: ManagedTenantId
     number: int
     reading: int
+    state: RunState = RunState.RUNNING
 
 
 _ADD = text("""
@@ -211,6 +226,54 @@ class RunTenants:
             reading=row.reading,
         )
 
+    async def claim_held(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> Fence | None:
+        """Begin an attempt at what was approved of a held row; None if it is not held any more."""
+        statement = (
+            update(sync_run_tenants)
+            .where(
+                self._is(run_id, managed_tenant_id),
+                sync_run_tenants.c.state == RunState.HELD.value,
+            )
+            .values(fence=sync_run_tenants.c.fence + 1)
+            .returning(sync_run_tenants.c.fence, sync_run_tenants.c.reading)
+        )
+        row = (await self._connection.execute(statement)).first()
+        if row is None:
+            return None
+        return Fence(
+            run_id=run_id,
+            managed_tenant_id=managed_tenant_id,
+            number=row.fence,
+            reading=row.reading,
+            state=RunState.HELD,
+        )
+
+    async def held_runs(self, managed_tenant_id: ManagedTenantId) -> list[RunId]:
+        """The runs that hold something of this managed tenant."""
+        statement = select(sync_run_tenants.c.run_id).where(
+            sync_run_tenants.c.tenant_id == self._tenant_id,
+            sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
+            sync_run_tenants.c.state == RunState.HELD.value,
+        )
+        return list((await self._connection.scalars(statement)).all())
+
+    async def recount(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        counts: dict[str, int],
+        state: RunState,
+    ) -> None:
+        """Bring a held row's counters and state up to date."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(
+                self._is(run_id, managed_tenant_id),
+                sync_run_tenants.c.state == RunState.HELD.value,
+            )
+            .values(state=state.value, **counts)
+        )
+
     async def advance(self, fence: Fence, *, pages: int = 0, users: int = 0) -> None:
         """Hold the fence for the rest of this transaction, and count what was read.
 
@@ -243,12 +306,60 @@ class RunTenants:
             .where(
                 self._is(fence.run_id, fence.managed_tenant_id),
                 sync_run_tenants.c.fence == fence.number,
-                sync_run_tenants.c.state == RunState.RUNNING.value,
+                sync_run_tenants.c.state == fence.state.value,
             )
             .with_for_update(read=True)
         )
         if (await self._connection.execute(statement)).first() is None:
             raise Conflict("fence_lost")
+
+    async def reading_plan(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> ReadingPlan | None:
+        """How the managed tenant is read; None before anybody chose."""
+        columns = sync_run_tenants.c
+        row = (
+            await self._connection.execute(
+                select(
+                    columns.reading_kind,
+                    columns.absences,
+                    columns.cursor_link,
+                    columns.policy_fingerprint,
+                ).where(self._is(run_id, managed_tenant_id))
+            )
+        ).first()
+        if row is None or row.reading_kind is None:
+            return None
+        return ReadingPlan(
+            kind=ReadingKind(row.reading_kind),
+            absences=row.absences,
+            cursor_link=row.cursor_link,
+            policy_fingerprint=row.policy_fingerprint,
+        )
+
+    async def put_reading_plan(self, fence: Fence, plan: ReadingPlan) -> None:
+        """Keep how the managed tenant is read, for later attempts and for the record."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(
+                self._is(fence.run_id, fence.managed_tenant_id),
+                sync_run_tenants.c.fence == fence.number,
+            )
+            .values(
+                reading_kind=plan.kind.value,
+                absences=plan.absences,
+                cursor_link=plan.cursor_link,
+                policy_fingerprint=plan.policy_fingerprint,
+            )
+        )
+
+    async def put_cursor(self, fence: Fence, link: str) -> None:
+        """Keep where the next delta round starts."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(self._is(fence.run_id, fence.managed_tenant_id))
+            .values(cursor_link=link)
+        )
 
     async def lock(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Keep every attempt out for the rest of this transaction."""

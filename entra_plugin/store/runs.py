@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.errors import EntraError, TransientFailure
+from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import RunState, RunType, Trigger
 from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
@@ -48,6 +49,12 @@ class NewRun:
     actor_name: str | None
     client_id: ClientId | None
     workflow_id: str
+    subject: IdentityKey | None = None
+    """The one identity of a run of type person."""
+    undoes: RunId | None = None
+    """The run that an undo undoes."""
+    what_if: Mapping[str, object] | None = None
+    """Unsaved settings of a preview."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,14 @@ class Run:
     waiting_until: datetime | None
     failure: Failure | None
     counts: Mapping[str, int]
+    subject: IdentityKey | None = None
+    undoes: RunId | None = None
+    what_if: Mapping[str, object] | None = None
+
+    @property
+    def applying(self) -> bool:
+        """True for a preview or an undo that was planned, and is being applied now."""
+        return self.state in OPEN_STATES and self.finished_at is not None
 
 
 class Runs:
@@ -94,6 +109,10 @@ class Runs:
                 actor_name=run.actor_name,
                 client_id=run.client_id,
                 workflow_id=run.workflow_id,
+                subject_tenant_id=run.subject.entra_tenant_id if run.subject else None,
+                subject_object_id=run.subject.object_id if run.subject else None,
+                undoes_run_id=run.undoes,
+                what_if=dict(run.what_if) if run.what_if is not None else None,
                 created_at=now,
             )
             .on_conflict_do_nothing()
@@ -163,6 +182,14 @@ class Runs:
             )
         )
         return closed.rowcount == 1
+
+    async def leave_held(self, run_id: RunId, state: RunState) -> None:
+        """Give a held run the state that it has without what was held."""
+        await self._connection.execute(
+            update(sync_runs)
+            .where(self._is(run_id), sync_runs.c.state == RunState.HELD.value)
+            .values(state=state.value)
+        )
 
     async def mark_applied(self, run_id: RunId, now: datetime) -> None:
         """Stamp that the plan of this run has been applied."""
@@ -288,4 +315,9 @@ def _run(row: Row[*tuple[object, ...]]) -> Run:
         waiting_until=row.waiting_until or row.tenants_wait_until,
         failure=failure_of(row),
         counts={name: int(row._mapping[name]) for name in COUNTERS},
+        subject=IdentityKey(entra_tenant_id=row.subject_tenant_id, object_id=row.subject_object_id)
+        if row.subject_object_id is not None
+        else None,
+        undoes=RunId(row.undoes_run_id) if row.undoes_run_id is not None else None,
+        what_if=row.what_if,
     )

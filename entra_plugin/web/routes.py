@@ -58,6 +58,7 @@ API = _entries(
     ("GET", "/discovery/{run_id}", VIEW),
     ("GET", "/managed-tenants", VIEW),
     ("GET", "/managed-tenants/{managed_tenant_id}/decisions", VIEW),
+    ("GET", "/managed-tenants/{managed_tenant_id}/groups", VIEW),
     ("GET", "/managed-tenants/{managed_tenant_id}/settings", VIEW),
     ("PUT", "/managed-tenants/{managed_tenant_id}/settings", CHANGE),
     ("GET", "/mappings/preview", VIEW),

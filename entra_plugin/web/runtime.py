@@ -11,6 +11,7 @@ from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.find_groups import FindGroups
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
 from entra_plugin.application.read_mappings import ReadMappings
@@ -47,6 +48,7 @@ class Runtime:
     export_decisions: ExportDecisions
     import_decisions: ImportDecisions
     tenant_settings: TenantSettings
+    find_groups: FindGroups
     start_discovery: StartCheck
     start_validation: StartCheck
     start_sync: StartSync
@@ -77,6 +79,7 @@ class Runtime:
             export_decisions=ExportDecisions(context),
             import_decisions=ImportDecisions(context),
             tenant_settings=TenantSettings(context),
+            find_groups=FindGroups(context),
             start_discovery=StartCheck(context, RunType.DISCOVERY),
             start_validation=StartCheck(context, RunType.VALIDATION),
             start_sync=StartSync(context),

@@ -9,6 +9,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn, TypeVar
 from uuid import UUID
@@ -21,10 +22,12 @@ from temporalio.exceptions import ApplicationError
 from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.discover import Discover
+from entra_plugin.application.held import ApplyHeld
 from entra_plugin.application.schedule import StartScheduledSync
 from entra_plugin.application.start_check import StartCheck
-from entra_plugin.application.sync.apply import Apply
-from entra_plugin.application.sync.open import OpenRun
+from entra_plugin.application.sync.apply import ADDITIVE, GUARDED, Apply
+from entra_plugin.application.sync.guard import GuardRun
+from entra_plugin.application.sync.open import OpenedRun, OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.start import Actor
@@ -38,10 +41,13 @@ from entra_plugin.domain.errors import (
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState, RunType, Trigger
+from entra_plugin.store.changes import Changes
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 from entra_plugin.workflows import interface
 from entra_plugin.workflows.messages import (
+    FINISHING,
+    PLANNING,
     CustomerEnd,
     CustomerRef,
     Opening,
@@ -79,6 +85,8 @@ class Activities:
         self._open = OpenRun(context)
         self._read = ReadAndPlan(context)
         self._apply = Apply(context)
+        self._guard = GuardRun(context)
+        self._apply_held = ApplyHeld(context)
         self._record = Record(context)
         self._discover = Discover(context)
         self._validate = ValidateChain(context)
@@ -92,7 +100,9 @@ class Activities:
             self.open_run,
             self.read_and_plan,
             self.apply,
-            self.record,
+            self.guard,
+            self.finish,
+            self.apply_held,
             self.close_customer,
             self.close_run,
             self.discover,
@@ -116,29 +126,49 @@ class Activities:
                 failure = Failure.of(error)
                 await self._record.connection_failed(_tenant(run), _run(run), failure)
                 raise
-            return Opening(
-                managed_tenant_ids=[str(i) for i in opened.managed_tenant_ids],
-                window=opened.window,
-            )
+            return _opening(opened)
 
         return await _guarded(work)
 
     @activity.defn(name=interface.READ_AND_PLAN)
     async def read_and_plan(self, customer: CustomerRef) -> Step:
         """Read the directory and write the plan."""
-        return await self._step(
+        step = await self._step(
             customer, lambda: self._read(*_customer(customer), activity.heartbeat)
         )
+        if step.go_on:
+            return replace(step, rows=await self._has_additive(customer))
+        return step
 
     @activity.defn(name=interface.APPLY)
     async def apply(self, customer: CustomerRef) -> Step:
-        """Apply the plan."""
-        return await self._step(customer, lambda: self._apply(*_customer(customer)))
+        """Apply what does not wait for the guard."""
+        return await self._step(customer, lambda: self._apply(*_customer(customer), kinds=ADDITIVE))
 
-    @activity.defn(name=interface.RECORD)
-    async def record(self, customer: CustomerRef) -> Step:
-        """Record the outcome."""
-        return await self._step(customer, lambda: self._record.completed(*_customer(customer)))
+    @activity.defn(name=interface.GUARD)
+    async def guard(self, run: RunRef) -> Opening:
+        """Hold what a person has to look at; answers what is left to be finished."""
+
+        async def work() -> Opening:
+            await self._guard(_tenant(run), _run(run))
+            return _opening(await self._open.planned(_tenant(run), _run(run)))
+
+        return await _guarded(work)
+
+    @activity.defn(name=interface.FINISH)
+    async def finish(self, customer: CustomerRef) -> Step:
+        """Apply what the guard let through, and record the outcome."""
+
+        async def work() -> None:
+            await self._apply(*_customer(customer), kinds=ADDITIVE | GUARDED)
+            await self._record.completed(*_customer(customer))
+
+        return await self._step(customer, work)
+
+    @activity.defn(name=interface.APPLY_HELD)
+    async def apply_held(self, customer: CustomerRef) -> None:
+        """Apply what was approved."""
+        await _guarded(lambda: self._apply_held(*_customer(customer)))
 
     @activity.defn(name=interface.CLOSE_CUSTOMER)
     async def close_customer(self, end: CustomerEnd) -> None:
@@ -162,6 +192,7 @@ class Activities:
                 cancelled=end.cancelled or stopped,
                 reason=end.code if stopped else None,
                 failure=None if stopped else failure,
+                applied=end.applied,
             )
         )
 
@@ -258,6 +289,12 @@ class Activities:
 
         return await _guarded(attempt)
 
+    async def _has_additive(self, customer: CustomerRef) -> bool:
+        tenant_id, run_id, managed_tenant_id = _customer(customer)
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            changes = Changes(connection, tenant_id)
+            return await changes.has_planned(run_id, managed_tenant_id, ADDITIVE)
+
     async def _leave(self, customer: CustomerRef, error: NotAcceptable) -> Step:
         """The conditions of the sync are gone: for this managed tenant, or for all of them."""
         if error.code in _STOP_REASONS:
@@ -346,6 +383,15 @@ async def _beating() -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _opening(opened: OpenedRun) -> Opening:
+    return Opening(
+        managed_tenant_ids=[str(i) for i in opened.managed_tenant_ids],
+        window=opened.window,
+        phase=PLANNING if opened.plans else FINISHING,
+        writes=opened.writes,
+    )
 
 
 def _tenant(run: RunRef) -> TenantId:

@@ -5,6 +5,9 @@ They decide nothing about people.
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import (
@@ -18,9 +21,11 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from entra_plugin.workflows import interface
     from entra_plugin.workflows.messages import (
+        PLANNING,
         CustomerEnd,
         CustomerRef,
         Opening,
+        PlanJob,
         RunEnd,
         RunRef,
         Step,
@@ -98,42 +103,55 @@ class SyncTenants:
 
     @workflow.run
     async def run(self, job: SyncJob) -> None:
-        """Open the run, sync, close the run."""
+        """Open the run, plan, let the guard judge, finish, close the run."""
         try:
             job = await self._opened(job)
-            stop = await self._sync(job)
+            if job.phase == PLANNING:
+                job = await self._planned(job)
+            stop = await self._in_window(job, self._finish) if job.writes else None
+            if stop is None and (rest := _rest(job)):
+                workflow.continue_as_new(replace(job, remaining=rest))
+            await _close(interface.CLOSE_RUN, RunEnd(run=job.run, code=stop, applied=job.writes))
+        except _StoppedError as error:
+            await _close(interface.CLOSE_RUN, RunEnd(run=job.run, code=error.code))
         except (ActivityError, asyncio.CancelledError) as error:
             await _close(interface.CLOSE_RUN, _run_end(job.run, error))
-            return
-        rest = (job.remaining or [])[interface.CONTINUE_AFTER :]
-        if rest and stop is None:
-            workflow.continue_as_new(SyncJob(run=job.run, remaining=rest, window=job.window))
-        await _close(interface.CLOSE_RUN, RunEnd(run=job.run, code=stop))
 
     async def _opened(self, job: SyncJob) -> SyncJob:
         """The job with its managed tenants; a later execution has them already."""
         if job.remaining is not None:
             return job
-        opening = await workflow.execute_activity(
-            interface.OPEN_RUN,
-            job.run,
-            result_type=Opening,
-            schedule_to_close_timeout=interface.WAITING,
-            heartbeat_timeout=interface.HEARTBEAT,
-            retry_policy=interface.RETRY,
-        )
-        return SyncJob(run=job.run, remaining=opening.managed_tenant_ids, window=opening.window)
+        opening = await _opening(interface.OPEN_RUN, job.run)
+        return _following(job, opening)
 
-    async def _sync(self, job: SyncJob) -> str | None:
-        """Keep a window of children busy; answers the code that stopped the run, if one did."""
+    async def _planned(self, job: SyncJob) -> SyncJob:
+        """Plan all managed tenants; what is additive is applied on the way, then the guard judges.
+
+        The job that comes back has the managed tenants that are left to be finished.
+        """
+        stop = await self._in_window(job, self._plan)
+        if stop is not None:
+            raise _StoppedError(stop)
+        if rest := _rest(job):
+            workflow.continue_as_new(replace(job, remaining=rest))
+        if not job.writes:
+            return job
+        following = _following(job, await _opening(interface.GUARD, job.run))
+        if len(job.remaining or []) > interface.CONTINUE_AFTER // 2:
+            workflow.continue_as_new(following)
+        return following
+
+    async def _in_window(
+        self, job: SyncJob, work: Callable[[SyncJob, str], Awaitable[str | None]]
+    ) -> str | None:
+        """Keep a window of managed tenants busy; answers the code that stopped the run, if any."""
         waiting = deque((job.remaining or [])[: interface.CONTINUE_AFTER])
         self._left = len(waiting)
         stops: list[str] = []
 
         async def lane() -> None:
             while waiting and not stops:
-                managed_tenant_id = waiting.popleft()
-                stop = await self._child(job.run, managed_tenant_id)
+                stop = await work(job, waiting.popleft())
                 self._done += 1
                 self._left -= 1
                 if stop is not None:
@@ -142,14 +160,21 @@ class SyncTenants:
         await asyncio.gather(*(lane() for _ in range(max(1, job.window))))
         return stops[0] if stops else None
 
-    async def _child(self, run: RunRef, managed_tenant_id: str) -> str | None:
+    async def _plan(self, job: SyncJob, managed_tenant_id: str) -> str | None:
+        """Read and plan one managed tenant, in a child that nobody else can run meanwhile."""
+        run = job.run
         customer = CustomerRef(run.tenant_id, run.run_id, managed_tenant_id)
+        id_ = (
+            interface.customer_workflow_id(run.tenant_id, managed_tenant_id)
+            if job.writes
+            else interface.planning_workflow_id(run.tenant_id, run.run_id, managed_tenant_id)
+        )
         try:
             stop: str | None = await workflow.execute_child_workflow(
                 interface.SYNC_MANAGED_TENANT,
-                customer,
+                PlanJob(customer=customer, writes=job.writes),
                 result_type=str | None,  # type: ignore[arg-type]
-                id=interface.customer_workflow_id(run.tenant_id, managed_tenant_id),
+                id=id_,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             )
         except WorkflowAlreadyStartedError:
@@ -164,42 +189,112 @@ class SyncTenants:
             return None
         return stop
 
+    async def _finish(self, job: SyncJob, managed_tenant_id: str) -> str | None:
+        """Apply what the guard let through, and record."""
+        customer = CustomerRef(job.run.tenant_id, job.run.run_id, managed_tenant_id)
+        try:
+            step = await _step(interface.FINISH, customer, interface.WAITING)
+        except (ActivityError, asyncio.CancelledError) as error:
+            await _end_customer(customer, error)
+            if _is_cancelled(error):
+                raise asyncio.CancelledError from error
+            return None
+        return step.stop
+
 
 @workflow.defn(name=interface.SYNC_MANAGED_TENANT)
 class SyncManagedTenant:
-    """Sync one managed tenant: read and plan, apply, record."""
+    """Read and plan one managed tenant, and apply what is additive."""
 
     @workflow.run
-    async def run(self, customer: CustomerRef) -> str | None:
+    async def run(self, job: PlanJob) -> str | None:
         """Answer a code when the whole run has to stop."""
+        customer = job.customer
         try:
-            for name, limit in (
-                (interface.READ_AND_PLAN, interface.READING),
-                (interface.APPLY, interface.WAITING),
-                (interface.RECORD, interface.SHORT),
-            ):
-                step: Step = await workflow.execute_activity(
-                    name,
-                    customer,
-                    result_type=Step,
-                    schedule_to_close_timeout=limit,
-                    heartbeat_timeout=interface.HEARTBEAT,
-                    retry_policy=interface.RETRY,
-                )
-                if not step.go_on:
-                    return step.stop
-        except asyncio.CancelledError:
-            end = CustomerEnd(customer=customer, state="cancelled", code=None)
-            await _close(interface.CLOSE_CUSTOMER, end)
+            step = await _step(interface.READ_AND_PLAN, customer, interface.READING)
+            if step.go_on and step.rows and job.writes:
+                step = await _step(interface.APPLY, customer, interface.WAITING)
+        except asyncio.CancelledError as error:
+            await _end_customer(customer, error)
             raise
         except ActivityError as error:
-            if _is_cancelled(error):
-                end = CustomerEnd(customer=customer, state="cancelled", code=None)
-            else:
-                code = _code(error) or "timed_out"
-                end = CustomerEnd(customer=customer, state="failed", code=code)
-            await _close(interface.CLOSE_CUSTOMER, end)
-        return None
+            await _end_customer(customer, error)
+            return None
+        return step.stop
+
+
+@workflow.defn(name=interface.APPLY_APPROVED)
+class ApplyApproved:
+    """Apply what a person approved of one managed tenant of a held run."""
+
+    @workflow.run
+    async def run(self, customer: CustomerRef) -> None:
+        """Apply; nothing stays open while a hold waits for its person."""
+        await workflow.execute_activity(
+            interface.APPLY_HELD,
+            customer,
+            schedule_to_close_timeout=interface.WAITING,
+            heartbeat_timeout=interface.HEARTBEAT,
+            retry_policy=interface.RETRY,
+        )
+
+
+class _StoppedError(Exception):
+    """Something that concerns every managed tenant ends the run."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+async def _opening(activity: str, run: RunRef) -> Opening:
+    """Ask what a run has before it."""
+    opening: Opening = await workflow.execute_activity(
+        activity,
+        run,
+        result_type=Opening,
+        schedule_to_close_timeout=interface.WAITING,
+        heartbeat_timeout=interface.HEARTBEAT,
+        retry_policy=interface.RETRY,
+    )
+    return opening
+
+
+async def _step(activity: str, customer: CustomerRef, limit: timedelta) -> Step:
+    """Do one step of a managed tenant."""
+    step: Step = await workflow.execute_activity(
+        activity,
+        customer,
+        result_type=Step,
+        schedule_to_close_timeout=limit,
+        heartbeat_timeout=interface.HEARTBEAT,
+        retry_policy=interface.RETRY,
+    )
+    return step
+
+
+async def _end_customer(customer: CustomerRef, error: BaseException) -> None:
+    """Close a managed tenant whose step failed or was cancelled."""
+    if isinstance(error, ActivityError) and not _is_cancelled(error):
+        end = CustomerEnd(customer=customer, state="failed", code=_code(error) or "timed_out")
+    else:
+        end = CustomerEnd(customer=customer, state="cancelled", code=None)
+    await _close(interface.CLOSE_CUSTOMER, end)
+
+
+def _following(job: SyncJob, opening: Opening) -> SyncJob:
+    return SyncJob(
+        run=job.run,
+        remaining=opening.managed_tenant_ids,
+        window=opening.window,
+        phase=opening.phase,
+        writes=opening.writes,
+    )
+
+
+def _rest(job: SyncJob) -> list[str]:
+    """The managed tenants beyond those that one execution takes."""
+    return (job.remaining or [])[interface.CONTINUE_AFTER :]
 
 
 async def _check(activity: str, run: RunRef) -> None:
@@ -233,9 +328,11 @@ def _run_end(run: RunRef, error: BaseException) -> RunEnd:
     return RunEnd(run=run, cancelled=True)
 
 
-def _is_cancelled(error: ActivityError) -> bool:
+def _is_cancelled(error: BaseException) -> bool:
     """An activity that was cancelled arrives as an ActivityError with that cause."""
-    return isinstance(error.cause, CancelledError)
+    if isinstance(error, ActivityError):
+        return isinstance(error.cause, CancelledError)
+    return isinstance(error, asyncio.CancelledError)
 
 
 def _code(error: ActivityError) -> str | None:

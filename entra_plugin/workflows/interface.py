@@ -7,7 +7,9 @@ from temporalio.common import RetryPolicy
 OPEN_RUN = "entra.open_run"
 READ_AND_PLAN = "entra.read_and_plan"
 APPLY = "entra.apply"
-RECORD = "entra.record"
+GUARD = "entra.guard"
+FINISH = "entra.finish"
+APPLY_HELD = "entra.apply_held"
 CLOSE_CUSTOMER = "entra.close_customer"
 CLOSE_RUN = "entra.close_run"
 DISCOVER = "entra.discover"
@@ -22,6 +24,7 @@ DISCOVER_MANAGED_TENANTS = "entra.DiscoverManagedTenants"
 VALIDATE_CONNECTION = "entra.ValidateConnection"
 SCHEDULED_DISCOVERY = "entra.ScheduledDiscovery"
 SCHEDULED_SYNC = "entra.ScheduledSync"
+APPLY_APPROVED = "entra.ApplyHeld"
 
 HEARTBEAT = timedelta(seconds=15)
 """A worker that is silent for so long is dead, and its work is given to another."""
@@ -59,3 +62,13 @@ def sync_schedule_id(tenant_id: str) -> str:
 def customer_workflow_id(tenant_id: str, managed_tenant_id: str) -> str:
     """One sync per managed tenant at a time, whoever started it."""
     return f"entra/{tenant_id}/customer/{managed_tenant_id}"
+
+
+def planning_workflow_id(tenant_id: str, run_id: str, managed_tenant_id: str) -> str:
+    """What only plans is in nobody's way."""
+    return f"entra/{tenant_id}/plan/{run_id}/{managed_tenant_id}"
+
+
+def held_workflow_id(tenant_id: str, run_id: str, managed_tenant_id: str) -> str:
+    """What was approved of one managed tenant of a held run."""
+    return f"entra/{tenant_id}/held/{run_id}/{managed_tenant_id}"

@@ -5,6 +5,9 @@ Never people, never tokens.
 
 from dataclasses import dataclass, field
 
+PLANNING = "planning"
+FINISHING = "finishing"
+
 
 @dataclass(frozen=True)
 class TenantRef:
@@ -31,24 +34,36 @@ class CustomerRef:
 
 
 @dataclass(frozen=True)
-class SyncJob:
-    """The input of a sync run.
+class PlanJob:
+    """A managed tenant to read and plan; ``writes`` also applies what does not wait."""
 
-    After continue-as-new with what is left and how wide the window is.
+    customer: CustomerRef
+    writes: bool = True
+
+
+@dataclass(frozen=True)
+class SyncJob:
+    """The input of a run over managed tenants.
+
+    After continue-as-new with what is left, how wide the window is, and how far the run has come.
     """
 
     run: RunRef
     remaining: list[str] | None = None
     window: int = 1
+    phase: str = PLANNING
+    writes: bool = True
+    """False for a run that only plans."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The managed tenants to sync; empty with a reason when the run must not go on."""
+    """The managed tenants of a run, and what is to be done with them."""
 
     managed_tenant_ids: list[str] = field(default_factory=list)
     window: int = 1
-    stop_reason: str | None = None
+    phase: str = PLANNING
+    writes: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,8 @@ class Step:
     go_on: bool
     stop: str | None = None
     """A code that concerns every managed tenant."""
+    rows: bool = True
+    """There are rows to be applied at once."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +93,4 @@ class RunEnd:
     run: RunRef
     cancelled: bool = False
     code: str | None = None
+    applied: bool = True

@@ -5,6 +5,7 @@ from temporalio.plugin import SimplePlugin
 from entra_plugin.application.context import Context
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.definitions import (
+    ApplyApproved,
     DiscoverManagedTenants,
     ScheduledDiscovery,
     ScheduledSync,
@@ -21,6 +22,7 @@ class EntraWorkerPlugin(SimplePlugin):
         super().__init__(
             "entra",
             workflows=[
+                ApplyApproved,
                 DiscoverManagedTenants,
                 ScheduledDiscovery,
                 ScheduledSync,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from datetime import timedelta
+from uuid import UUID
 
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -10,13 +11,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from entra_plugin.application.start_check import check_workflow_id
 from entra_plugin.application.sync.start import workflow_id
 from entra_plugin.domain.errors import TransientFailure
-from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunType
 from entra_plugin.host import Host
 from entra_plugin.workflows import discovery_schedule as discovery
 from entra_plugin.workflows import interface, schedules
 from entra_plugin.workflows import sync_schedule as sync
-from entra_plugin.workflows.messages import RunRef, SyncJob
+from entra_plugin.workflows.messages import CustomerRef, RunRef, SyncJob
 
 _PATIENCE = timedelta(seconds=5)
 
@@ -41,6 +42,24 @@ class TemporalWorkflows:
         """Start the workflow of a sync run."""
         job = SyncJob(run=RunRef(tenant_id=str(tenant_id), run_id=str(run_id)))
         await self._start(interface.SYNC_TENANTS, job, workflow_id(tenant_id, run_id))
+
+    async def start_held(
+        self,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        approval_id: UUID,
+    ) -> None:
+        """Start the workflow that applies what was approved; approvals may follow one another."""
+        customer = CustomerRef(
+            tenant_id=str(tenant_id),
+            run_id=str(run_id),
+            managed_tenant_id=str(managed_tenant_id),
+        )
+        held = interface.held_workflow_id(
+            customer.tenant_id, customer.run_id, customer.managed_tenant_id
+        )
+        await self._start(interface.APPLY_APPROVED, customer, f"{held}/{approval_id}")
 
     async def cancel(self, workflow_id: str) -> None:
         """Ask a workflow to stop; one that is gone already is no error."""
@@ -72,7 +91,7 @@ class TemporalWorkflows:
         for schedule_id in (interface.sync_schedule_id, interface.discovery_schedule_id):
             await _reached(schedules.remove(self._host, schedule_id(str(tenant_id))))
 
-    async def _start(self, name: str, argument: RunRef | SyncJob, id_: str) -> None:
+    async def _start(self, name: str, argument: RunRef | SyncJob | CustomerRef, id_: str) -> None:
         async def ask() -> None:
             client = await self._host.temporal()
             await client.start_workflow(

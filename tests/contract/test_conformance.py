@@ -27,6 +27,8 @@ GRAPH = {
     "/v1.0/contracts",
     "/v1.0/organization",
     "/v1.0/users",
+    "/v1.0/users/delta",
+    "/v1.0/groups",
     "/v1.0/directory/deletedItems/microsoft.graph.user",
 }
 """What a whole run asks at least, so that an empty log proves nothing by accident."""

@@ -4,8 +4,7 @@ They may differ only as their capabilities say; what a provider cannot tell at a
 errors) is left out of the comparison.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,51 +23,12 @@ from entra_plugin.domain.errors import (
 from entra_plugin.domain.folding import NAME_LENGTH
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
-from support.cipp_directory import opened_cipp
-from support.graph import ALPINE, BRIGHT, CEDAR, DELTA, EBONY, FJORD, GINKGO, HARBOR, signed_in
+from support.directories import BOTH, held
+from support.graph import ALPINE, BRIGHT, CEDAR, DELTA, EBONY, FJORD, GINKGO, HARBOR
 from support.simulator import Simulator
 
 CONSENTING = (ALPINE, BRIGHT, CEDAR, EBONY, FJORD, GINKGO, HARBOR)
 STRANGER = EntraTenantId(UUID("e0000000-0000-4000-8000-000000009999"))
-
-Opening = Callable[[Simulator], AbstractAsyncContextManager[Directory]]
-
-
-@asynccontextmanager
-async def microsoft(simulator: Simulator) -> AsyncIterator[Directory]:
-    """Directly, in the name of the first partner's account."""
-    async with signed_in(simulator) as signed:
-        yield signed.directory()
-
-
-@asynccontextmanager
-async def cipp(simulator: Simulator) -> AsyncIterator[Directory]:
-    """Through the first partner's CIPP."""
-    async with opened_cipp(simulator) as opened:
-        yield opened.directory
-
-
-BOTH: Mapping[str, Opening] = {"microsoft": microsoft, "cipp": cipp}
-
-
-@pytest.fixture(params=BOTH)
-def adapter(request: pytest.FixtureRequest) -> str:
-    """The name of an adapter."""
-    return str(request.param)
-
-
-@pytest.fixture
-async def directory(adapter: str, simulator: Simulator) -> AsyncIterator[Directory]:
-    """An open directory of that adapter."""
-    async with BOTH[adapter](simulator) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def both(simulator: Simulator) -> AsyncIterator[tuple[Directory, Directory]]:
-    """Two directories at once, for comparing them."""
-    async with microsoft(simulator) as direct, cipp(simulator) as through:
-        yield direct, through
 
 
 async def listed(directory: Directory) -> dict[EntraTenantId, ListedTenant]:
@@ -86,12 +46,6 @@ async def people(directory: Directory, tenant: EntraTenantId) -> dict[ObjectId, 
     result = {user.object_id: user for user in found}
     assert len(result) == len(found)
     return result
-
-
-def held(simulator: Simulator, tenant: EntraTenantId) -> dict[str, Any]:
-    """A customer's directory as the simulator holds it."""
-    tenants = simulator.directory()["tenants"]
-    return next(t for t in tenants if t["entra_tenant_id"] == str(tenant))
 
 
 def crowd(simulator: Simulator, count: int) -> None:

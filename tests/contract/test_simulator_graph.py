@@ -76,8 +76,8 @@ def test_a_path_that_is_not_in_the_metadata_is_refused_by_its_first_unknown_segm
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1.0/groups",
         "/v1.0/groups/delta",
+        f"/v1.0/groups/{NOBODY}/owners",
         f"/v1.0/users/{NOBODY}/manager",
         f"/v1.0/users/{NOBODY}/photo/$value",
         "/v1.0/directory/deletedItems",
@@ -562,6 +562,39 @@ def test_a_restored_user_comes_back_without_annotation(
 
     (user,) = microsoft.get(link, token).json()["value"]
     assert user == {name: somebody[name] for name in ("id", "displayName", "accountEnabled")}
+
+
+def test_what_was_never_set_is_left_out_of_a_change_and_what_was_cleared_is_null(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    path = "/v1.0/users/delta?$select=id,jobTitle,companyName,businessPhones&$deltatoken=latest"
+    link = str(microsoft.get(path, token).json()["@odata.deltaLink"])
+    somebody = users_of(simulator, ALPINE)[0]["id"]
+    cleared = {"jobTitle": None, "businessPhones": None}
+
+    simulator.control("/users", {"tenant": ALPINE, "change": [{"id": somebody, "set": cleared}]})
+
+    (user,) = microsoft.get(link, token).json()["value"]
+    assert user == {"id": somebody, "jobTitle": None, "businessPhones": []}
+
+
+def test_a_later_round_has_pages_and_ends_where_it_began(
+    microsoft: Microsoft, simulator: Simulator, token: str
+) -> None:
+    link = latest(microsoft, token)
+    add = [{"userPrincipalName": f"n{n}@alpinedental.example"} for n in range(150)]
+    simulator.control("/users", {"tenant": ALPINE, "add": add})
+
+    first = microsoft.get(link, token).json()
+    assert len(first["value"]) == 100
+    assert "@odata.deltaLink" not in first
+    somebody = first["value"][0]["id"]
+    simulator.control("/users", {"tenant": ALPINE, "disable": [somebody]})
+    second = microsoft.get(first["@odata.nextLink"], token).json()
+
+    assert len(second["value"]) == 50
+    (later,) = microsoft.get(second["@odata.deltaLink"], token).json()["value"]
+    assert (later["id"], later["accountEnabled"]) == (somebody, False)
 
 
 def test_an_expired_delta_link_leads_back_to_a_full_round(

@@ -16,6 +16,7 @@ from support.graph import ALPINE, BRIGHT, CEDAR, DELTA, HARBOR
 from support.simulator import Simulator
 
 GRAPH_REQUEST = "/api/ListGraphRequest"
+USERS_REQUEST = rf"{GRAPH_REQUEST}\?Endpoint=users&"
 NEXT = "https://graph.microsoft.com/v1.0/users?$skiptoken="
 NOBODY = EntraTenantId(UUID("e0000000-0000-4000-8000-000000009999"))
 
@@ -58,6 +59,11 @@ def crowd(cipp: Opened, count: int) -> None:
         for n in range(count)
     ]
     cipp.simulator.control("/users", {"tenant": str(ALPINE), "add": people})
+
+
+def asked_for_users(cipp: Opened) -> list[dict[str, str]]:
+    """The questions for pages of users; the first of a reading comes after that for the proof."""
+    return [asked for asked in cipp.asked("ListGraphRequest") if asked["Endpoint"] == "users"]
 
 
 def alpine(cipp: Opened) -> dict[str, Any]:
@@ -206,7 +212,7 @@ async def test_another_directory_than_the_one_asked_for_is_refused(
 async def test_users_are_read_exactly_as_recommended(cipp: Opened) -> None:
     (page,) = await pages(cipp)
     assert {str(u.object_id) for u in page.users} == {u["id"] for u in alpine(cipp)["users"]}
-    assert cipp.asked("ListGraphRequest") == [
+    assert asked_for_users(cipp) == [
         {
             "Endpoint": "users",
             "Version": "v1.0",
@@ -225,7 +231,7 @@ async def test_pages_follow_the_link_that_cipp_gives(cipp: Opened) -> None:
     assert {u.object_id for page in found for u in page.users} == {
         UUID(u["id"]) for u in alpine(cipp)["users"]
     }
-    first, *others = cipp.asked("ListGraphRequest")
+    first, *others = asked_for_users(cipp)
     links = [page.next_link for page in found]
     assert [other.pop("nextLink") for other in others] == links[:-1]
     assert others == [first, first]
@@ -261,60 +267,60 @@ async def test_a_link_to_elsewhere_is_handed_back_to_the_same_cipp(cipp: Opened)
     elsewhere = "https://graph.example/v1.0/users?$skiptoken=x"
     for number, link in ((1, elsewhere), (2, None)):
         body = envelope(user(number), link=link)
-        cipp.fault(GRAPH_REQUEST, status=200, body=body, times=1)
+        cipp.fault(USERS_REQUEST, status=200, body=body, times=1)
     assert len(await pages(cipp)) == 2
-    assert cipp.asked("ListGraphRequest")[1]["nextLink"] == elsewhere
+    assert asked_for_users(cipp)[1]["nextLink"] == elsewhere
     assert {request["host"] for request in cipp.simulator.requests()} == {"cipp"}
 
 
 async def test_what_is_no_link_is_unusable(cipp: Opened) -> None:
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(user(1), link="true"))
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(user(1), link="true"))
     with pytest.raises(TransientFailure, match="unusable_answer"):
         await pages(cipp)
-    assert len(cipp.asked("ListGraphRequest")) == 1
+    assert len(asked_for_users(cipp)) == 1
 
 
 async def test_a_listing_that_leads_back_ends(cipp: Opened) -> None:
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(user(1), link=f"{NEXT}1"))
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(user(1), link=f"{NEXT}1"))
     with pytest.raises(TransientFailure, match="listing_endless"):
         await pages(cipp)
-    assert len(cipp.asked("ListGraphRequest")) == 2
+    assert len(asked_for_users(cipp)) == 2
 
 
 async def test_a_listing_that_leads_back_a_long_way_ends(cipp: Opened) -> None:
     for number, link in ((1, "a"), (2, "b"), (3, "a")):
         body = envelope(user(number), link=f"{NEXT}{link}")
-        cipp.fault(GRAPH_REQUEST, status=200, body=body, times=1)
+        cipp.fault(USERS_REQUEST, status=200, body=body, times=1)
     with pytest.raises(TransientFailure, match="listing_endless"):
         await pages(cipp)
-    assert len(cipp.asked("ListGraphRequest")) == 3
+    assert len(asked_for_users(cipp)) == 3
 
 
 async def test_the_link_of_the_question_in_the_last_answer_is_no_next_one(cipp: Opened) -> None:
     for number in (1, 2):
         body = envelope(user(number), link=f"{NEXT}1")
-        cipp.fault(GRAPH_REQUEST, status=200, body=body, times=1)
+        cipp.fault(USERS_REQUEST, status=200, body=body, times=1)
     found = await pages(cipp)
     assert [page.next_link for page in found] == [f"{NEXT}1", None]
     assert [len(page.users) for page in found] == [1, 1]
 
 
 async def test_a_listing_without_anybody_is_no_answer(cipp: Opened) -> None:
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope())
+    cipp.fault(USERS_REQUEST, status=200, body=envelope())
     with pytest.raises(TransientFailure, match="empty_listing"):
         await pages(cipp)
 
 
 async def test_empty_pages_without_anybody_are_no_answer(cipp: Opened) -> None:
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(link=f"{NEXT}1"), times=1)
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(), times=1)
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(link=f"{NEXT}1"), times=1)
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(), times=1)
     with pytest.raises(TransientFailure, match="empty_listing"):
         await pages(cipp)
 
 
 async def test_an_empty_last_page_is_the_end(cipp: Opened) -> None:
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(user(1), link=f"{NEXT}1"), times=1)
-    cipp.fault(GRAPH_REQUEST, status=200, body=envelope(), times=1)
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(user(1), link=f"{NEXT}1"), times=1)
+    cipp.fault(USERS_REQUEST, status=200, body=envelope(), times=1)
     assert [len(page.users) for page in await pages(cipp)] == [1, 0]
 
 

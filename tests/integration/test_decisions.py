@@ -20,6 +20,9 @@ ALPINE, BRIGHT, CEDAR, EBONY, FJORD, GINKGO, HARBOR = (
 ALPINE_CLIENT, BRIGHT_CLIENT, CEDAR_CLIENT, DENTAL_CLIENT, YACHTS_CLIENT = (
     f"c1000000-0000-4000-8000-{n:012d}" for n in (1, 2, 3, 9, 10)
 )
+STAFF, DENTISTS, HYGIENE, LOCUMS, NOBODY_YET = (
+    f"90000000-0000-4000-8000-{n:012d}" for n in range(1, 6)
+)
 ADMIN = "admin@northwind.example"
 SOON = "2099-05-06T07:08:09+02:00"
 
@@ -57,6 +60,9 @@ class Operator:
 
     def settings(self, directory: str) -> Json:
         return self.program.get(f"/managed-tenants/{self.tenant(directory)}/settings").data
+
+    def groups(self, directory: str, **query: str) -> Json:
+        return self.program.get(f"/managed-tenants/{self.tenant(directory)}/groups", **query).data
 
     def put(self, directory: str, **body: object) -> Reply:
         path = f"/managed-tenants/{self.tenant(directory)}/settings"
@@ -166,7 +172,12 @@ def test_the_history_of_a_customer_that_is_not_ours_is_not_found(undecided: Oper
 
 def test_a_pause_and_filters_go_on_with_a_remap_and_end_with_an_unmap(undecided: Operator) -> None:
     undecided.decide(CEDAR, "mapped", CEDAR_CLIENT)
-    filters = {"includeGuests": True, "excludePatterns": ["*.spare@*"]}
+    filters = {
+        "includeGuests": True,
+        "excludePatterns": ["*.spare@*"],
+        "includeGroupIds": [STAFF],
+        "excludeGroupIds": [],
+    }
     answer = undecided.put(CEDAR, pausedUntil=SOON, userFilterConfig=filters)
     assert answer.data["pausedUntil"] == "2099-05-06T05:08:09Z"
     assert answer.data["userFilterConfig"] == filters
@@ -219,7 +230,8 @@ def test_null_takes_a_setting_away_and_what_is_left_out_stays(undecided: Operato
         ({"pausedUntil": "9999-12-31T23:59:59-14:00"}, (400, "malformed_request")),
         ({"pausedUntil": True}, (400, "malformed_request")),
         ({"userFilterConfig": {"excludePatterns": ["[a-z]"]}}, (422, "invalid_pattern")),
-        ({"userFilterConfig": {"includeGroupIds": []}}, (400, "malformed_request")),
+        ({"userFilterConfig": {"includeGroupIds": ["all-staff"]}}, (400, "malformed_request")),
+        ({"userFilterConfig": {"excludeGroupIds": [STAFF] * 51}}, (400, "malformed_request")),
         ({"userFilterConfig": {"licensedOnly": "yes"}}, (400, "malformed_request")),
         ({"version": 0}, (409, "stale_version")),
         ({"version": 10**6}, (409, "stale_version")),
@@ -232,6 +244,69 @@ def test_settings_that_cannot_be_are_refused_and_change_nothing(
     before = undecided.history(CEDAR)
     assert undecided.put(CEDAR, **body).failure == failure
     assert undecided.history(CEDAR) == before
+
+
+def test_groups_are_no_settings_of_the_msp(operator: Operator) -> None:
+    version = operator.program.get("/settings").data["version"]
+    for key in ("includeGroupIds", "excludeGroupIds"):
+        body = {"version": version, "userFilterConfig": {key: []}}
+        answer = operator.program.post("/settings", body, method="PUT")
+        assert answer.failure == (400, "malformed_request")
+
+
+# --- Groups of one managed tenant ---
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("", [STAFF, HYGIENE, DENTISTS, LOCUMS, NOBODY_YET]),
+        ("dent", [HYGIENE, DENTISTS]),
+        ("Dental O'H", [HYGIENE]),
+        ("dentist ", [DENTISTS]),
+        ("ntists", []),
+        ("x' or displayName eq 'Dentists", []),
+    ],
+)
+def test_groups_are_found_by_the_start_of_their_names(
+    operator: Operator, q: str, expected: list[str]
+) -> None:
+    found = operator.groups(ALPINE, q=q)
+    assert [group["groupId"] for group in found["items"]] == expected
+    assert found["nextCursor"] is None
+
+
+def test_a_group_says_its_name_and_its_address(operator: Operator) -> None:
+    (staff,) = operator.groups(ALPINE, q="all staff")["items"]
+    assert staff == {
+        "groupId": STAFF,
+        "displayName": "All Staff",
+        "mail": "staff@alpinedental.example",
+    }
+    assert operator.groups(CEDAR)["items"] == []
+
+
+def test_groups_are_asked_for_as_by_a_person_who_waits(
+    operator: Operator, microsoft: Simulator
+) -> None:
+    microsoft.forget_requests()
+    operator.groups(ALPINE, q="dent")
+    asked = [r for r in microsoft.requests() if "/groups" in str(r["path"])]
+    assert [request["priority"] for request in asked] == ["high"]
+
+
+def test_groups_that_cannot_be_read_are_a_failure_and_no_empty_list(
+    operator: Operator, microsoft: Simulator
+) -> None:
+    path = f"/managed-tenants/{operator.tenant(ALPINE)}/groups"
+    microsoft.control("/faults", {"match": "/v1.0/groups", "status": 403})
+    assert operator.program.get(path).failure == (422, "group_unreadable")
+    fault = {"match": "/v1.0/groups", "status": 429, "headers": {"retry-after": "300"}}
+    microsoft.control("/faults", [fault])
+    assert operator.program.get(path).failure == (503, "throttled")
+    microsoft.control("/faults", [])
+    assert operator.program.get(f"/managed-tenants/{uuid4()}/groups").failure == (404, "not_found")
+    assert operator.program.get(path, q="x" * 201).failure == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("state", [None, "skipped", "unmapped"])

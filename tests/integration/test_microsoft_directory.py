@@ -473,6 +473,25 @@ async def test_an_answer_of_another_kind_is_never_no_users(
         await pages_of(directory)
 
 
+async def test_a_first_page_that_came_with_a_newer_token_than_the_proof_is_read_again(
+    partner: Signed, directory: MicrosoftDirectory
+) -> None:
+    await directory.tenant_details(ALPINE)
+    partner.fault(USERS, status=401, times=1)
+    assert len(await pages_of(directory)) == 1
+    assert [request["status"] for request in partner.asked(USERS, ALPINE)] == [401, 200, 200]
+    assert len(partner.asked("/organization", ALPINE)) == 2
+
+
+async def test_a_listing_with_a_proven_token_costs_its_pages_only(
+    partner: Signed, directory: MicrosoftDirectory
+) -> None:
+    await pages_of(directory)
+    await pages_of(directory)
+    paths = [request["path"] for request in partner.asked("/v1.0/", ALPINE)]
+    assert paths == ["/v1.0/organization", "/v1.0/users", "/v1.0/users"]
+
+
 # Deleted users, and those that are not there
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from msgspec.structs import replace
 
 from entra_plugin.domain.filters import FilterRule, Filters
+from entra_plugin.domain.guarding import Guard
 from entra_plugin.domain.identity import DirectoryUser, IdentityKey
 from entra_plugin.domain.ids import (
     ClientId,
@@ -19,7 +20,20 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.mapping.facts import ClientFacts, TenantFacts
 from entra_plugin.domain.matching import Candidate, Index
-from entra_plugin.domain.planning import Known, PagePlan, Planner, Remembered, Scope, read
+from entra_plugin.domain.merging import FieldRules, Values
+from entra_plugin.domain.pins import NO_PINS, Pins
+from entra_plugin.domain.planner import Planner
+from entra_plugin.domain.planning import (
+    Dormant,
+    Known,
+    Link,
+    PagePlan,
+    Remembered,
+    Rules,
+    Scope,
+    Surroundings,
+    read,
+)
 from entra_plugin.domain.states import MappingState
 from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mappings import CurrentMapping
@@ -85,10 +99,17 @@ def contact(
     client_id: ClientId = CLIENT,
     active: bool = True,
     linked_to: IdentityKey | None = None,
+    version: int = 1,
+    values: Values | None = None,
 ) -> Candidate:
     """A contact; ``name`` decides its id."""
     return Candidate(
-        contact_id=ContactId(guid(name)), client_id=client_id, active=active, linked_to=linked_to
+        contact_id=ContactId(guid(name)),
+        client_id=client_id,
+        active=active,
+        linked_to=linked_to,
+        version=version,
+        values=values or {},
     )
 
 
@@ -100,11 +121,30 @@ def plan_of(
     decisions: Mapping[ObjectId, Remembered] | None = None,
     filters: Filters | None = None,
     scope: Scope = SCOPE,
+    links: Mapping[ObjectId, Link] | None = None,
+    dormant: Mapping[ObjectId, Dormant] | None = None,
+    chosen: Iterable[Candidate] = (),
+    fields: FieldRules | None = None,
+    guard: Guard | None = None,
+    pins: Pins = NO_PINS,
+    now: datetime = NOW,
 ) -> PagePlan:
     """The plan of one page, everything looked at anew."""
     plan = PagePlan()
-    planner = Planner(scope, FilterRule(filters or Filters()), decisions or {})
-    planner.plan(read(users, known or {}), index or {}, plan)
+    rules = Rules(
+        filters=FilterRule(filters or Filters()),
+        fields=fields or {},
+        guard=guard or Guard(),
+        decisions=decisions or {},
+    )
+    around = Surroundings(
+        index=index or {},
+        links=links or {},
+        dormant=dormant or {},
+        decided={c.contact_id: c for c in chosen},
+        pins=pins,
+    )
+    Planner(scope, rules, now).plan(read(users, known or {}), around, plan)
     return plan
 
 

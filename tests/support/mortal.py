@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from devhost.host import DevHost
 from entra_plugin import bootstrap
@@ -15,7 +16,7 @@ from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.connect.keeping import TokenKeeper
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.context import Context
-from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunType
 from support.crashes import Moments, MortalStore, Vault, VaultSecrets
 
@@ -36,6 +37,15 @@ class NoWorkflows:
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Start nothing."""
         self.asked.append(("start sync", str(run_id)))
+
+    async def start_held(
+        self,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        approval_id: UUID,
+    ) -> None:
+        """Leave it to the caller."""
 
     async def cancel(self, workflow_id: str) -> None:
         """Cancel nothing."""

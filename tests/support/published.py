@@ -124,7 +124,9 @@ def faults(path: str, query: Mapping[str, str]) -> Iterator[str]:
 def _filter_faults(text: str | None, known: frozenset[str]) -> Iterator[str]:
     if text is None:
         return
-    found = re.fullmatch(r"(\w+) eq '[^']*'", text)
+    found = re.fullmatch(r"(\w+) eq '[^']*'", text) or re.fullmatch(
+        r"startswith\((\w+),'(?:[^']|'')*'\)", text
+    )
     if found is None:
         yield f"a filter that we have not looked up: {text}"
     elif found[1] not in known:

@@ -57,7 +57,7 @@ class Sync:
 
     async def finish(self, customer: CustomerRef) -> None:
         """Read, apply and record."""
-        for work in (self.activities.read_and_plan, self.activities.apply, self.activities.record):
+        for work in (self.activities.read_and_plan, self.activities.finish):
             assert (await ActivityEnvironment().run(work, customer)).go_on
 
     async def close(self) -> RunDetails:

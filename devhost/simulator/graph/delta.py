@@ -7,8 +7,9 @@ from devhost.simulator.answers import Page, pack, sequence, unpack
 from devhost.simulator.graph.caller import Caller
 from devhost.simulator.graph.lists import PAGE, query_of, resume
 from devhost.simulator.graph.people import DEFAULT_USER, project, reader, require_listable
+from devhost.simulator.metadata import Metadata
 from devhost.simulator.odata import GraphError
-from devhost.simulator.world import Directory
+from devhost.simulator.world import Directory, User
 
 if TYPE_CHECKING:
     from devhost.simulator.graph.ask import Ask
@@ -25,16 +26,17 @@ def delta(service: "GraphService", caller: Caller, ask: "Ask") -> Page:
     require_listable(caller, query.select)
     if query.delta_token == "latest":
         return Page(name="users", rows=[], delta_link=_link(service, ask, directory, select))
-    if query.delta_token:  # an empty one begins anew
-        since = _since(service, caller, ask, query.delta_token)
-        return _changes(service, ask, directory, since)
     if query.skip_token is not None:
         state = dict(resume(caller, query.skip_token, "delta", epoch=service.link_epoch))
     else:
         state = {"t": caller.tenant, "k": "delta", "o": 0,
                  "n": service.page_size(PAGE), "s": select,
                  "e": service.link_epoch, "r": directory.revision}  # fmt: skip
-    return _round(service, ask, directory, state)
+        if query.delta_token:  # an empty one begins anew
+            since = _since(service, caller, ask, query.delta_token)
+            state |= {"s": since["s"], "since": since["r"]}
+    page = _changes if "since" in state else _round
+    return page(service, ask, directory, state)
 
 
 def _round(
@@ -42,15 +44,7 @@ def _round(
 ) -> Page:
     """A page of the first round."""
     select = [str(name) for name in sequence(state["s"])]
-    start, size = int(str(state["o"])), int(str(state["n"]))
-    rows = service.encoded_users(directory, select)
-    chunk = rows[start : start + size]
-    if start + size < len(rows):
-        token = pack({**state, "o": start + size})
-        link = f"{ask.base}{ask.path}?$skiptoken={token}"
-        return Page(name="users", rows=chunk, next_link=link)
-    following = _link(service, ask, directory, select, int(str(state["r"])))
-    return Page(name="users", rows=chunk, delta_link=following)
+    return _page(service, ask, directory, state, service.encoded_users(directory, select))
 
 
 def _since(service: "GraphService", caller: Caller, ask: "Ask", token: str) -> Mapping[str, object]:
@@ -72,17 +66,42 @@ def _since(service: "GraphService", caller: Caller, ask: "Ask", token: str) -> M
 def _changes(
     service: "GraphService", ask: "Ask", directory: Directory, state: Mapping[str, object]
 ) -> Page:
+    """A page of what changed until the round began; each object comes once."""
     select = [str(name) for name in sequence(state["s"])]
-    latest: dict[str, str] = dict(directory.log[int(str(state["r"])) :])
+    latest = dict(directory.log[int(str(state["since"])) : int(str(state["r"]))])
     rows: list[Mapping[str, object]] = []
     for object_id in latest:
         user = directory.users.get(object_id)
         if user is not None:
-            rows.append(project(service.metadata, user, select))
+            rows.append(_ever_set(service.metadata, user, select))
         else:
             reason = "changed" if object_id in directory.deleted else "deleted"
             rows.append({"id": object_id, "@removed": {"reason": reason}})
-    return Page(name="users", rows=rows, delta_link=_link(service, ask, directory, select))
+    return _page(service, ask, directory, state, rows)
+
+
+def _ever_set(metadata: Metadata, user: User, select: Sequence[str]) -> User:
+    """The selected properties without those that were never set; one that was cleared is null."""
+    return project(metadata, user, [name for name in select if name in user])
+
+
+def _page(
+    service: "GraphService",
+    ask: "Ask",
+    directory: Directory,
+    state: Mapping[str, object],
+    rows: Sequence[bytes | Mapping[str, object]],
+) -> Page:
+    """The part of a round that a state stands for."""
+    start, size = int(str(state["o"])), int(str(state["n"]))
+    chunk = rows[start : start + size]
+    if start + size < len(rows):
+        token = pack({**state, "o": start + size})
+        link = f"{ask.base}{ask.path}?$skiptoken={token}"
+        return Page(name="users", rows=chunk, next_link=link)
+    select = [str(name) for name in sequence(state["s"])]
+    following = _link(service, ask, directory, select, int(str(state["r"])))
+    return Page(name="users", rows=chunk, delta_link=following)
 
 
 def _link(

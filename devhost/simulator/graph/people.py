@@ -140,9 +140,9 @@ def require_listable(caller: Caller, select: Sequence[str] | None) -> None:
     _require_extra(caller, select)
 
 
-def project(metadata: Metadata, user: User, select: Sequence[str]) -> User:
+def project(metadata: Metadata, user: User, select: Sequence[str], type_: str = "user") -> User:
     """The selected properties; one that is not set is null, or empty if it is a list."""
-    lists = metadata.collections("user")
+    lists = metadata.collections(type_)
     return {
         name: user.get(name) if user.get(name) is not None else ([] if name in lists else None)
         for name in select

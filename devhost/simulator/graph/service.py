@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from devhost.simulator.answers import Body, cost, ids, refusal
-from devhost.simulator.graph import delta, directory, partner, people
+from devhost.simulator.graph import delta, directory, groups, partner, people
 from devhost.simulator.graph.ask import Ask
 from devhost.simulator.graph.caller import Caller, identify
 from devhost.simulator.metadata import Metadata
@@ -68,6 +68,9 @@ class GraphService:
             return handler(self, caller, ask)
         if len(parts) == 2 and parts[0] == "users":
             return people.one_user(self, caller, ask, parts[1])
+        below = groups.below(self, caller, ask) if parts[0] == "groups" and len(parts) > 1 else None
+        if below is not None:
+            return below
         found = partner.FIND_BY_ID.match(parts[-1])
         if found and parts[:-1] == ("tenantRelationships",):
             return partner.tenant_information(self, caller, ask, found[1])
@@ -110,6 +113,7 @@ _ROUTES: Mapping[tuple[str, ...], Handler] = {
     ("users", "delta"): delta.delta,
     ("users", "microsoft.graph.delta()"): delta.delta,
     ("users", "delta()"): delta.delta,
+    ("groups",): groups.groups,
     ("directory", "deletedItems", "microsoft.graph.user"): people.deleted,
     ("directory", "deletedItems", "graph.user"): people.deleted,
 }

@@ -8,16 +8,27 @@ from entra_plugin.application.sync.provision import ProvisionClients
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import RunState, RunType
 from entra_plugin.store.run_tenants import RunTenants
-from entra_plugin.store.runs import OPEN_STATES, Runs
+from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedRun:
-    """The managed tenants to sync, and how many at once."""
+    """The managed tenants of a run, how many at once, and what is to be done with them."""
 
     managed_tenant_ids: tuple[ManagedTenantId, ...]
     window: int
+    plans: bool = True
+    """They are still to be planned."""
+    writes: bool = True
+    """Their plans are to be applied."""
+
+
+PLANNED_FIRST = frozenset({RunType.PREVIEW, RunType.UNDO})
+"""Runs that are planned, to be read by a person, and applied if he says so."""
+
+_UNDONE_AT_ONCE = 4
 
 
 class OpenRun:
@@ -36,18 +47,50 @@ class OpenRun:
             EntraError: The connection cannot be opened.
         """
         await self._scopes.require_ui_flag(tenant_id)
-        directory = await self._context.directories.of_tenant(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
-        if state not in OPEN_STATES:
+            run = await Runs(connection, tenant_id).get(run_id)
+        if state not in OPEN_STATES or run is None:
             raise NotAcceptable("run_closed")
-        await renew_when_old(self._context, tenant_id, directory)
-        await self._provision(tenant_id, run_id)
+        window = await self._prepared(tenant_id, run)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             rows = await RunTenants(connection, tenant_id).of_run(run_id)
+        later = run.type in PLANNED_FIRST
         return OpenedRun(
             managed_tenant_ids=tuple(
                 row.managed_tenant_id for row in rows if row.state in OPEN_STATES
             ),
-            window=directory.capabilities.concurrency,
+            window=window,
+            plans=not (later and run.applying),
+            writes=not later or run.applying,
+        )
+
+    async def _prepared(self, tenant_id: TenantId, run: Run) -> int:
+        """Make ready what the run needs; answers how many managed tenants go at once.
+
+        An undo reads no directory.
+        """
+        if run.type == RunType.UNDO:
+            return _UNDONE_AT_ONCE
+        directory = await self._context.directories.of_tenant(tenant_id)
+        await renew_when_old(self._context, tenant_id, directory)
+        if run.type != RunType.PREVIEW:
+            await self._provision(tenant_id, run.run_id)
+        return directory.capabilities.concurrency
+
+    async def planned(self, tenant_id: TenantId, run_id: RunId) -> OpenedRun:
+        """What is left of a run once all of it is planned: to be applied and recorded."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            run = await Runs(connection, tenant_id).get(run_id)
+            rows = await RunTenants(connection, tenant_id).of_run(run_id)
+        window = _UNDONE_AT_ONCE
+        if run is not None and run.type != RunType.UNDO:
+            directory = await self._context.directories.of_tenant(tenant_id)
+            window = directory.capabilities.concurrency
+        return OpenedRun(
+            managed_tenant_ids=tuple(
+                row.managed_tenant_id for row in rows if row.state == RunState.RUNNING
+            ),
+            window=window,
+            plans=False,
         )

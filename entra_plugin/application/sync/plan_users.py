@@ -3,32 +3,34 @@
 The number of statements is the same for one user and for a page of 999.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.sync.policy import Policy
-from entra_plugin.domain.addresses import normalise, spellings
-from entra_plugin.domain.filters import FilterRule, address_of
+from entra_plugin.application.sync.surroundings import Around
+from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import ChangeId, ObjectId, RunId, TenantId
-from entra_plugin.domain.matching import Candidate, Index, other_addresses
+from entra_plugin.domain.leaving import Departure
+from entra_plugin.domain.planner import Planner
 from entra_plugin.domain.planning import (
     Change,
     PagePlan,
-    Planner,
-    Reading,
     Remembered,
+    Rules,
     Scope,
     read,
     set_aside_unchanged,
 )
 from entra_plugin.domain.states import ChangeKind
-from entra_plugin.host import Contact, Contacts
+from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
+from entra_plugin.store.items import Items
+from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts
 
 
@@ -42,7 +44,10 @@ class PlannedUsers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPlanner:
-    """Everything that stays the same while one managed tenant is planned."""
+    """Everything that stays the same while one managed tenant is planned.
+
+    A preview plans everybody, says of each what would become of him, and keeps nothing else.
+    """
 
     tenant_id: TenantId
     run_id: RunId
@@ -50,73 +55,99 @@ class UserPlanner:
     contacts: Contacts
     rule: FilterRule
     decisions: Mapping[ObjectId, Remembered]
+    now: datetime
+    everybody: bool
+    """Plan also those who are as they were: the policy changed, or this is a preview."""
+    preview: bool = False
+    vanished: frozenset[ObjectId] = frozenset()
+    """Linked identities whose contact the host does not have any more."""
 
     async def plan(
         self, connection: AsyncConnection, users: Sequence[DirectoryUser]
     ) -> PlannedUsers:
         """Compare these users with what we hold and with the contacts; writes nothing."""
-        identities = Identities(connection, self.tenant_id)
-        known = await identities.known(
+        known = await Identities(connection, self.tenant_id).known(
             self.policy.entra_tenant_id, [user.object_id for user in users]
         )
+        readings = read(users, known)
         plan = PagePlan()
-        pending = set_aside_unchanged(read(users, known), plan, policy_changed=self.policy.changed)
+        pending = set_aside_unchanged(
+            readings, plan, policy_changed=self.everybody, vanished=self.vanished
+        )
         if pending:
-            index = await self._candidates(connection, pending)
-            scope = Scope(
-                run_id=self.run_id,
-                entra_tenant_id=self.policy.entra_tenant_id,
-                client_id=self.policy.client_id,
-            )
-            Planner(scope, self.rule, self.decisions).plan(pending, index, plan)
+            around = await self._around(connection).of_page(pending)
+            self._planner().plan(pending, around, plan)
         return PlannedUsers(plan=plan, notes=await self._look_alikes(connection, plan.changes))
 
-    async def write(
-        self, connection: AsyncConnection, planned: PlannedUsers, now: datetime
-    ) -> PageCounts:
-        """Write the change rows and the settled identities."""
+    async def plan_absent(
+        self,
+        connection: AsyncConnection,
+        users: Mapping[ObjectId, DirectoryUser],
+        departures: Mapping[ObjectId, Departure],
+    ) -> PlannedUsers:
+        """Plan linked identities that a complete reading did not list; writes nothing.
+
+        Those without a departure are questions. ``users`` are as they were last seen.
+        """
+        known = await Identities(connection, self.tenant_id).known(
+            self.policy.entra_tenant_id, list(users)
+        )
+        readings = read(users.values(), known)
+        plan = PagePlan()
+        around = await self._around(connection).of_page(readings)
+        planner = self._planner()
+        for reading in readings:
+            planner.plan_absent(reading, around, departures.get(reading.user.object_id), plan)
+        return PlannedUsers(plan=plan, notes={})
+
+    async def write(self, connection: AsyncConnection, planned: PlannedUsers) -> PageCounts:
+        """Write the change rows and the settled identities; a preview keeps rows alone."""
         plan = planned.plan
+        changes = plan.changes
+        if self.preview:
+            left_alone = [*plan.settled, *plan.standing]
+            changes = [*changes, *map(self._planner().left_alone, left_alone)]
         await Changes(connection, self.tenant_id).add(
-            plan.changes,
+            changes,
             run_id=self.run_id,
             managed_tenant_id=self.policy.managed_tenant_id,
             entra_tenant_id=self.policy.entra_tenant_id,
             client_id=self.policy.client_id,
-            now=now,
+            now=self.now,
             notes=planned.notes,
         )
-        await Identities(connection, self.tenant_id).remember(
-            self.policy.entra_tenant_id, plan.settled, now
-        )
+        if not self.preview:
+            await self._remember(connection, plan)
         return PageCounts(unchanged=plan.unchanged, filtered=plan.filtered)
 
-    async def _candidates(self, connection: AsyncConnection, pending: Sequence[Reading]) -> Index:
-        """The contacts, of any client, that have one of these users' addresses."""
-        wanted = {address for reading in pending for address in _addresses(reading)}
-        if not wanted:
-            return {}
-        lookup = sorted({form for address in wanted for form in spellings(address)})
-        found = await self.contacts.by_addresses(connection, self.tenant_id, lookup)
-        return await self._index(connection, found)
+    async def _remember(self, connection: AsyncConnection, plan: PagePlan) -> None:
+        directory = self.policy.entra_tenant_id
+        await Identities(connection, self.tenant_id).remember(directory, plan.settled, self.now)
+        await Links(connection, self.tenant_id).rebase(directory, plan.rebased)
+        await Items(connection, self.tenant_id).close_moot(directory, plan.answered, self.now)
 
-    async def _index(self, connection: AsyncConnection, found: Iterable[Contact]) -> Index:
-        contacts = list(found)
-        holders = await Identities(connection, self.tenant_id).holders(
-            [contact.id for contact in contacts]
+    def _planner(self) -> Planner:
+        scope = Scope(
+            run_id=self.run_id,
+            entra_tenant_id=self.policy.entra_tenant_id,
+            client_id=self.policy.client_id,
         )
-        index: dict[str, list[Candidate]] = {}
-        for contact in contacts:
-            address = normalise(contact.email)
-            if address is not None:
-                index.setdefault(address, []).append(
-                    Candidate(
-                        contact_id=contact.id,
-                        client_id=contact.client_id,
-                        active=contact.active,
-                        linked_to=holders.get(contact.id),
-                    )
-                )
-        return index
+        rules = Rules(
+            filters=self.rule,
+            fields=self.policy.fields,
+            guard=self.policy.guard,
+            decisions=self.decisions,
+        )
+        return Planner(scope, rules, self.now)
+
+    def _around(self, connection: AsyncConnection) -> Around:
+        return Around(
+            connection=connection,
+            tenant_id=self.tenant_id,
+            policy=self.policy,
+            contacts=self.contacts,
+            decisions=self.decisions,
+        )
 
     async def _look_alikes(
         self, connection: AsyncConnection, changes: Sequence[Change]
@@ -137,16 +168,6 @@ class UserPlanner:
             for change in creates
             if _name(change) in by_name
         }
-
-
-def _addresses(reading: Reading) -> Iterable[str]:
-    """The addresses of a user for whom a contact may be looked for."""
-    if reading.known is not None and reading.known.linked is not None:
-        return ()
-    address = address_of(reading.user)
-    if address is None:
-        return ()
-    return (address, *other_addresses(reading.user, address))
 
 
 def _name(change: Change) -> str:

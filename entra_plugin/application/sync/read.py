@@ -1,22 +1,38 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.absences import Absences
 from entra_plugin.application.sync.ahead import one_ahead
+from entra_plugin.application.sync.choose import ChooseReading, Chosen
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
 from entra_plugin.application.sync.policy import Policy
+from entra_plugin.application.sync.readings import (
+    DeltaReading,
+    ReadPage,
+    full_reading,
+    person_reading,
+)
 from entra_plugin.application.sync.scope import Scopes
-from entra_plugin.directory.protocol import Directory, PageExpired, UserPage
+from entra_plugin.application.sync.settle import settle_plan
+from entra_plugin.directory.protocol import CursorExpired, Directory, PageExpired
 from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
-from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.planning import Remembered
+from entra_plugin.domain.states import ReadingKind, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
-from entra_plugin.store.pages import Pages, Progress
+from entra_plugin.store.items import Items
+from entra_plugin.store.links import Links
+from entra_plugin.store.pages import PageCounts, Pages, Progress
 from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.runs import Run, Runs
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
@@ -26,11 +42,28 @@ _MAX_READINGS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
+class _Begun:
+    """What an attempt found when it began."""
+
+    run: Run
     fence: Fence
     policy: Policy
+    decisions: dict[ObjectId, Remembered]
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    run: Run
+    fence: Fence
     planner: UserPlanner
     progress: Progress
+    chosen: Chosen
+    directory: Directory
+
+    @property
+    def policy(self) -> Policy:
+        return self.planner.policy
 
 
 class ReadAndPlan:
@@ -39,6 +72,7 @@ class ReadAndPlan:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._scopes = Scopes(context)
+        self._choose = ChooseReading(context)
 
     async def __call__(
         self,
@@ -47,7 +81,7 @@ class ReadAndPlan:
         managed_tenant_id: ManagedTenantId,
         heartbeat: Heartbeat,
     ) -> None:
-        """Read what is left to read.
+        """Read what is left to read, then settle what only the whole reading shows.
 
         Raises:
             NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
@@ -55,67 +89,122 @@ class ReadAndPlan:
             EntraError: What the directory answered.
         """
         await self._scopes.require_ui_flag(tenant_id)
-        attempt = await self._begin(tenant_id, run_id, managed_tenant_id)
+        begun = await self._begin(tenant_id, run_id, managed_tenant_id)
         directory = await self._context.directories.of_tenant(tenant_id)
+        attempt = await self._prepared(tenant_id, begun, directory)
         for _ in range(_MAX_READINGS):
             if attempt.progress.complete:
-                return
+                break
             try:
-                await self._read(tenant_id, directory, attempt, heartbeat)
+                await self._read(tenant_id, attempt, heartbeat)
             except PageExpired:
                 attempt = await self._start_anew(tenant_id, attempt)
+            except CursorExpired:
+                attempt = await self._start_anew(tenant_id, attempt, everything=True)
             else:
-                return
-        raise TransientFailure("listing_expired", retry_after=60)
+                break
+        else:
+            raise TransientFailure("listing_expired", retry_after=60)
+        await self._finish(tenant_id, attempt)
 
     async def _begin(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
-    ) -> _Attempt:
+    ) -> _Begun:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             fence = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
-            if fence is None:
+            run = await Runs(connection, tenant_id).get(run_id)
+            if fence is None or run is None:
                 raise NotAcceptable("run_closed")
             await self._scopes.require_taken(connection, tenant_id, managed_tenant_id)
             policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
             decisions = await Identities(connection, tenant_id).decided(policy.entra_tenant_id)
             progress = await Pages(connection, tenant_id).progress(fence)
+        return _Begun(run=run, fence=fence, policy=policy, decisions=decisions, progress=progress)
+
+    async def _prepared(self, tenant_id: TenantId, begun: _Begun, directory: Directory) -> _Attempt:
+        """Read the groups that the filters name, and choose how to read the users."""
+        policy = replace(begun.policy, members=await self._choose.members(begun.policy, directory))
+        chosen = await self._choose(tenant_id, begun.run, begun.fence, policy, directory)
+        preview = begun.run.type == RunType.PREVIEW
         planner = UserPlanner(
             tenant_id=tenant_id,
-            run_id=run_id,
+            run_id=begun.run.run_id,
             policy=policy,
             contacts=self._context.host.contacts,
-            rule=FilterRule(policy.filters),
-            decisions=decisions,
+            rule=FilterRule(
+                policy.filters,
+                included=policy.members.included,
+                excluded=policy.members.excluded,
+            ),
+            decisions=begun.decisions,
+            now=self._context.clock(),
+            everybody=preview or policy.changed,
+            preview=preview,
         )
-        return _Attempt(fence=fence, policy=policy, planner=planner, progress=progress)
+        if chosen.kind == ReadingKind.FULL:
+            planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
+        return _Attempt(
+            run=begun.run,
+            fence=begun.fence,
+            planner=planner,
+            progress=begun.progress,
+            chosen=chosen,
+            directory=directory,
+        )
 
-    async def _read(
-        self,
-        tenant_id: TenantId,
-        directory: Directory,
-        attempt: _Attempt,
-        heartbeat: Heartbeat,
-    ) -> None:
+    async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
+        """Linked identities whose contact is gone: one comparison of everything."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            linked = await Links(connection, tenant_id).contacts(policy.entra_tenant_id)
+            if not linked:
+                return frozenset()
+            there = await self._context.host.contacts.existing(connection, tenant_id, list(linked))
+        return frozenset(linked[contact_id] for contact_id in linked.keys() - set(there))
+
+    async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
         number = attempt.progress.pages
-        pages: AsyncIterator[UserPage] = directory.user_pages(
-            attempt.policy.entra_tenant_id, resume=attempt.progress.next_link
-        )
-        plans = self._plans(tenant_id, attempt.planner, one_ahead(pages))
+        plans = self._plans(tenant_id, attempt, one_ahead(self._pages(tenant_id, attempt)))
         async with aclosing(one_ahead(plans)) as ahead:
             async for page, planned in ahead:
                 number += 1
                 await self._write_page(tenant_id, attempt, number, page, planned)
                 heartbeat(number)
 
+    def _pages(self, tenant_id: TenantId, attempt: _Attempt) -> AsyncGenerator[ReadPage, None]:
+        directory, tenant = attempt.directory, attempt.policy.entra_tenant_id
+        resume = attempt.progress.next_link
+        subject = attempt.run.subject
+        if attempt.chosen.kind == ReadingKind.PERSON and subject is not None:
+            return person_reading(directory, tenant, subject.object_id)
+        if attempt.chosen.kind == ReadingKind.FULL:
+            return full_reading(directory, tenant, resume)
+        reading = DeltaReading(
+            store=self._context.store,
+            tenant_id=tenant_id,
+            entra_tenant_id=tenant,
+            directory=directory,
+            cursor=attempt.chosen.since or "",
+        )
+        return reading.pages(resume)
+
     async def _plans(
-        self, tenant_id: TenantId, planner: UserPlanner, pages: AsyncGenerator[UserPage, None]
-    ) -> AsyncGenerator[tuple[UserPage, PlannedUsers], None]:
+        self, tenant_id: TenantId, attempt: _Attempt, pages: AsyncGenerator[ReadPage, None]
+    ) -> AsyncGenerator[tuple[ReadPage, list[PlannedUsers]], None]:
+        planner = attempt.planner
         async with aclosing(pages):
             async for page in pages:
-                async with self._context.store.tenant_transaction(tenant_id) as connection:
-                    planned = await planner.plan(connection, page.users)
+                planned: list[PlannedUsers] = []
+                if page.users:
+                    async with self._context.store.tenant_transaction(tenant_id) as connection:
+                        planned.append(await planner.plan(connection, page.users))
+                if page.deleted:
+                    planned.append(
+                        await self._absences(attempt).plan_deleted(
+                            page.deleted, frozenset(page.deleted), planner.now
+                        )
+                    )
                 yield page, planned
 
     async def _write_page(
@@ -123,34 +212,71 @@ class ReadAndPlan:
         tenant_id: TenantId,
         attempt: _Attempt,
         number: int,
-        page: UserPage,
-        planned: PlannedUsers,
+        page: ReadPage,
+        planned: list[PlannedUsers],
     ) -> None:
         """Write a page's plan; its rows, its page row and the counters are one transaction."""
-        now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(
-                attempt.fence, pages=1, users=len(page.users)
-            )
-            counts = await attempt.planner.write(connection, planned, now)
+            tenants = RunTenants(connection, tenant_id)
+            await tenants.advance(attempt.fence, pages=1, users=len(page.users))
+            counts = [await attempt.planner.write(connection, plan) for plan in planned]
+            if page.deleted and not attempt.planner.preview:
+                await _forget_questions(connection, tenant_id, attempt, page)
             await Pages(connection, tenant_id).add(
                 attempt.fence,
                 page=number,
                 next_link=page.next_link,
                 object_ids=[user.object_id for user in page.users],
-                counts=counts,
+                counts=sum(counts, PageCounts(unchanged=0, filtered=0)),
             )
+            if page.cursor is not None:
+                await tenants.put_cursor(attempt.fence, page.cursor)
 
-    async def _start_anew(self, tenant_id: TenantId, attempt: _Attempt) -> _Attempt:
-        """Begin the next reading: its pages replace those of the one that expired."""
+    async def _start_anew(
+        self, tenant_id: TenantId, attempt: _Attempt, *, everything: bool = False
+    ) -> _Attempt:
+        """Begin the next reading: its pages replace those of the one that expired.
+
+        ``everything``: the cursor is no longer accepted, so that all users are read, without
+        looking for those who are gone.
+        """
         fence = attempt.fence
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             fence = await RunTenants(connection, tenant_id).start_reading_anew(attempt.fence)
             await Pages(connection, tenant_id).remove(fence.run_id, fence.managed_tenant_id)
             await Changes(connection, tenant_id).drop_planned(fence.run_id, fence.managed_tenant_id)
-        return _Attempt(
-            fence=fence,
-            policy=attempt.policy,
-            planner=attempt.planner,
-            progress=Progress(pages=0, next_link=None),
-        )
+        anew = replace(attempt, fence=fence, progress=Progress(pages=0, next_link=None))
+        if not everything:
+            return anew
+        chosen = await self._choose.everything(tenant_id, fence, attempt.policy, attempt.directory)
+        return replace(anew, chosen=chosen)
+
+    async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> None:
+        """Look for those who are gone, then settle what the whole plan shows."""
+        absent: PlannedUsers | None = None
+        if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
+            absent = await self._absences(attempt).plan(attempt.fence, attempt.planner.now)
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await RunTenants(connection, tenant_id).advance(attempt.fence)
+            if absent is not None:
+                await attempt.planner.write(connection, absent)
+            await settle_plan(
+                connection,
+                tenant_id,
+                attempt.fence,
+                attempt.policy,
+                now=attempt.planner.now,
+                preview=attempt.planner.preview,
+            )
+
+    def _absences(self, attempt: _Attempt) -> Absences:
+        return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)
+
+
+async def _forget_questions(
+    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt, page: ReadPage
+) -> None:
+    """Of deleted identities without a contact nothing is left to be asked."""
+    directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
+    gone = await Identities(connection, tenant_id).note_deleted(directory, page.deleted, now)
+    await Items(connection, tenant_id).close_moot(directory, gone, now)

@@ -1,18 +1,22 @@
 """Close what a run did: managed tenants from their committed rows, then the run from those."""
 
-from collections.abc import Sequence
-
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.connections import Connections
+from entra_plugin.store.cursors import Cursors
+from entra_plugin.store.identities import Identities
 from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
-from entra_plugin.store.run_tenants import RunTenant, RunTenants
-from entra_plugin.store.runs import Failure, Runs
+from entra_plugin.store.run_tenants import RunTenants
+from entra_plugin.store.runs import OPEN_STATES, Failure, Runs
+
+WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
+"""Runs that read all of a managed tenant, and so say what it is like now."""
 
 
 class Record:
@@ -31,20 +35,40 @@ class Record:
             NotAcceptable: ``run_closed``, ``not_connected`` or ``mapping_changed``.
         """
         now = self._context.clock()
+        directory = await self._context.directories.of_tenant(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
+            run = await Runs(connection, tenant_id).get(run_id)
             fence = await tenants.claim(run_id, managed_tenant_id, now)
-            if fence is None:
+            row = await tenants.get(run_id, managed_tenant_id)
+            if run is None or fence is None or row is None:
                 raise NotAcceptable("run_closed")
-            policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
+            if run.type in WHOLE:
+                await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
-            counts |= {"unchanged": pages.unchanged, "filtered": pages.filtered}
-            await tenants.close(run_id, [managed_tenant_id], RunState.COMPLETED, now, counts=counts)
-            row = await tenants.get(run_id, managed_tenant_id)
-            await ManagedTenants(connection, tenant_id).stamp_success(
-                managed_tenant_id, policy.fingerprint, row.users_read if row else 0, now
-            )
+            plan = await tenants.reading_plan(run_id, managed_tenant_id)
+            users, unchanged, filtered = row.users_read, pages.unchanged, pages.filtered
+            if plan is not None and plan.kind == ReadingKind.DELTA:
+                tally = await Identities(connection, tenant_id).tally(
+                    row.entra_tenant_id, run_id, managed_tenant_id
+                )
+                users, unchanged, filtered = tally.every, tally.unchanged, tally.filtered
+            counts |= {"unchanged": unchanged, "filtered": filtered}
+            state = RunState.HELD if counts["held"] else RunState.COMPLETED
+            await tenants.close(run_id, [managed_tenant_id], state, now, counts=counts)
+            if run.type in WHOLE and plan is not None:
+                await ManagedTenants(connection, tenant_id).stamp_success(
+                    managed_tenant_id, plan.policy_fingerprint, users, now
+                )
+                if plan.cursor_link is not None:
+                    await Cursors(connection, tenant_id).put(
+                        managed_tenant_id,
+                        plan.cursor_link,
+                        select_fingerprint=directory.select_fingerprint,
+                        now=now,
+                        verified=plan.absences,
+                    )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
 
     async def closed(
@@ -99,33 +123,31 @@ class Record:
         cancelled: bool = False,
         reason: str | None = None,
         failure: Failure | None = None,
+        applied: bool = True,
     ) -> RunState:
-        """Close the run; managed tenants that were never reached are closed with it."""
+        """Close the run; managed tenants that were never reached are closed with it.
+
+        ``applied`` is False for a preview, or an undo, that has only been planned.
+        """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
+            await Changes(connection, tenant_id).drop_planned_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
-            await tenants.close(run_id, None, left, now, reason=reason)
+            for row in await tenants.of_run(run_id):
+                if row.state in OPEN_STATES:
+                    counts = await Changes(connection, tenant_id).counts(
+                        run_id, row.managed_tenant_id
+                    )
+                    await tenants.close(
+                        run_id, [row.managed_tenant_id], left, now, reason=reason, counts=counts
+                    )
+                    await Pages(connection, tenant_id).remove(run_id, row.managed_tenant_id)
             state = outcome(
                 await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
             )
             runs = Runs(connection, tenant_id)
             await runs.finish(run_id, state, now, reason=reason, failure=failure)
-            await runs.mark_applied(run_id, now)
+            if applied:
+                await runs.mark_applied(run_id, now)
         return state
-
-
-def outcome(tenants: Sequence[RunTenant], *, cancelled: bool, failed: bool) -> RunState:
-    """The state of a run from those of its managed tenants.
-
-    Joined and skipped ones do not count.
-    """
-    if cancelled:
-        return RunState.CANCELLED
-    states = [t.state for t in tenants if t.state not in {RunState.JOINED, RunState.SKIPPED}]
-    failures = sum(state == RunState.FAILED for state in states)
-    if failed or (states and failures == len(states)):
-        return RunState.FAILED
-    if RunState.HELD in states:
-        return RunState.HELD
-    return RunState.PARTIAL if failures else RunState.COMPLETED

@@ -3,20 +3,26 @@
 May this sync still touch it, and by which policy?
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.clients import known_clients, left_out
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.policy import Policy
+from entra_plugin.application.sync.policy import Policy, field_rules
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.flags import Flag
+from entra_plugin.domain.guarding import Guard
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.states import MappingState
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.mappings import Mappings
+from entra_plugin.store.pins import Pins
 from entra_plugin.store.run_tenants import RunTenants
+from entra_plugin.store.runs import Runs
 from entra_plugin.store.settings import SettingsRows
 
 
@@ -67,11 +73,13 @@ class Scopes:
         """
         if await Connections(connection, tenant_id).active() is None:
             raise NotAcceptable("not_connected")
+        run = await Runs(connection, tenant_id).get(run_id)
         row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
         mapping = await Mappings(connection, tenant_id).current(managed_tenant_id)
         tenant = await ManagedTenants(connection, tenant_id).get(managed_tenant_id)
         if (
-            row is None
+            run is None
+            or row is None
             or mapping is None
             or tenant is None
             or mapping.state != MappingState.MAPPED
@@ -80,12 +88,32 @@ class Scopes:
         ):
             raise NotAcceptable("mapping_changed")
         settings = await SettingsRows(connection, tenant_id).get()
+        what_if = run.what_if or {}
         return Policy(
             managed_tenant_id=managed_tenant_id,
             entra_tenant_id=tenant.entra_tenant_id,
             client_id=mapping.client_id,
             filters=Filters()
-            .overridden(settings.user_filter_config)
+            .overridden(_document(what_if, "userFilterConfig", settings.user_filter_config))
             .overridden(mapping.filter_overrides),
             last_fingerprint=tenant.policy_fingerprint,
+            fields=await self._field_rules(
+                tenant_id, _document(what_if, "fieldSyncConfig", settings.field_sync_config)
+            ),
+            guard=Guard.of(settings.guard_config),
+            pins=await Pins(connection, tenant_id).fingerprint(tenant.entra_tenant_id),
         )
+
+    async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:
+        """The rules that are on; none while their flag is off."""
+        if not await self._context.flags.is_on(Flag.FIELD_SYNC, tenant_id):
+            return {}
+        return field_rules(config, self._context.host.contacts.capabilities)
+
+
+def _document(
+    what_if: Mapping[str, object], name: str, stored: Mapping[str, object]
+) -> Mapping[str, object]:
+    """The unsaved settings of a preview in place of those that are stored."""
+    given = what_if.get(name)
+    return given if isinstance(given, dict) else stored

@@ -7,18 +7,32 @@ caches.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 
 import httpx
 
 from entra_plugin.directory.cipp import wire
-from entra_plugin.directory.cipp.api import DELETED_USERS, ORGANIZATION, PATIENCE, USERS, CippApi
+from entra_plugin.directory.cipp.api import (
+    DELETED_USERS,
+    ORGANIZATION,
+    PATIENCE,
+    USERS,
+    CippApi,
+    groups_named,
+    members_of,
+    one_user,
+)
 from entra_plugin.directory.cipp.customers import Customers
 from entra_plugin.directory.guard import Allowed, BaseUrl, GuardedNetwork
+from entra_plugin.directory.microsoft.changes import SELECT_FINGERPRINT
+from entra_plugin.directory.microsoft.groups import to_groups
 from entra_plugin.directory.microsoft.wire import to_user, verified
 from entra_plugin.directory.protocol import (
     Capabilities,
+    ChangePage,
+    CursorExpired,
+    Group,
     ListedTenant,
     PageExpired,
     TenantDetails,
@@ -26,7 +40,8 @@ from entra_plugin.directory.protocol import (
 )
 from entra_plugin.directory.transport import Token, Transport
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
-from entra_plugin.domain.ids import EntraTenantId, ObjectId
+from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import EntraTenantId, GroupId, ObjectId
 
 _LIMITS = httpx.Limits(
     max_connections=PATIENCE.at_once,
@@ -35,6 +50,7 @@ _LIMITS = httpx.Limits(
 )
 _PAGE_CAP = 10_000
 _LATER = 60.0
+_GRAPH_REFUSED = "cipp_graph_error"
 
 
 def open_cipp(
@@ -53,7 +69,9 @@ def open_cipp(
     return CippDirectory(CippApi(base, transport, token))
 
 
-CAPABILITIES = Capabilities(delta=False, proves_absence=False, concurrency=PATIENCE.at_once)
+CAPABILITIES = Capabilities(
+    delta=False, proves_absence=False, groups=True, concurrency=PATIENCE.at_once
+)
 
 
 class CippDirectory:
@@ -98,7 +116,9 @@ class CippDirectory:
     async def user_pages(
         self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
     ) -> AsyncGenerator[UserPage, None]:
-        """List the users. An empty listing from its first page is no answer.
+        """List the users, once the directory has been proved to be the right one.
+
+        An empty listing from its first page is no answer.
 
         A refused next link comes as the same text as any other failure of Graph. It is taken for an
         expired one: the listing starts again, and its first page names the failure if it is
@@ -106,6 +126,8 @@ class CippDirectory:
         """
         if resume is not None and not wire.is_link(resume):
             raise PageExpired
+        if resume is None:
+            await self._organization(entra_tenant_id)
         seen = 0
         pages = self._pages(entra_tenant_id, USERS, wire.UserAnswer, resume)
         async with aclosing(pages):
@@ -115,6 +137,71 @@ class CippDirectory:
                     raise TransientFailure("empty_listing", retry_after=_LATER)
                 yield UserPage(users=tuple(map(to_user, answer.results)), next_link=link)
 
+    @property
+    def select_fingerprint(self) -> bytes:
+        """Sixteen bytes of the properties that are read."""
+        return SELECT_FINGERPRINT
+
+    async def delta_start(self, entra_tenant_id: EntraTenantId) -> str:  # noqa: ARG002 - the protocol's
+        """Never: CIPP drops delta links."""
+        raise CursorExpired
+
+    async def changes(
+        self,
+        entra_tenant_id: EntraTenantId,  # noqa: ARG002 - the protocol's
+        link: str,  # noqa: ARG002 - the protocol's
+    ) -> AsyncGenerator[ChangePage, None]:
+        """Never: a link of another provider leads nowhere here."""
+        pages: tuple[ChangePage, ...] = ()
+        for page in pages:
+            yield page
+        raise CursorExpired
+
+    async def user(
+        self, entra_tenant_id: EntraTenantId, object_id: ObjectId
+    ) -> DirectoryUser | None:
+        """One user; never None, for CIPP's error text proves nothing.
+
+        Raises:
+            ConsentMissing: ``user_unreadable``, among others: Graph refused, no code says why.
+        """
+        try:
+            answer = await self._ask(entra_tenant_id, one_user(object_id), wire.UserAnswer, None)
+        except ConsentMissing as error:
+            if error.code != _GRAPH_REFUSED:
+                raise
+            raise ConsentMissing("user_unreadable") from None
+        if [row.id for row in answer.results] != [object_id]:
+            raise TransientFailure("unusable_answer", retry_after=_LATER)
+        return to_user(answer.results[0])
+
+    async def groups(
+        self, entra_tenant_id: EntraTenantId, q: str, limit: int = 20
+    ) -> tuple[Group, ...]:
+        """Groups by the start of their names, once the directory has been proved the right one."""
+        await self._organization(entra_tenant_id)
+        with _of_groups():
+            answer = await self._ask(
+                entra_tenant_id, groups_named(q, limit), wire.GroupAnswer, None
+            )
+        return to_groups(answer.results, limit)
+
+    async def members(
+        self, entra_tenant_id: EntraTenantId, group_id: GroupId
+    ) -> frozenset[ObjectId]:
+        """The users in a group and in the groups within it, to the last page.
+
+        Raises:
+            TransientFailure: ``listing_expired``, among others: a next link was refused.
+        """
+        found: set[ObjectId] = set()
+        with _of_groups():
+            async for rows in self._listed(
+                entra_tenant_id, members_of(group_id), wire.MemberAnswer
+            ):
+                found.update(ObjectId(row.id) for row in rows.results if row.is_user)
+        return frozenset(found)
+
     async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:
         """The ids in the deleted items, once the directory has been proved to be the right one.
 
@@ -123,13 +210,8 @@ class CippDirectory:
         """
         await self._organization(entra_tenant_id)
         found: set[ObjectId] = set()
-        try:
-            async for answer, _ in self._pages(
-                entra_tenant_id, DELETED_USERS, wire.DeletedAnswer, None
-            ):
-                found.update(ObjectId(row.id) for row in answer.results)
-        except PageExpired:
-            raise TransientFailure("listing_expired", retry_after=_LATER) from None
+        async for answer in self._listed(entra_tenant_id, DELETED_USERS, wire.DeletedAnswer):
+            found.update(ObjectId(row.id) for row in answer.results)
         return frozenset(found)
 
     async def is_absent(self, entra_tenant_id: EntraTenantId, object_id: ObjectId) -> bool:  # noqa: ARG002 - the protocol's
@@ -147,6 +229,20 @@ class CippDirectory:
             self._customers.forget(tenant)
             raise TransientFailure("wrong_directory", retry_after=_LATER)
         return answer.results[0]
+
+    async def _listed(
+        self, tenant: EntraTenantId, question: Mapping[str, str], type_: type[wire.Answer]
+    ) -> AsyncGenerator[wire.Answer, None]:
+        """All pages of a listing that is begun by another attempt if a next link is refused.
+
+        Raises:
+            TransientFailure: ``listing_expired``, among others.
+        """
+        try:
+            async for answer, _ in self._pages(tenant, question, type_, None):
+                yield answer
+        except PageExpired:
+            raise TransientFailure("listing_expired", retry_after=_LATER) from None
 
     async def _pages(
         self,
@@ -190,7 +286,7 @@ class CippDirectory:
         try:
             return await self._ask(tenant, question, type_, link)
         except ConsentMissing as error:
-            if link is None or error.code != "cipp_graph_error":
+            if link is None or error.code != _GRAPH_REFUSED:
                 raise
             raise PageExpired from None
 
@@ -207,3 +303,14 @@ class CippDirectory:
         except ConsentMissing:
             self._customers.forget(tenant)
             raise
+
+
+@contextmanager
+def _of_groups() -> Iterator[None]:
+    """Give a refusal of Graph's, which comes without a code, the name of what was asked for."""
+    try:
+        yield
+    except ConsentMissing as error:
+        if error.code != _GRAPH_REFUSED:
+            raise
+        raise ConsentMissing("group_unreadable") from None

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 from entra_plugin.directory.cipp.refusals import not_json, refusal
 from entra_plugin.directory.guard import BaseUrl
+from entra_plugin.directory.microsoft.groups import GROUP_SELECT, name_filter, page_size
 from entra_plugin.directory.microsoft.wire import USER_SELECT
 from entra_plugin.directory.transport import (
     NotJson,
@@ -14,6 +15,7 @@ from entra_plugin.directory.transport import (
     Transport,
     UnexpectedStatus,
 )
+from entra_plugin.domain.ids import GroupId, ObjectId
 
 PATIENCE = Patience(
     connect=10,
@@ -43,6 +45,32 @@ DELETED_USERS: Mapping[str, str] = {
 }
 
 
+def one_user(object_id: ObjectId) -> Mapping[str, str]:
+    """One user by id."""
+    return {"Endpoint": f"users/{object_id}", "$select": USER_SELECT}
+
+
+def groups_named(start: str, limit: int) -> Mapping[str, str]:
+    """The first page of the groups whose names start so."""
+    condition = name_filter(start)
+    return {
+        "Endpoint": "groups",
+        "$select": GROUP_SELECT,
+        **({} if condition is None else {"$filter": condition}),
+        **_PAGED,
+        "$top": str(page_size(limit)),
+    }
+
+
+def members_of(group_id: GroupId) -> Mapping[str, str]:
+    """Everything in a group and in the groups within it, users among it.
+
+    Graph lists users alone only to who sends ``ConsistencyLevel: eventual``, and not every release
+    of CIPP does.
+    """
+    return {"Endpoint": f"groups/{group_id}/transitiveMembers", "$select": "id", **_PAGED}
+
+
 class CippApi:
     """One CIPP, asked with one token."""
 
@@ -69,7 +97,7 @@ class CippApi:
         """What Graph v1.0 says about one tenant.
 
         Args:
-            question: ``USERS``, ``ORGANIZATION`` or ``DELETED_USERS``.
+            question: One of those above.
             tenant_filter: The tenant, as CIPP calls it.
             next_link: The page to read, as the answer before said; CIPP, not we, follows it.
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.microsoft.groups import GroupRow
 from entra_plugin.directory.protocol import Domain
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
@@ -53,6 +54,25 @@ class DeletedRow(msgspec.Struct):
     cipp_status: str = msgspec.field(default=_GOOD, name="CippStatus")
 
 
+class FoundGroup(GroupRow, rename="camel", gc=False):
+    """A group as Graph has it."""
+
+    cipp_status: str = msgspec.field(default=_GOOD, name="CippStatus")
+
+
+class MemberRow(msgspec.Struct):
+    """Somebody or something in a group; Graph says in its annotation what it is."""
+
+    id: UUID
+    kind: str = msgspec.field(name="@odata.type")
+    cipp_status: str = msgspec.field(default=_GOOD, name="CippStatus")
+
+    @property
+    def is_user(self) -> bool:
+        """A user, rather than a device, a contact or a group."""
+        return self.kind == "#microsoft.graph.user"
+
+
 class UserAnswer(msgspec.Struct):
     """A page of users."""
 
@@ -71,6 +91,20 @@ class DeletedAnswer(msgspec.Struct):
     """A page of deleted users."""
 
     results: list[DeletedRow] = msgspec.field(name="Results")
+    metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
+
+
+class GroupAnswer(msgspec.Struct):
+    """A page of groups."""
+
+    results: list[FoundGroup] = msgspec.field(name="Results")
+    metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
+
+
+class MemberAnswer(msgspec.Struct):
+    """A page of what is in a group."""
+
+    results: list[MemberRow] = msgspec.field(name="Results")
     metadata: Metadata | None = msgspec.field(default=None, name="Metadata")
 
 

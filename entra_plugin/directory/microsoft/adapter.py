@@ -1,18 +1,36 @@
 """Microsoft Graph as a ``Directory``."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.microsoft.changes import SELECT_FINGERPRINT, change_page
 from entra_plugin.directory.microsoft.customers import count_customers, list_customers
 from entra_plugin.directory.microsoft.endpoints import Endpoints
+from entra_plugin.directory.microsoft.groups import (
+    ADVANCED,
+    GroupList,
+    groups_path,
+    members_path,
+    to_groups,
+)
 from entra_plugin.directory.microsoft.reading import Bearer, GraphReader, Links
-from entra_plugin.directory.microsoft.refusals import is_expired, says_not_found, translated
+from entra_plugin.directory.microsoft.refusals import (
+    is_expired,
+    is_lost,
+    may_not_be_read,
+    says_not_found,
+    translated,
+)
 from entra_plugin.directory.microsoft.tokens import Tokens
 from entra_plugin.directory.protocol import (
     Capabilities,
+    ChangePage,
+    CursorExpired,
     Domain,
+    Group,
     ListedTenant,
     PageExpired,
     TenantDetails,
@@ -20,17 +38,21 @@ from entra_plugin.directory.protocol import (
 )
 from entra_plugin.directory.transport import TokenAsk, Transport, UnexpectedStatus
 from entra_plugin.domain.errors import ConsentMissing, TransientFailure
-from entra_plugin.domain.ids import EntraTenantId, ObjectId
+from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import EntraTenantId, GroupId, ObjectId
+
+Answer = TypeVar("Answer")
 
 _ORGANIZATION = "/organization?$select=id,verifiedDomains"
 _DOMAINS = "/domains?$select=id,isDefault,isInitial,isVerified"
 _USERS = f"/users?$select={wire.USER_SELECT}&$top=999"
+_DELTA = f"/users/delta?$select={wire.USER_SELECT}&$deltatoken=latest"
 _DELETED = "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999"
 _PROOFS = 3
 """How often a directory is proved anew when its token keeps changing in between."""
 
 
-CAPABILITIES = Capabilities(delta=True, proves_absence=True, concurrency=8)
+CAPABILITIES = Capabilities(delta=True, proves_absence=True, groups=True, concurrency=8)
 
 
 class MicrosoftDirectory:
@@ -86,12 +108,18 @@ class MicrosoftDirectory:
     ) -> AsyncGenerator[UserPage, None]:
         """List the users; the next page is fetched while the caller works on this one.
 
-        An empty listing from its first page is no answer: a directory always has a user.
+        The first page comes with the token that proved the directory; next links are of no use in
+        another one. An empty listing from its first page is no answer: a directory always has a
+        user.
         """
         first = self._endpoints.graph_url(_USERS)
         bearer = self._reader.bearer(entra_tenant_id)
         links = Links(resume or first)
-        coming = asyncio.create_task(self._page(bearer, resume or first, first=resume is None))
+        coming = asyncio.create_task(
+            self._proven_page(bearer, first)
+            if resume is None
+            else self._page(bearer, resume, first=False)
+        )
         seen = 0
         try:
             while True:
@@ -110,29 +138,83 @@ class MicrosoftDirectory:
             coming.cancel()
             await asyncio.wait({coming})
 
+    @property
+    def select_fingerprint(self) -> bytes:
+        """Sixteen bytes of the properties that are read."""
+        return SELECT_FINGERPRINT
+
+    async def delta_start(self, entra_tenant_id: EntraTenantId) -> str:
+        """A delta link from now on, which only this directory accepts."""
+        url = self._endpoints.graph_url(_DELTA)
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id):
+            body = await self._proven_answer(bearer, lambda: self._reader.get(bearer, url))
+        link = change_page(body).delta_link
+        if link is None:
+            raise TransientFailure("unusable_answer", retry_after=60, details={"reason": "link"})
+        return link
+
+    async def changes(
+        self, entra_tenant_id: EntraTenantId, link: str
+    ) -> AsyncGenerator[ChangePage, None]:
+        """What changed, page by page; the first one with the token that proved the directory."""
+        if not link.startswith(self._endpoints.graph_url("/users/")):
+            raise CursorExpired
+        bearer = self._reader.bearer(entra_tenant_id)
+        links = Links(link)
+        with self._translated(entra_tenant_id):
+            page = await self._proven_answer(bearer, lambda: self._changes(bearer, link))
+        yield page
+        while page.next_link is not None:
+            with self._translated(entra_tenant_id):
+                page = await self._changes(bearer, links.follow(page.next_link))
+            yield page
+
+    async def user(
+        self, entra_tenant_id: EntraTenantId, object_id: ObjectId
+    ) -> DirectoryUser | None:
+        """One user; None when the directory, proved with the same token, says it has no such."""
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id):
+            found = await self._proven_answer(
+                bearer, lambda: self._found(bearer, object_id, wire.USER_SELECT)
+            )
+        return wire.to_user(found) if found is not None else None
+
+    async def groups(
+        self, entra_tenant_id: EntraTenantId, q: str, limit: int = 20
+    ) -> tuple[Group, ...]:
+        """Groups by the start of their names, as many as one page holds."""
+        url = self._endpoints.graph_url(groups_path(q, limit))
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id), _of_groups():
+            body = await self._proven_answer(bearer, lambda: self._reader.get(bearer, url))
+        return to_groups(wire.decode(body, GroupList).value, limit)
+
+    async def members(
+        self, entra_tenant_id: EntraTenantId, group_id: GroupId
+    ) -> frozenset[ObjectId]:
+        """The users in a group and in the groups within it, to the last page."""
+        url = self._endpoints.graph_url(members_path(group_id))
+        bearer = self._reader.bearer(entra_tenant_id)
+        with self._translated(entra_tenant_id), _of_groups(group_id):
+            return await self._proven_answer(
+                bearer, lambda: self._ids(bearer, url, headers=ADVANCED)
+            )
+
     async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:
         """The ids in the deleted items, read with the token that proved the directory."""
         url = self._endpoints.graph_url(_DELETED)
         bearer = self._reader.bearer(entra_tenant_id)
         with self._translated(entra_tenant_id):
-            for _ in range(_PROOFS):
-                await self._ensure_proven(bearer)
-                pages = await self._reader.listing(bearer, url, wire.RefList)
-                if self._proven.get(entra_tenant_id) == bearer.token:
-                    return frozenset(ObjectId(row.id) for page in pages for row in page.value)
-        raise TransientFailure("wrong_directory", retry_after=60)
+            return await self._proven_answer(bearer, lambda: self._ids(bearer, url))
 
     async def is_absent(self, entra_tenant_id: EntraTenantId, object_id: ObjectId) -> bool:
         """True when the directory, proved with the same token, says that it has no such user."""
         bearer = self._reader.bearer(entra_tenant_id)
         with self._translated(entra_tenant_id):
-            for _ in range(_PROOFS):
-                await self._ensure_proven(bearer)
-                if not await self._is_missing(bearer, object_id):
-                    return False
-                if self._proven.get(entra_tenant_id) == bearer.token:
-                    return True
-        raise TransientFailure("wrong_directory", retry_after=60)
+            found = await self._proven_answer(bearer, lambda: self._found(bearer, object_id, "id"))
+        return found is None
 
     async def close(self) -> None:
         """Nothing of its own is open: transport and sign-in are shared."""
@@ -153,17 +235,51 @@ class MicrosoftDirectory:
         pages = await self._reader.listing(bearer, url, wire.DomainList)
         return wire.verified_among(row for page in pages for row in page.value)
 
-    async def _is_missing(self, bearer: Bearer, object_id: ObjectId) -> bool:
-        url = self._endpoints.graph_url(f"/users/{object_id}?$select=id")
+    async def _changes(self, bearer: Bearer, url: str) -> ChangePage:
+        try:
+            return change_page(await self._reader.get(bearer, url))
+        except UnexpectedStatus as answer:
+            if is_lost(answer):
+                raise CursorExpired from None
+            raise
+
+    async def _ids(
+        self, bearer: Bearer, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> frozenset[ObjectId]:
+        pages = await self._reader.listing(bearer, url, wire.RefList, headers=headers)
+        return frozenset(ObjectId(row.id) for page in pages for row in page.value)
+
+    async def _found(self, bearer: Bearer, object_id: ObjectId, select: str) -> wire.User | None:
+        """A user by id; None when Graph itself says that there is none."""
+        url = self._endpoints.graph_url(f"/users/{object_id}?$select={select}")
         try:
             body = await self._reader.get(bearer, url)
         except UnexpectedStatus as answer:
             if says_not_found(answer):
-                return True
+                return None
             raise
-        if wire.decode(body, wire.Ref).id != object_id:
+        found = wire.decode(body, wire.User)
+        if found.id != object_id:
             raise TransientFailure("unusable_answer", retry_after=60)
-        return False
+        return found
+
+    async def _proven_page(self, bearer: Bearer, url: str) -> UserPage:
+        with self._translated(bearer.tenant):
+            return await self._proven_answer(bearer, lambda: self._page(bearer, url, first=True))
+
+    async def _proven_answer(self, bearer: Bearer, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What is asked for, answered to the very token that proved the directory.
+
+        Raises:
+            TransientFailure: ``wrong_directory``: another directory answered, or the token kept
+                changing in between.
+        """
+        for _ in range(_PROOFS):
+            await self._ensure_proven(bearer)
+            answer = await ask()
+            if self._proven.get(bearer.tenant) == bearer.token:
+                return answer
+        raise TransientFailure("wrong_directory", retry_after=60)
 
     async def _ensure_proven(self, bearer: Bearer) -> None:
         """Ask who the directory is, unless the present token has been used for that already."""
@@ -192,6 +308,21 @@ class MicrosoftDirectory:
         except ConsentMissing:
             self._tokens.forget(tenant)
             raise
+
+
+@contextmanager
+def _of_groups(group_id: GroupId | None = None) -> Iterator[None]:
+    """Let out as ours what says that groups, or this one, cannot be read."""
+    try:
+        yield
+    except UnexpectedStatus as answer:
+        if not may_not_be_read(answer):
+            raise
+        details = {} if group_id is None else {"groupId": str(group_id)}
+        codes = wire.error_codes(answer.body)
+        raise ConsentMissing(
+            "group_unreadable", details=details, vendor_code=codes[-1] if codes else None
+        ) from None
 
 
 def _hear(done: asyncio.Task[UserPage]) -> None:

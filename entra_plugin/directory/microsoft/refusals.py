@@ -15,6 +15,10 @@ from entra_plugin.domain.errors import (
 )
 
 _EXPIRED = "Directory_ExpiredPageToken"
+_NO_SYNC_STATE = "syncstatenotfound"
+_RESYNC = "resync"
+"""``resyncRequired`` and the two ``resyncChanges...`` begin so."""
+
 _NOT_FOUND = "Request_ResourceNotFound"
 _LATER = 60.0
 
@@ -29,6 +33,22 @@ def is_expired(answer: UnexpectedStatus, *, followed: bool) -> bool:
     if answer.status == 410 or _EXPIRED in wire.error_codes(answer.body):
         return True
     return followed and answer.status == 400
+
+
+def is_lost(answer: UnexpectedStatus) -> bool:
+    """Has a delta link, or a next link of its round, no state behind it any more?
+
+    One that is refused as malformed counts as that, whatever the code.
+    """
+    codes = [code.lower() for code in wire.error_codes(answer.body)]
+    return is_expired(answer, followed=True) or any(
+        code == _NO_SYNC_STATE or code.startswith(_RESYNC) for code in codes
+    )
+
+
+def may_not_be_read(answer: UnexpectedStatus) -> bool:
+    """Is the one object that was asked for gone, or out of reach of a token that is good?"""
+    return says_not_found(answer) or (answer.status == 403 and not answer.challenged)
 
 
 def says_not_found(answer: UnexpectedStatus) -> bool:

@@ -1,4 +1,4 @@
-"""Routes of managed tenants: what was discovered, the history of decisions, their own settings."""
+"""Routes of managed tenants: what was discovered, their decisions, own settings and groups."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,6 +25,7 @@ from entra_plugin.web.api.schema import (
     Body,
     Cursor,
     Envelope,
+    Id,
     Limit,
     Listed,
     Search,
@@ -48,6 +49,10 @@ def _moment(value: object) -> object:
 
 
 Moment = Annotated[datetime | None, BeforeValidator(_moment, json_schema_input_type=str | None)]
+
+
+Groups = Annotated[list[Id], Field(max_length=50)]
+"""Groups of one directory; each costs a request or more in every sync."""
 
 
 class ManagedTenantView(View):
@@ -113,11 +118,24 @@ class PastDecisionView(View):
 
 
 class FilterOverrides(Body):
-    """Filters in place of the MSP's; a key that is null or left out is the MSP's."""
+    """Filters in place of the MSP's; a key that is null or left out is the MSP's.
+
+    The MSP has no groups: each is of one directory.
+    """
 
     licensed_only: bool | None = None
     include_guests: bool | None = None
     exclude_patterns: Annotated[list[Text], Field(max_length=100)] | None = None
+    include_group_ids: Groups | None = None
+    exclude_group_ids: Groups | None = None
+
+
+class GroupView(View):
+    """A group of the managed tenant's directory, of any type."""
+
+    group_id: UUID
+    display_name: str
+    mail: str | None
 
 
 class TenantSettingsBody(Body):
@@ -170,6 +188,25 @@ async def decisions(
     return ok(Listed(items=items, next_cursor=found.page.next_cursor))
 
 
+@router.get(
+    "/managed-tenants/{managed_tenant_id}/groups",
+    responses=failures(
+        {422: ("group_unreadable", "not_connected"), 503: ("provider_unreachable", "throttled")}
+    ),
+)
+async def groups(
+    known: Known, runtime: Started, managed_tenant_id: UUID, q: Search = None
+) -> Envelope[Listed[GroupView]]:
+    """Find groups in the directory by the start of their names; the first twenty, by name."""
+    tenant = ManagedTenantId(managed_tenant_id)
+    found = await runtime.find_groups(known.tenant_id, tenant, q or "")
+    items = [
+        GroupView(group_id=group.group_id, display_name=group.display_name, mail=group.mail)
+        for group in found
+    ]
+    return ok(Listed(items=items, next_cursor=None))
+
+
 @router.get("/managed-tenants/{managed_tenant_id}/settings", responses=failures())
 async def read_settings(
     known: Known, runtime: Started, managed_tenant_id: UUID
@@ -192,7 +229,7 @@ async def write_settings(
     """Replace what the body names; null takes it away, what is left out stays."""
     named = body.model_fields_set
     config = body.user_filter_config
-    overrides = config.model_dump(by_alias=True, exclude_none=True) if config else None
+    overrides = config.model_dump(mode="json", by_alias=True, exclude_none=True) if config else None
     change = TenantSettingsChange(
         managed_tenant_id=ManagedTenantId(managed_tenant_id),
         version=body.version,

@@ -4,8 +4,9 @@ import pytest
 
 from entra_plugin.domain.filters import FilterRule, Filters, address_of, is_service_account
 from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import GroupId
 from entra_plugin.domain.states import VerdictReason
-from support.builders import person, user
+from support.builders import guid, person, user
 
 
 def reason(of: DirectoryUser, filters: Filters | None = None) -> VerdictReason | None:
@@ -191,6 +192,39 @@ def test_a_managed_tenants_options_override_the_msps_and_leave_the_others() -> N
     assert msp.overridden({"includeGuests": False, "excludePatterns": []}) == Filters(
         licensed_only=True, include_guests=False, exclude_patterns=()
     )
+
+
+STAFF, CONTRACTORS = (GroupId(guid(name)) for name in ("staff", "contractors"))
+
+
+def test_groups_are_of_a_managed_tenant_and_stay_when_it_is_not_asked_for_them() -> None:
+    own = {"includeGroupIds": [str(STAFF)], "excludeGroupIds": [str(CONTRACTORS), str(STAFF)]}
+    filters = Filters(licensed_only=True).overridden(own)
+    assert filters.licensed_only
+    assert filters.include_groups == {STAFF}
+    assert filters.exclude_groups == {CONTRACTORS, STAFF}
+    assert filters.overridden({"licensedOnly": True}) == filters
+    assert filters.overridden({"includeGroupIds": [], "excludeGroupIds": []}) == Filters(
+        licensed_only=True
+    )
+
+
+def test_who_is_in_no_included_group_is_left_out_even_if_nobody_is_in_one() -> None:
+    ada = user()
+    assert FilterRule(Filters(), included=frozenset({ada.object_id})).reason(ada) is None
+    assert FilterRule(Filters(), included=None).reason(ada) is None
+    assert FilterRule(Filters(), included=frozenset()).reason(ada) == VerdictReason.NOT_IN_GROUP
+
+
+def test_who_is_in_an_excluded_group_is_left_out_after_all_other_reasons() -> None:
+    ada = user()
+    both = frozenset({ada.object_id})
+    rule = FilterRule(Filters(), included=both, excluded=both)
+    assert rule.reason(ada) == VerdictReason.IN_EXCLUDED_GROUP
+    neither = FilterRule(Filters(), included=frozenset(), excluded=both)
+    assert neither.reason(ada) == VerdictReason.NOT_IN_GROUP
+    pattern = FilterRule(Filters(exclude_patterns=("*",)), included=frozenset(), excluded=both)
+    assert pattern.reason(ada) == VerdictReason.EXCLUDED_PATTERN
 
 
 @pytest.mark.parametrize("upn", ["", "@", "\x00", "\ud800@x", "\u200fsvc@x", "a" * 10_000])

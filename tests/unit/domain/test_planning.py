@@ -8,12 +8,11 @@ from msgspec.structs import replace
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
 from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, RunId
+from entra_plugin.domain.planner import full_name, new_contact
 from entra_plugin.domain.planning import (
     Known,
     PagePlan,
     Remembered,
-    full_name,
-    new_contact,
     read,
     set_aside_unchanged,
 )
@@ -121,7 +120,6 @@ def test_a_filter_lets_go_of_nobody_who_is_linked(changed: DirectoryUser) -> Non
     ("kind", "verdict"),
     [
         (DecisionKind.IGNORED, Verdict.IGNORED),
-        (DecisionKind.DISMISSED, Verdict.IGNORED),
         (DecisionKind.UNDONE, Verdict.UNDONE),
     ],
 )

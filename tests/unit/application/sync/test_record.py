@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from entra_plugin.application.sync.record import outcome
+from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId
 from entra_plugin.domain.states import RunState
 from entra_plugin.store.run_tenants import RunTenant

@@ -1,0 +1,79 @@
+"""Those whom a complete reading did not list: proof that they left, or a question to a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
+from entra_plugin.directory.protocol import Directory
+from entra_plugin.domain.errors import ConsentMissing
+from entra_plugin.domain.ids import EntraTenantId, ObjectId
+from entra_plugin.domain.leaving import Departure, on_deletion
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.links import Links
+from entra_plugin.store.run_tenants import Fence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absences:
+    """Looks for the linked identities that a reading did not list."""
+
+    context: Context
+    planner: UserPlanner
+    directory: Directory
+
+    async def plan(self, fence: Fence, now: datetime) -> PlannedUsers | None:
+        """Ask for evidence of each, then plan; None when nobody is missing.
+
+        Only as many single ids are asked for as may become inactive without a person's look: the
+        others wait as questions.
+        """
+        unseen, allowed = await self._unseen(fence)
+        if not unseen:
+            return None
+        proved = await self._proved(unseen, allowed)
+        return await self.plan_deleted(unseen, proved, now)
+
+    async def plan_deleted(
+        self, object_ids: Sequence[ObjectId], proved: frozenset[ObjectId], now: datetime
+    ) -> PlannedUsers:
+        """Plan those who are gone, with proof or without."""
+        policy, tenant_id = self.planner.policy, self.planner.tenant_id
+        async with self.context.store.tenant_transaction(tenant_id) as connection:
+            identities = Identities(connection, tenant_id)
+            users = await identities.stored(policy.entra_tenant_id, object_ids)
+            known = await identities.known(policy.entra_tenant_id, list(users))
+            departures: dict[ObjectId, Departure] = {
+                object_id: on_deletion(known[object_id].departure, now)
+                for object_id in users
+                if object_id in proved
+            }
+            return await self.planner.plan_absent(connection, users, departures)
+
+    async def _unseen(self, fence: Fence) -> tuple[list[ObjectId], int]:
+        policy, tenant_id = self.planner.policy, self.planner.tenant_id
+        async with self.context.store.tenant_transaction(tenant_id) as connection:
+            links = Links(connection, tenant_id)
+            unseen = await links.unseen(
+                policy.entra_tenant_id,
+                run_id=fence.run_id,
+                managed_tenant_id=fence.managed_tenant_id,
+                reading=fence.reading,
+            )
+            linked = await links.count_by_client([policy.client_id])
+        return unseen, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
+
+    async def _proved(self, unseen: Sequence[ObjectId], allowed: int) -> frozenset[ObjectId]:
+        """Those of whom the directory says that it deleted them; one that may not say says no."""
+        tenant: EntraTenantId = self.planner.policy.entra_tenant_id
+        try:
+            deleted = await self.directory.deleted_users(tenant)
+            proved = deleted & frozenset(unseen)
+            if not self.directory.capabilities.proves_absence:
+                return proved
+            left = [object_id for object_id in unseen if object_id not in proved]
+            absent = [o for o in left[:allowed] if await self.directory.is_absent(tenant, o)]
+        except ConsentMissing:
+            return frozenset()
+        return proved | frozenset(absent)

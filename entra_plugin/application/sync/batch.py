@@ -1,0 +1,404 @@
+"""Apply some rows of a plan as far as they still hold: contacts first, all of it or nothing.
+
+A row that no longer holds becomes stale with what was found.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.domain.ids import ChangeId, ClientId, ContactId, EntraTenantId, RunId, TenantId
+from entra_plugin.domain.merging import FieldRules, normal
+from entra_plugin.domain.pins import NO_PINS, Pins
+from entra_plugin.domain.states import ChangeKind, ChangeState, FieldName, Verdict, VerdictReason
+from entra_plugin.host import (
+    Contact,
+    Contacts,
+    ContactUpdate,
+    NewContact,
+    PhoneNumber,
+    WriteOutcome,
+    WriteStatus,
+)
+from entra_plugin.store.changes import ChangeRow, Changes, Done
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.items import Items
+from entra_plugin.store.links import CONTACT_GONE, Links, NewLink, Written
+from entra_plugin.store.pins import Pins as PinRows
+
+HOST_FIELDS: Mapping[str, str] = {
+    FieldName.DISPLAY_NAME: "full_name",
+    FieldName.EMAIL: "email",
+    FieldName.PHONE: "phone:work",
+    FieldName.MOBILE: "phone:mobile",
+    FieldName.ROLE: "role",
+    FieldName.DEPARTMENT: "department",
+    FieldName.OFFICE_LOCATION: "office_location",
+    "active": "active",
+    "clientId": "client_id",
+}
+"""What a plan row calls a field, to what the host's contract calls it."""
+
+OPENING = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.MOVE})
+"""Kinds that link an identity which had no link; a resumed reactivation does, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The rows of one transaction, and what is the same for all of them."""
+
+    tenant_id: TenantId
+    run_id: RunId
+    entra_tenant_id: EntraTenantId
+    client_id: ClientId
+    fields: FieldRules
+    """The field rules of now: no other field is overwritten."""
+    pinned: bool
+    """There are pins that may concern these rows."""
+    now: datetime
+    rows: Sequence[ChangeRow]
+
+    def of(self, *kinds: ChangeKind) -> list[ChangeRow]:
+        """The rows of these kinds."""
+        return [row for row in self.rows if row.kind in kinds]
+
+
+class ApplyBatch:
+    """Applies batches on the connection that it is given."""
+
+    def __init__(self, connection: AsyncConnection, contacts: Contacts, batch: Batch) -> None:
+        self._connection = connection
+        self._contacts = contacts
+        self._batch = batch
+        self._links = Links(connection, batch.tenant_id)
+
+    async def __call__(self) -> None:
+        """Apply the rows and mark them."""
+        pins = await self._pins()
+        refused = {
+            row.change_id: refusal for row in self._batch.rows if (refusal := _refusal(row, pins))
+        }
+        rows = [row for row in self._batch.rows if row.change_id not in refused]
+        done = list(refused.values())
+        for apply, kinds in (
+            (self._close_links, (ChangeKind.CLOSE_LINK,)),
+            (self._create, (ChangeKind.CREATE,)),
+            (self._link, (ChangeKind.LINK,)),
+            (self._take_up, (ChangeKind.MOVE, ChangeKind.REACTIVATE)),
+            (self._overwrite, (ChangeKind.UPDATE, ChangeKind.INACTIVATE, ChangeKind.REACTIVATE)),
+            (self._ask, (ChangeKind.QUEUE,)),
+        ):
+            chosen = [row for row in rows if row.kind in kinds]
+            if chosen:
+                done += await apply(chosen)
+        await self._mark(done)
+
+    async def _pins(self) -> Pins:
+        batch = self._batch
+        if not batch.pinned:
+            return NO_PINS
+        return await PinRows(self._connection, batch.tenant_id).of(
+            batch.entra_tenant_id,
+            [row.object_id for row in batch.rows],
+            [row.contact_id for row in batch.rows if row.contact_id is not None],
+        )
+
+    # --- Kinds ---
+
+    async def _close_links(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        await self._links.close(
+            self._batch.entra_tenant_id,
+            [row.object_id for row in rows],
+            reason=CONTACT_GONE,
+            run_id=self._batch.run_id,
+            now=self._batch.now,
+        )
+        return [Done(change_id=row.change_id, state=ChangeState.APPLIED) for row in rows]
+
+    async def _create(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        outcomes = await self._contacts.create_many(
+            self._connection, self._batch.tenant_id, [_new_contact(row) for row in rows]
+        )
+        written: list[tuple[ChangeRow, ContactId, int | None]] = []
+        done: list[Done] = []
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if outcome.status == WriteStatus.WRITTEN and outcome.id is not None:
+                written.append((row, ContactId(outcome.id), outcome.version))
+            else:
+                done.append(_not_created(row, outcome))
+        return [*done, *await self._open(written)]
+
+    async def _link(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        present = await self._present(rows)
+        holding: list[tuple[ChangeRow, ContactId, int | None]] = []
+        done: list[Done] = []
+        for row in rows:
+            contact = present.get(row.contact_id) if row.contact_id else None
+            chosen = row.reason == VerdictReason.DECIDED
+            if contact is None:
+                done.append(stale(row, {"found": "contact_gone"}))
+            elif contact.client_id != row.client_id and not chosen:
+                done.append(stale(row, {"found": "other_client"}))
+            elif contact.active != (row.before or {}).get("active"):
+                done.append(stale(row, {"found": "active_changed"}))
+            else:
+                holding.append((row, contact.id, contact.version))
+        return [*done, *await self._open(holding)]
+
+    async def _take_up(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        """Moves, and reactivations of what an undo had closed: the old link is opened again."""
+        chosen = [row for row in rows if opens_link(row)]
+        if not chosen:
+            return []
+        done, written = await self._update(chosen)
+        reopened = await self._links.reopen(
+            self._batch.entra_tenant_id,
+            {row.object_id: (contact_id, version) for row, contact_id, version in written},
+            client_id=self._batch.client_id,
+        )
+        left = [entry for entry in written if entry[0].object_id not in reopened]
+        done += [
+            Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
+            for row, contact_id, _ in written
+            if row.object_id in reopened
+        ]
+        return [*done, *await self._open(left)]
+
+    async def _overwrite(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        """Updates, inactivations and reactivations of contacts that are linked."""
+        chosen = [row for row in rows if not opens_link(row)]
+        linked = await self._links.of(
+            self._batch.entra_tenant_id, [row.object_id for row in chosen]
+        )
+        done: list[Done] = []
+        holding: list[ChangeRow] = []
+        for row in chosen:
+            link = linked.get(row.object_id)
+            off = row.kind == ChangeKind.UPDATE and not self._allowed(row)
+            if link is None or link.contact_id != row.contact_id:
+                done.append(stale(row, {"found": "link_gone"}))
+            elif off:
+                done.append(stale(row, {"found": "rule_off"}))
+            else:
+                holding.append(row)
+        refused, written = await self._update(holding)
+        await self._links.written(
+            self._batch.entra_tenant_id, [_write(row, version) for row, _, version in written]
+        )
+        done += [
+            Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
+            for row, contact_id, _ in written
+        ]
+        return [*done, *refused]
+
+    async def _ask(self, rows: Sequence[ChangeRow]) -> list[Done]:
+        ids = [row.change_id for row in rows]
+        await Items(self._connection, self._batch.tenant_id).open_from_changes(ids, self._batch.now)
+        return [Done(change_id=change_id, state=ChangeState.APPLIED) for change_id in ids]
+
+    # --- Steps ---
+
+    def _allowed(self, row: ChangeRow) -> bool:
+        return all(FieldName(name) in self._batch.fields for name in row.after or {})
+
+    async def _present(self, rows: Sequence[ChangeRow]) -> dict[ContactId, Contact]:
+        found = await self._contacts.by_ids(
+            self._connection,
+            self._batch.tenant_id,
+            [row.contact_id for row in rows if row.contact_id],
+        )
+        return {contact.id: contact for contact in found}
+
+    async def _update(
+        self, rows: Sequence[ChangeRow]
+    ) -> tuple[list[Done], list[tuple[ChangeRow, ContactId, int | None]]]:
+        """Write to contacts where ``before`` still holds; the rest is stale with what is there."""
+        with_contact = [(row, row.contact_id) for row in rows if row.contact_id is not None]
+        if not with_contact:
+            return [], []
+        outcomes = await self._contacts.update_many(
+            self._connection,
+            self._batch.tenant_id,
+            [
+                ContactUpdate(
+                    id=contact_id,
+                    expected=_host_fields(row.before or {}),
+                    set=_host_fields(row.after or {}),
+                )
+                for row, contact_id in with_contact
+            ],
+        )
+        written: list[tuple[ChangeRow, ContactId, int | None]] = []
+        changed: list[tuple[ChangeRow, WriteOutcome]] = []
+        for (row, contact_id), outcome in zip(with_contact, outcomes, strict=True):
+            if outcome.status == WriteStatus.WRITTEN:
+                written.append((row, contact_id, outcome.version))
+            else:
+                changed.append((row, outcome))
+        present = await self._present([row for row, _ in changed]) if changed else {}
+        done = [_not_written(row, outcome, present) for row, outcome in changed]
+        return done, written
+
+    async def _open(self, rows: Sequence[tuple[ChangeRow, ContactId, int | None]]) -> list[Done]:
+        batch = self._batch
+        opened = await self._links.open(
+            [
+                NewLink(
+                    change_id=row.change_id,
+                    object_id=row.object_id,
+                    contact_id=contact_id,
+                    reason=row.reason,
+                    host_version=version,
+                )
+                for row, contact_id, version in rows
+            ],
+            entra_tenant_id=batch.entra_tenant_id,
+            client_id=batch.client_id,
+            run_id=batch.run_id,
+            now=batch.now,
+        )
+        if opened and batch.fields:
+            await self._links.base_from_changes(opened)
+        return [
+            Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
+            if row.change_id in opened
+            else stale(row, {"found": "linked_elsewhere", "contactId": str(contact_id)})
+            for row, contact_id, _ in rows
+        ]
+
+    async def _mark(self, done: Sequence[Done]) -> None:
+        """Store the identities from the rows' snapshots, then mark the rows."""
+        batch = self._batch
+        rows = {row.change_id: row for row in batch.rows}
+        fresh: dict[ChangeId, Verdict] = {}
+        linked: dict[ChangeId, bool] = {}
+        answered: list[ChangeId] = []
+        for outcome in done:
+            row, applied = rows[outcome.change_id], outcome.state == ChangeState.APPLIED
+            if row.kind == ChangeKind.CLOSE_LINK:
+                continue
+            if applied and (opens_link(row) or row.kind == ChangeKind.INACTIVATE):
+                answered.append(row.change_id)
+            if opens_link(row):
+                fresh[row.change_id] = Verdict.LINKED if applied else Verdict.FAILED
+            elif row.kind == ChangeKind.QUEUE and row.contact_id is None:
+                fresh[row.change_id] = Verdict.QUEUED
+            else:
+                linked[row.change_id] = applied
+        identities = Identities(self._connection, batch.tenant_id)
+        await identities.store_from_changes(fresh, batch.now)
+        await identities.refresh_linked(batch.entra_tenant_id, linked, batch.now)
+        await Items(self._connection, batch.tenant_id).close_answered(answered, batch.now)
+        await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
+
+
+def opens_link(row: ChangeRow) -> bool:
+    """True for a row that links an identity which had no link."""
+    return row.kind in OPENING or (
+        row.kind == ChangeKind.REACTIVATE and row.reason == VerdictReason.RESUMED
+    )
+
+
+def stale(row: ChangeRow, found: Mapping[str, object]) -> Done:
+    """The end of a row that no longer holds, with what was found instead."""
+    note = {**(row.note or {}), **found}
+    return Done(change_id=row.change_id, state=ChangeState.STALE, note=json.dumps(note))
+
+
+def _refusal(row: ChangeRow, pins: Pins) -> Done | None:
+    """The end of a row that a pin of now forbids."""
+    if row.kind in {ChangeKind.QUEUE, ChangeKind.CLOSE_LINK}:
+        return None
+    contact = row.contact_id
+    locked = pins.locked.get(contact, frozenset()) if contact is not None else frozenset()
+    forbidden = (
+        row.object_id in pins.ignored
+        or contact in pins.hands_off
+        or (row.kind == ChangeKind.INACTIVATE and contact in pins.keep_active)
+        or (row.kind == ChangeKind.UPDATE and not locked.isdisjoint(row.after or {}))
+    )
+    return stale(row, {"found": "pinned"}) if forbidden else None
+
+
+def _write(row: ChangeRow, version: int | None) -> Written:
+    """What a link keeps of a write to its contact."""
+    if row.kind == ChangeKind.UPDATE:
+        values = {name: normal(FieldName(name), str(v)) for name, v in (row.after or {}).items()}
+        base = {name: value for name, value in values.items() if value is not None}
+        return Written(object_id=row.object_id, version=version, base=base)
+    inactive = row.kind == ChangeKind.INACTIVATE
+    return Written(object_id=row.object_id, version=version, inactive=inactive)
+
+
+def _host_fields(values: Mapping[str, object]) -> dict[str, object]:
+    return {HOST_FIELDS[name]: value for name, value in values.items()}
+
+
+def _new_contact(row: ChangeRow) -> NewContact:
+    after = row.after or {}
+    phones = after.get("phones")
+    return NewContact(
+        key=UUID(int=row.change_id.int),
+        client_id=row.client_id,
+        full_name=str(after["fullName"]),
+        email=str(after["email"]),
+        phones=tuple(
+            PhoneNumber(type=str(phone["type"]), number=str(phone["number"]))
+            for phone in (phones if isinstance(phones, list) else ())
+        ),
+        role=_text(after.get("role")),
+        department=_text(after.get(FieldName.DEPARTMENT)),
+        office_location=_text(after.get(FieldName.OFFICE_LOCATION)),
+        active=bool(after.get("active", True)),
+    )
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _not_created(row: ChangeRow, outcome: WriteOutcome) -> Done:
+    if outcome.status == WriteStatus.EXISTS:
+        return stale(row, {"found": "exists", "contactId": str(outcome.id)})
+    return _rejected(row, outcome)
+
+
+def _not_written(
+    row: ChangeRow, outcome: WriteOutcome, present: Mapping[ContactId, Contact]
+) -> Done:
+    if outcome.status == WriteStatus.REJECTED:
+        return _rejected(row, outcome)
+    contact = present.get(row.contact_id) if row.contact_id is not None else None
+    if contact is None:
+        return stale(row, {"found": "contact_gone"})
+    now = {name: _VALUES[name](contact) for name in row.before or {}}
+    return stale(row, {"found": "changed", "now": now})
+
+
+def _rejected(row: ChangeRow, outcome: WriteOutcome) -> Done:
+    return Done(
+        change_id=row.change_id,
+        state=ChangeState.FAILED,
+        note=json.dumps({"code": "rejected_by_host", "hostCode": outcome.code}),
+    )
+
+
+def _number(contact: Contact, kind: str) -> str | None:
+    return next((phone.number for phone in contact.phones if phone.type == kind), None)
+
+
+_VALUES: Mapping[str, Callable[[Contact], object]] = {
+    FieldName.DISPLAY_NAME: lambda c: c.full_name,
+    FieldName.EMAIL: lambda c: c.email,
+    FieldName.PHONE: lambda c: _number(c, "work"),
+    FieldName.MOBILE: lambda c: _number(c, "mobile"),
+    FieldName.ROLE: lambda c: c.role,
+    FieldName.DEPARTMENT: lambda c: c.department,
+    FieldName.OFFICE_LOCATION: lambda c: c.office_location,
+    "active": lambda c: c.active,
+    "clientId": lambda c: str(c.client_id),
+}

@@ -1,0 +1,129 @@
+"""Choose how to read a managed tenant: everybody, or what changed since the last reading."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.policy import Members, Policy
+from entra_plugin.directory.protocol import CursorExpired, Directory
+from entra_plugin.domain.errors import AuthorisationLost, EntraError, TransientFailure
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.states import ReadingKind, RunType
+from entra_plugin.store.cursors import Cursor, Cursors
+from entra_plugin.store.run_tenants import Fence, ReadingPlan, RunTenants
+from entra_plugin.store.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """How a managed tenant is read; ``since`` is the cursor that a delta reading begins at."""
+
+    kind: ReadingKind
+    absences: bool
+    since: str | None = None
+
+
+class ChooseReading:
+    """Chooses at the first attempt; later ones go on with what was chosen."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(
+        self, tenant_id: TenantId, run: Run, fence: Fence, policy: Policy, directory: Directory
+    ) -> Chosen:
+        """Choose, and keep the choice with the cursor from which the next reading will begin."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            before = await RunTenants(connection, tenant_id).reading_plan(
+                fence.run_id, fence.managed_tenant_id
+            )
+            cursor = await Cursors(connection, tenant_id).get(fence.managed_tenant_id)
+        since = cursor.link if cursor is not None else None
+        if before is not None:
+            return Chosen(kind=before.kind, absences=before.absences, since=since)
+        chosen = self._decide(run, policy, directory, cursor)
+        begins = None
+        if chosen.kind == ReadingKind.FULL and run.type != RunType.PREVIEW:
+            begins = await _cursor_from_now_on(policy, directory)
+        await self._keep(tenant_id, fence, policy, chosen, begins)
+        return chosen
+
+    async def everything(
+        self, tenant_id: TenantId, fence: Fence, policy: Policy, directory: Directory
+    ) -> Chosen:
+        """Read everybody after all, the cursor being of no use; absence then proves nothing."""
+        chosen = Chosen(kind=ReadingKind.FULL, absences=False)
+        begins = await _cursor_from_now_on(policy, directory)
+        await self._keep(tenant_id, fence, policy, chosen, begins)
+        return chosen
+
+    async def members(self, policy: Policy, directory: Directory) -> Members:
+        """Who is in the groups that the filters name.
+
+        Raises:
+            ConsentMissing: ``group_unreadable``: a group that cannot be read fails the reading.
+        """
+        filters, tenant = policy.filters, policy.entra_tenant_id
+        included = [await directory.members(tenant, g) for g in sorted(filters.include_groups)]
+        excluded = [await directory.members(tenant, g) for g in sorted(filters.exclude_groups)]
+        return Members(
+            included=frozenset().union(*included) if included else None,
+            excluded=frozenset().union(*excluded),
+        )
+
+    def _decide(
+        self, run: Run, policy: Policy, directory: Directory, cursor: Cursor | None
+    ) -> Chosen:
+        if run.type == RunType.PERSON:
+            return Chosen(kind=ReadingKind.PERSON, absences=False)
+        now = self._context.clock()
+        if not directory.capabilities.delta:
+            return Chosen(kind=ReadingKind.FULL, absences=True)
+        due = _is_due(cursor, policy, now)
+        usable = cursor is not None and cursor.select_fingerprint == directory.select_fingerprint
+        if run.type == RunType.PREVIEW or policy.changed or due or not usable or cursor is None:
+            return Chosen(kind=ReadingKind.FULL, absences=due)
+        return Chosen(kind=ReadingKind.DELTA, absences=False, since=cursor.link)
+
+    async def _keep(
+        self,
+        tenant_id: TenantId,
+        fence: Fence,
+        policy: Policy,
+        chosen: Chosen,
+        begins: str | None,
+    ) -> None:
+        plan = ReadingPlan(
+            kind=chosen.kind,
+            absences=chosen.absences,
+            cursor_link=begins,
+            policy_fingerprint=policy.fingerprint,
+        )
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await RunTenants(connection, tenant_id).put_reading_plan(fence, plan)
+
+
+def _is_due(cursor: Cursor | None, policy: Policy, now: datetime) -> bool:
+    """True when nobody looked for those who are gone, or not for a long time."""
+    if cursor is None or cursor.verified_at is None:
+        return True
+    return cursor.verified_at + policy.guard.verified_every <= now
+
+
+async def _cursor_from_now_on(policy: Policy, directory: Directory) -> str | None:
+    """A cursor from before the reading, so that nothing is missed that changes meanwhile.
+
+    Without one the next reading is a full one again, which is slow and not wrong.
+    """
+    if not directory.capabilities.delta:
+        return None
+    try:
+        return await directory.delta_start(policy.entra_tenant_id)
+    except (AuthorisationLost, TransientFailure):
+        raise
+    except (CursorExpired, EntraError) as error:
+        log.info("no delta cursor to be had", extra={"error": type(error).__name__})
+        return None

@@ -1,0 +1,66 @@
+"""What becomes of held rows when the same identities are planned again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.sync.outcome import outcome
+from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import RunState
+from entra_plugin.store.changes import Changes
+from entra_plugin.store.held import Held
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.pages import Pages
+from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.runs import Runs
+
+
+async def take_over_held(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    fence: Fence,
+    entra_tenant_id: EntraTenantId,
+    now: datetime,
+) -> None:
+    """Drop planned rows that wait already, and retire held rows whose plan is another today."""
+    run_id, managed_tenant_id = fence.run_id, fence.managed_tenant_id
+    tenants = RunTenants(connection, tenant_id)
+    held_runs = await tenants.held_runs(managed_tenant_id)
+    if not held_runs:
+        return
+    held = Held(connection, tenant_id)
+    repeated = await held.repeated(run_id, managed_tenant_id, held_runs)
+    await Identities(connection, tenant_id).refresh_linked(
+        entra_tenant_id, dict.fromkeys(repeated, False), now
+    )
+    await held.renew(repeated)
+    plan = await tenants.reading_plan(run_id, managed_tenant_id)
+    changed = await held.supersede(
+        run_id,
+        managed_tenant_id,
+        held_runs,
+        kept=list(repeated.values()),
+        everybody=plan is not None and plan.absences,
+    )
+    await Pages(connection, tenant_id).count_unchanged(fence, len(repeated))
+    await recount(connection, tenant_id, changed, managed_tenant_id)
+
+
+async def recount(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    run_ids: Iterable[RunId],
+    managed_tenant_id: ManagedTenantId,
+) -> None:
+    """Bring counters and states of held runs up to date; one with nothing left is held no more."""
+    tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
+    for run_id in run_ids:
+        changes = Changes(connection, tenant_id)
+        counts = await changes.counts(run_id, managed_tenant_id)
+        waiting = counts["held"] or await changes.has_planned(run_id, managed_tenant_id)
+        state = RunState.HELD if waiting else RunState.COMPLETED
+        await tenants.recount(run_id, managed_tenant_id, counts, state)
+        await runs.leave_held(
+            run_id, outcome(await tenants.of_run(run_id), cancelled=False, failed=False)
+        )

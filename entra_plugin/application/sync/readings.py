@@ -1,0 +1,142 @@
+"""The ways to read a managed tenant: everybody, what changed since a cursor, or one person.
+
+Each is a sequence of pages that can go on where a killed attempt stopped.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import UUID
+
+from entra_plugin.directory.protocol import ChangePage, Directory, UserChange
+from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.states import DepartureKind
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.transaction import Store
+
+_TAKE_UP = "take-up:"
+"""Begins the resume point of a delta reading that is still among the unsettled identities."""
+
+_BATCH = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """Some users, and some who are proved to be deleted; ``next_link`` is None on the last page.
+
+    ``cursor`` comes with the last page of a delta reading: where the next one starts.
+    """
+
+    users: tuple[DirectoryUser, ...]
+    deleted: tuple[ObjectId, ...] = ()
+    next_link: str | None = None
+    cursor: str | None = None
+
+
+async def full_reading(
+    directory: Directory, entra_tenant_id: EntraTenantId, resume: str | None
+) -> AsyncGenerator[ReadPage, None]:
+    """Every user.
+
+    Raises:
+        PageExpired: The listing has to start again.
+    """
+    pages = directory.user_pages(entra_tenant_id, resume=resume)
+    async with aclosing(pages):
+        async for page in pages:
+            yield ReadPage(users=page.users, next_link=page.next_link)
+
+
+async def person_reading(
+    directory: Directory, entra_tenant_id: EntraTenantId, object_id: ObjectId
+) -> AsyncGenerator[ReadPage, None]:
+    """One user, or the proof that there is none."""
+    user = await directory.user(entra_tenant_id, object_id)
+    if user is None:
+        yield ReadPage(users=(), deleted=(object_id,))
+    else:
+        yield ReadPage(users=(user,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaReading:
+    """What changed since a cursor, after whatever was left unsettled is looked at again."""
+
+    store: Store
+    tenant_id: TenantId
+    entra_tenant_id: EntraTenantId
+    directory: Directory
+    cursor: str
+
+    async def pages(self, resume: str | None) -> AsyncGenerator[ReadPage, None]:
+        """First the unsettled identities, as they were last seen, then the changes in order.
+
+        Raises:
+            CursorExpired: Everything has to be read.
+        """
+        link = resume
+        if link is None or link.startswith(_TAKE_UP):
+            after = ObjectId(UUID(link.removeprefix(_TAKE_UP))) if link else None
+            unsettled = self._unsettled(after)
+            async with aclosing(unsettled):
+                async for page in unsettled:
+                    yield page
+            link = self.cursor
+        changes = self.directory.changes(self.entra_tenant_id, link)
+        async with aclosing(changes):
+            async for changed in changes:
+                yield await self._merged(changed)
+
+    async def _unsettled(self, after: ObjectId | None) -> AsyncGenerator[ReadPage, None]:
+        while True:
+            async with self.store.tenant_transaction(self.tenant_id) as connection:
+                found = await Identities(connection, self.tenant_id).unsettled(
+                    self.entra_tenant_id, after=after, limit=_BATCH
+                )
+            if not found:
+                return
+            after = found[-1].user.object_id
+            gone = {
+                seen.user.object_id
+                for seen in found
+                if seen.departure is not None
+                and seen.departure.kind == DepartureKind.DELETED_UPSTREAM
+            }
+            yield ReadPage(
+                users=tuple(s.user for s in found if s.user.object_id not in gone),
+                deleted=tuple(sorted(gone)),
+                next_link=f"{_TAKE_UP}{after}",
+            )
+
+    async def _merged(self, page: ChangePage) -> ReadPage:
+        """The users after these changes; of several changes of one the last counts."""
+        latest = {change.object_id: change for change in page.changes}
+        users, deleted = await self._applied(list(latest.values()))
+        return ReadPage(
+            users=users, deleted=deleted, next_link=page.next_link, cursor=page.delta_link
+        )
+
+    async def _applied(
+        self, changes: Sequence[UserChange]
+    ) -> tuple[tuple[DirectoryUser, ...], tuple[ObjectId, ...]]:
+        if not changes:
+            return (), ()
+        async with self.store.tenant_transaction(self.tenant_id) as connection:
+            stored = await Identities(connection, self.tenant_id).stored(
+                self.entra_tenant_id, [change.object_id for change in changes]
+            )
+        users: list[DirectoryUser] = []
+        deleted: list[ObjectId] = []
+        for change in changes:
+            if change.removed:
+                deleted.append(change.object_id)
+                continue
+            user = change.over(stored.get(change.object_id))
+            if user is None:
+                user = await self.directory.user(self.entra_tenant_id, change.object_id)
+            if user is None:
+                deleted.append(change.object_id)
+            else:
+                users.append(user)
+        return tuple(users), tuple(deleted)

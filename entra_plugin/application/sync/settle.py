@@ -1,0 +1,31 @@
+"""What only the whole plan of a managed tenant shows, whatever the order of its pages."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.sync.held import take_over_held
+from entra_plugin.application.sync.policy import Policy
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.store.changes import Changes
+from entra_plugin.store.pages import Pages
+from entra_plugin.store.run_tenants import Fence
+
+
+async def settle_plan(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    fence: Fence,
+    policy: Policy,
+    *,
+    now: datetime,
+    preview: bool = False,
+) -> None:
+    """Ask about contacts that two identities claim, and drop what is asked or held already."""
+    changes = Changes(connection, tenant_id)
+    await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+    if preview:
+        return
+    repeated = await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
+    await Pages(connection, tenant_id).count_unchanged(fence, repeated)
+    await take_over_held(connection, tenant_id, fence, policy.entra_tenant_id, now)

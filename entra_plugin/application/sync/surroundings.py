@@ -1,0 +1,184 @@
+"""What a page of users is compared with: links, contacts, candidates, decisions and pins."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.sync.policy import Policy
+from entra_plugin.domain.addresses import normalise, spellings
+from entra_plugin.domain.filters import address_of
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import ContactId, ObjectId, TenantId
+from entra_plugin.domain.matching import Candidate, other_addresses
+from entra_plugin.domain.merging import Values
+from entra_plugin.domain.pins import NO_PINS
+from entra_plugin.domain.planning import Dormant, Link, Reading, Remembered, Surroundings
+from entra_plugin.domain.states import DecisionKind, FieldName
+from entra_plugin.host import Contact, Contacts
+from entra_plugin.store.links import DormantLink, HeldLink, Links
+from entra_plugin.store.pins import Pins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Reads what the planner compares with: a fixed number of statements per page."""
+
+    connection: AsyncConnection
+    tenant_id: TenantId
+    policy: Policy
+    contacts: Contacts
+    decisions: Mapping[ObjectId, Remembered]
+
+    async def of_page(self, pending: Sequence[Reading]) -> Surroundings:
+        """Everything that these identities may have to do with."""
+        links = await self._links(pending)
+        dormant = await self._dormant(pending)
+        decided = self._decided(pending)
+        by_id = await self._by_id(
+            [
+                *(link.contact_id for link in links.values()),
+                *(link.contact_id for link in dormant.values()),
+                *decided,
+            ]
+        )
+        index = await self._candidates(pending, links, by_id)
+        around = Surroundings(
+            index=index,
+            links={
+                object_id: Link(
+                    base=link.base,
+                    inactive_version=link.inactive_version,
+                    contact=by_id.get(link.contact_id),
+                )
+                for object_id, link in links.items()
+            },
+            dormant={
+                object_id: Dormant(contact=contact, undone=link.undone)
+                for object_id, link in dormant.items()
+                if (contact := by_id.get(link.contact_id)) is not None
+                and contact.version == link.version
+            },
+            decided={contact_id: by_id[contact_id] for contact_id in decided & by_id.keys()},
+        )
+        return await self._pinned(around, pending, by_id)
+
+    async def _links(self, pending: Sequence[Reading]) -> dict[ObjectId, HeldLink]:
+        linked = [
+            r.user.object_id for r in pending if r.known is not None and r.known.linked is not None
+        ]
+        if not linked:
+            return {}
+        return await Links(self.connection, self.tenant_id).of(self.policy.entra_tenant_id, linked)
+
+    async def _dormant(self, pending: Sequence[Reading]) -> dict[ObjectId, DormantLink]:
+        unlinked = [
+            r.user.object_id for r in pending if r.known is not None and r.known.linked is None
+        ]
+        if not unlinked:
+            return {}
+        return await Links(self.connection, self.tenant_id).dormant(
+            self.policy.entra_tenant_id, unlinked
+        )
+
+    def _decided(self, pending: Sequence[Reading]) -> set[ContactId]:
+        """The contacts that people chose for these identities."""
+        if not self.decisions:
+            return set()
+        remembered = (self.decisions.get(reading.user.object_id) for reading in pending)
+        return {
+            decision.contact_id
+            for decision in remembered
+            if decision is not None
+            and decision.kind == DecisionKind.LINKED
+            and decision.contact_id is not None
+        }
+
+    async def _by_id(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, Candidate]:
+        if not contact_ids:
+            return {}
+        found = await self.contacts.by_ids(self.connection, self.tenant_id, contact_ids)
+        return {c.contact_id: c for c in await self._with_holders(found)}
+
+    async def _candidates(
+        self,
+        pending: Sequence[Reading],
+        links: Mapping[ObjectId, HeldLink],
+        by_id: Mapping[ContactId, Candidate],
+    ) -> dict[str, list[Candidate]]:
+        """The contacts, of any client, that have one of these users' addresses."""
+        wanted = {
+            address for reading in pending for address in self._addresses(reading, links, by_id)
+        }
+        if not wanted:
+            return {}
+        lookup = sorted({form for address in wanted for form in spellings(address)})
+        found = await self.contacts.by_addresses(self.connection, self.tenant_id, lookup)
+        index: dict[str, list[Candidate]] = {}
+        for candidate in await self._with_holders(found):
+            address = normalise(candidate.values[FieldName.EMAIL])
+            if address is not None:
+                index.setdefault(address, []).append(candidate)
+        return index
+
+    def _addresses(
+        self,
+        reading: Reading,
+        links: Mapping[ObjectId, HeldLink],
+        by_id: Mapping[ContactId, Candidate],
+    ) -> Iterable[str]:
+        """The addresses of a user that may belong to somebody; of one who is linked, his own."""
+        address = address_of(reading.user)
+        if address is None:
+            return ()
+        link = links.get(reading.user.object_id)
+        if link is not None and link.contact_id in by_id:
+            return (address,) if FieldName.EMAIL in self.policy.fields else ()
+        return (address, *other_addresses(reading.user, address))
+
+    async def _with_holders(self, found: Iterable[Contact]) -> list[Candidate]:
+        contacts = list(found)
+        holders = await Links(self.connection, self.tenant_id).holders([c.id for c in contacts])
+        return [candidate_of(contact, holders.get(contact.id)) for contact in contacts]
+
+    async def _pinned(
+        self,
+        around: Surroundings,
+        pending: Sequence[Reading],
+        by_id: Mapping[ContactId, Candidate],
+    ) -> Surroundings:
+        if not self.policy.pins:
+            return replace(around, pins=NO_PINS)
+        indexed = {c.contact_id for found in around.index.values() for c in found}
+        pins = await Pins(self.connection, self.tenant_id).of(
+            self.policy.entra_tenant_id,
+            [reading.user.object_id for reading in pending],
+            [*by_id, *indexed],
+        )
+        return replace(around, pins=pins)
+
+
+def candidate_of(contact: Contact, linked_to: IdentityKey | None) -> Candidate:
+    """A contact of the host as the rules see it."""
+    return Candidate(
+        contact_id=contact.id,
+        client_id=contact.client_id,
+        active=contact.active,
+        linked_to=linked_to,
+        version=contact.version,
+        values=values_of_contact(contact),
+    )
+
+
+def values_of_contact(contact: Contact) -> Values:
+    """The fields of a contact, by the names of the rules."""
+    numbers = {phone.type: phone.number for phone in contact.phones}
+    return {
+        FieldName.DISPLAY_NAME: contact.full_name,
+        FieldName.EMAIL: contact.email,
+        FieldName.PHONE: numbers.get("work"),
+        FieldName.MOBILE: numbers.get("mobile"),
+        FieldName.ROLE: contact.role,
+        FieldName.DEPARTMENT: contact.department,
+        FieldName.OFFICE_LOCATION: contact.office_location,
+    }

@@ -1,0 +1,396 @@
+"""Queries on the links between identities and contacts, as a sync opens, writes and closes them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import BigInteger
+
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+    UserId,
+)
+from entra_plugin.store.arrays import IdArray, WordArray
+from entra_plugin.store.people_tables import contact_links
+
+UNDONE = "undone"
+"""Why a link is closed: an undo."""
+CONTACT_GONE = "contact_gone"
+"""Why a link is closed: the host has no such contact any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    """An identity to link to a contact, by an applied change."""
+
+    change_id: ChangeId
+    object_id: ObjectId
+    contact_id: ContactId
+    reason: str
+    host_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLink:
+    """An active link: what it says of the contact, as of our last write."""
+
+    contact_id: ContactId
+    base: Mapping[str, str]
+    inactive_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DormantLink:
+    """The youngest closed link of an identity that has no other, and may be taken up again.
+
+    ``version`` is that of the contact when we wrote it last: anything else means that somebody
+    edited it since.
+    """
+
+    contact_id: ContactId
+    undone: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A write to the contact of a link: what to keep of it.
+
+    ``inactive``: True when we made it inactive, False when active again, None when neither.
+    """
+
+    object_id: ObjectId
+    version: int | None
+    base: Mapping[str, str] | None = None
+    inactive: bool | None = None
+
+
+_OPEN = text("""
+    INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
+        client_id, state, reason, opened_by_run, opened_by_user, opened_at, host_version)
+    SELECT :tenant_id, r.change_id, :entra_tenant_id, r.object_id, r.contact_id, :client_id,
+        'active', r.reason, :run_id, :user_id, :now, r.host_version
+    FROM unnest(:change_ids, :object_ids, :contact_ids, :reasons, :versions)
+        AS r (change_id, object_id, contact_id, reason, host_version)
+    ON CONFLICT DO NOTHING
+    RETURNING link_id
+""").bindparams(
+    bindparam("change_ids", type_=IdArray()),
+    bindparam("object_ids", type_=IdArray()),
+    bindparam("contact_ids", type_=IdArray()),
+    bindparam("reasons", type_=WordArray()),
+    bindparam("versions", type_=ARRAY(BigInteger())),
+)
+
+_BASE_FROM_CHANGES = text("""
+    UPDATE entra_contact_links l
+    SET base = c.snapshot -> 'base'
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND c.snapshot -> 'base' IS NOT NULL
+        AND l.tenant_id = c.tenant_id AND l.link_id = c.change_id
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
+_OF = text("""
+    SELECT object_id, contact_id, base, inactive_version
+    FROM entra_contact_links
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'active'
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+_DORMANT = text("""
+    SELECT DISTINCT ON (object_id) object_id, contact_id, closed_reason, reason,
+        inactive_version, host_version
+    FROM entra_contact_links
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'closed'
+    ORDER BY object_id, closed_at DESC, link_id
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+_WRITTEN = text("""
+    UPDATE entra_contact_links l
+    SET host_version = coalesce(w.version, l.host_version),
+        base = CASE WHEN w.base IS NULL THEN l.base ELSE coalesce(l.base, '{}') || w.base END,
+        inactive_version = CASE w.inactive WHEN true THEN w.version WHEN false THEN NULL
+            ELSE l.inactive_version END
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS w (object_id uuid, version bigint, base jsonb, inactive boolean)
+    WHERE l.tenant_id = :tenant_id AND l.entra_tenant_id = :entra_tenant_id
+        AND l.object_id = w.object_id AND l.state = 'active'
+""")
+
+_REOPEN = text("""
+    UPDATE entra_contact_links l
+    SET state = 'active', closed_reason = NULL, closed_at = NULL, closed_by_run = NULL,
+        closed_by_user = NULL, client_id = :client_id, host_version = y.version,
+        inactive_version = NULL
+    FROM (
+        SELECT DISTINCT ON (o.object_id) o.link_id, r.version
+        FROM unnest(:object_ids, :contact_ids, :versions) AS r (object_id, contact_id, version)
+        JOIN entra_contact_links o ON o.tenant_id = :tenant_id
+            AND o.entra_tenant_id = :entra_tenant_id AND o.object_id = r.object_id
+            AND o.contact_id = r.contact_id AND o.state = 'closed'
+        WHERE NOT EXISTS (
+            SELECT FROM entra_contact_links a
+            WHERE a.tenant_id = :tenant_id AND a.state = 'active'
+                AND (a.contact_id = r.contact_id
+                    OR (a.entra_tenant_id = :entra_tenant_id AND a.object_id = r.object_id)))
+        ORDER BY o.object_id, o.closed_at DESC
+    ) y
+    WHERE l.tenant_id = :tenant_id AND l.link_id = y.link_id
+    RETURNING l.object_id
+""").bindparams(
+    bindparam("object_ids", type_=IdArray()),
+    bindparam("contact_ids", type_=IdArray()),
+    bindparam("versions", type_=ARRAY(BigInteger())),
+)
+
+_CLOSE = text("""
+    UPDATE entra_contact_links
+    SET state = 'closed', closed_reason = :reason, closed_at = :now, closed_by_run = :run_id
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'active'
+    RETURNING object_id
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+_UNSEEN = text("""
+    SELECT i.object_id
+    FROM entra_identities i
+    JOIN entra_contact_links l ON l.tenant_id = i.tenant_id
+        AND l.entra_tenant_id = i.entra_tenant_id AND l.object_id = i.object_id
+        AND l.state = 'active'
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND (i.departure IS NULL OR NOT i.departure_settled)
+        AND NOT EXISTS (
+            SELECT FROM entra_sync_pages p
+            WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
+                AND p.managed_tenant_id = :managed_tenant_id AND p.reading = :reading
+                AND i.object_id = ANY(p.object_ids))
+    ORDER BY i.object_id
+""")
+
+_COUNT_BY_CLIENT = text("""
+    SELECT client_id, count(*) AS linked
+    FROM entra_contact_links
+    WHERE tenant_id = :tenant_id AND state = 'active' AND client_id = ANY(:client_ids)
+    GROUP BY client_id
+""").bindparams(bindparam("client_ids", type_=IdArray()))
+
+
+class Links:
+    """The links of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def open(
+        self,
+        links: Sequence[NewLink],
+        *,
+        entra_tenant_id: EntraTenantId,
+        client_id: ClientId,
+        run_id: RunId,
+        now: datetime,
+        user_id: UserId | None = None,
+    ) -> set[ChangeId]:
+        """Open links; answers the changes whose link is open, the others were taken meanwhile."""
+        if not links:
+            return set()
+        rows = await self._connection.scalars(
+            _OPEN,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "client_id": client_id,
+                "run_id": run_id,
+                "user_id": user_id,
+                "now": now,
+                "change_ids": [link.change_id for link in links],
+                "object_ids": [link.object_id for link in links],
+                "contact_ids": [link.contact_id for link in links],
+                "reasons": [link.reason for link in links],
+                "versions": [link.host_version for link in links],
+            },
+        )
+        return {ChangeId(link_id) for link_id in rows}
+
+    async def base_from_changes(self, change_ids: Iterable[ChangeId]) -> None:
+        """Give new links the base values that were planned with them."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        await self._connection.execute(_BASE_FROM_CHANGES, values)
+
+    async def of(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
+    ) -> dict[ObjectId, HeldLink]:
+        """The active links of these identities."""
+        rows = await self._connection.execute(_OF, self._those(entra_tenant_id, object_ids))
+        return {
+            row.object_id: HeldLink(
+                contact_id=row.contact_id,
+                base=row.base or {},
+                inactive_version=row.inactive_version,
+            )
+            for row in rows
+        }
+
+    async def dormant(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
+    ) -> dict[ObjectId, DormantLink]:
+        """Closed links that a resumed undo, or a changed mapping, may open again."""
+        rows = await self._connection.execute(_DORMANT, self._those(entra_tenant_id, object_ids))
+        found: dict[ObjectId, DormantLink] = {}
+        for row in rows:
+            undone = row.closed_reason == UNDONE
+            version = row.inactive_version if undone else row.host_version
+            made = undone or (row.closed_reason == "mapping_changed" and row.reason == "created")
+            if made and version is not None:
+                found[row.object_id] = DormantLink(
+                    contact_id=row.contact_id, undone=undone, version=version
+                )
+        return found
+
+    async def reopen(
+        self,
+        entra_tenant_id: EntraTenantId,
+        links: Mapping[ObjectId, tuple[ContactId, int | None]],
+        *,
+        client_id: ClientId,
+    ) -> set[ObjectId]:
+        """Open the youngest closed link of each identity to its contact; answers which there were.
+
+        One whose identity or contact is linked otherwise by now stays closed.
+        """
+        if not links:
+            return set()
+        values = {
+            **self._those(entra_tenant_id, list(links)),
+            "contact_ids": [contact_id for contact_id, _ in links.values()],
+            "versions": [version for _, version in links.values()],
+            "client_id": client_id,
+        }
+        return set((await self._connection.scalars(_REOPEN, values)).all())
+
+    async def written(self, entra_tenant_id: EntraTenantId, writes: Sequence[Written]) -> None:
+        """Keep what was written to the contacts of these identities."""
+        if not writes:
+            return
+        rows = [
+            {
+                "object_id": w.object_id,
+                "version": w.version,
+                "base": w.base,
+                "inactive": w.inactive,
+            }
+            for w in writes
+        ]
+        await self._connection.execute(
+            _WRITTEN,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "rows": msgspec.json.encode(rows).decode(),
+            },
+        )
+
+    async def rebase(
+        self, entra_tenant_id: EntraTenantId, bases: Mapping[ObjectId, Mapping[str, str]]
+    ) -> None:
+        """Move the base of links whose contacts need no write."""
+        writes = [
+            Written(object_id=object_id, version=None, base=base)
+            for object_id, base in bases.items()
+        ]
+        await self.written(entra_tenant_id, writes)
+
+    async def close(
+        self,
+        entra_tenant_id: EntraTenantId,
+        object_ids: Sequence[ObjectId],
+        *,
+        reason: str,
+        run_id: RunId,
+        now: datetime,
+    ) -> set[ObjectId]:
+        """Close the active links of these identities; answers those that had one."""
+        if not object_ids:
+            return set()
+        values = {
+            **self._those(entra_tenant_id, object_ids),
+            "reason": reason,
+            "run_id": run_id,
+            "now": now,
+        }
+        return set((await self._connection.scalars(_CLOSE, values)).all())
+
+    async def unseen(
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        reading: int,
+    ) -> list[ObjectId]:
+        """Linked identities that a reading did not list, and whose leaving is not settled."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+            "reading": reading,
+        }
+        return list((await self._connection.scalars(_UNSEEN, values)).all())
+
+    async def contacts(self, entra_tenant_id: EntraTenantId) -> dict[ContactId, ObjectId]:
+        """Every contact that is linked to an identity of the directory."""
+        statement = select(contact_links.c.contact_id, contact_links.c.object_id).where(
+            contact_links.c.tenant_id == self._tenant_id,
+            contact_links.c.entra_tenant_id == entra_tenant_id,
+            contact_links.c.state == "active",
+        )
+        return {row.contact_id: row.object_id for row in await self._connection.execute(statement)}
+
+    async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
+        """The identities that hold an active link to these contacts."""
+        if not contact_ids:
+            return {}
+        statement = select(
+            contact_links.c.contact_id, contact_links.c.entra_tenant_id, contact_links.c.object_id
+        ).where(
+            contact_links.c.tenant_id == self._tenant_id,
+            contact_links.c.state == "active",
+            contact_links.c.contact_id == func.any(list(contact_ids)),
+        )
+        return {
+            row.contact_id: IdentityKey(
+                entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
+            )
+            for row in await self._connection.execute(statement)
+        }
+
+    async def count_by_client(self, client_ids: Sequence[ClientId]) -> dict[ClientId, int]:
+        """How many contacts are linked at each of these clients."""
+        values = {"tenant_id": self._tenant_id, "client_ids": list(client_ids)}
+        rows = await self._connection.execute(_COUNT_BY_CLIENT, values)
+        return {row.client_id: int(row.linked) for row in rows}
+
+    def _those(
+        self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
+    ) -> dict[str, object]:
+        return {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+        }
