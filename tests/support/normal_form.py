@@ -31,6 +31,7 @@ TABLES = (
     "entra_reconciliation_items",
     "entra_decisions",
     "entra_pins",
+    "entra_delta_cursors",
     "entra_sync_runs",
     "entra_sync_run_tenants",
     "entra_sync_pages",
@@ -46,8 +47,11 @@ _HOW_OFTEN = {"fence", "reading", "waited_seconds", "position", "creation_key", 
 _OF_IDS = {"policy_fingerprint", "cursor_link"}
 """Made of ids or of the provider's tokens."""
 
-_COUNTED = {"entra_client_tenant_mappings": {"version"}}
-"""Counters that go over the rows of a tenant in any order."""
+_APART = {
+    "entra_client_tenant_mappings": {"version"},
+    "entra_delta_cursors": {"link"},
+}
+"""Columns of one table: a counter that goes over its rows in any order, the provider's tokens."""
 
 _NAMES: Sequence[LiteralString] = (
     "SELECT id, 'client ' || name FROM psa_clients WHERE tenant_id = %s",
@@ -111,7 +115,7 @@ def _lines(
     names: Mapping[str, str],
 ) -> Counter[str]:
     query = sql.SQL("SELECT * FROM {} WHERE tenant_id = %s").format(sql.Identifier(table))
-    left_out = _OWN | _HOW_OFTEN | _OF_IDS | _COUNTED.get(table, set())
+    left_out = _OWN | _HOW_OFTEN | _OF_IDS | _APART.get(table, set())
     rows = connection.execute(query, [tenant_id])
     return Counter(_line(row, names, left_out) for row in rows)
 

@@ -142,11 +142,12 @@ async def _most_writers(inside: Inside) -> int:
 
 
 def _read(microsoft: Simulator) -> dict[str, int]:
-    """How often the users of each directory were listed."""
+    """How often the users of each directory were listed, or what changed among them."""
     return Counter(
         str(request["tenant"])
         for request in microsoft.requests()
         if request["path"] == "/v1.0/users"
+        or (request["path"] == "/v1.0/users/delta" and "latest" not in str(request["query"]))
     )
 
 
