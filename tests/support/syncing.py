@@ -37,6 +37,8 @@ class Syncing:
 
     checks: Checks
     urls: Urls
+    misfortune: Callable[[str, int], None] = lambda _step, _attempt: None
+    """Told the name of each step and the number of the attempt, before it begins."""
 
     @property
     def admin_url(self) -> str:
@@ -102,6 +104,7 @@ class Syncing:
             ApplicationError: It is of no use.
         """
         for attempt in range(1, _MOST_ATTEMPTS):
+            self.misfortune(getattr(work, "__name__", ""), attempt)
             environment = ActivityEnvironment()
             environment.info = replace(environment.info, attempt=attempt)
             try:
