@@ -159,7 +159,9 @@ def _undisturbed(site: Site) -> tuple[NormalForm, Whole]:
     seen = watch.look()
     watch.close()
     assert seen is not None
-    return form, Whole(seconds=seconds, pages=seen.pages, contacts=seen.contacts)
+    return form, Whole(
+        seconds=seconds, pages=seen.pages, contacts=seen.contacts, closed=seen.closed
+    )
 
 
 def _disturbed(site: Site, victim: str, whole: Whole, blows: list[Blow]) -> Outcome:

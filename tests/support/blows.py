@@ -1,8 +1,8 @@
 """Blows: processes of a running devhost get SIGKILL at random points of a sync.
 
-A point lies at a share of the undisturbed run: of its time, of the pages it read or of the contacts
-it made. The clock stands still from a blow until the process is back and a step of the sync was
-begun anew, so that the next one hits work again.
+A point lies at a share of the undisturbed run: of its time, of the pages it read, of the contacts
+it made, or of the customers it closed. The clock stands still from a blow until the process is back
+and a step of the sync was begun anew, so that the next one hits work again.
 """
 
 import json
@@ -21,6 +21,9 @@ from devhost.servers.postgres import libpq
 from support.running import RunningHost
 
 _BACK_SECONDS = 120
+_AHEAD = 0.2
+"""How much more of the pages may have been read than of the time is over."""
+
 _PROGRESS = """
     SELECT r.state, t.pages, t.attempts, t.closed, (SELECT count(*) FROM psa_contacts
         WHERE tenant_id = r.tenant_id AND creation_key IS NOT NULL)
@@ -39,6 +42,7 @@ class Measure(StrEnum):
     MOMENT = "moment"
     PAGES = "pages"
     CONTACTS = "contacts"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Whole:
     seconds: float
     pages: int
     contacts: int
+    closed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +82,27 @@ class Blow:
         """Has its point come?"""
         match self.measure:
             case Measure.MOMENT:
-                return worked >= self.share * whole.seconds
+                # What goes on without the victim counts as well, or the run ends before its time.
+                read = seen.pages / whole.pages
+                return worked >= self.share * whole.seconds or read >= self.share + _AHEAD
             case Measure.PAGES:
                 return seen.pages >= self.share * whole.pages
             case Measure.CONTACTS:
                 return seen.contacts >= max(1, self.share * whole.contacts)
+            case Measure.CLOSED:
+                return seen.closed >= max(1, self.share * whole.closed)
 
 
 def random_blows(rng: random.Random, count: int) -> list[Blow]:
     """Half of them at random moments, the others at random points of the progress.
 
-    The last part of the run is left out, so that it does not end before the last blow.
+    All but one fall while customers are read and planned, of which the last part is left out, so
+    that it is not over before the last of them; that one falls while customers are finished.
     """
     measures = [Measure.MOMENT, Measure.PAGES, Measure.MOMENT, Measure.CONTACTS]
-    return [
-        Blow(measure=measures[n % len(measures)], share=round(rng.uniform(0.01, 0.7), 3))
-        for n in range(count)
-    ]
+    shares = [round(rng.uniform(0.01, 0.7), 3) for _ in range(count - 1)]
+    blows = [Blow(measure=measures[n % len(measures)], share=s) for n, s in enumerate(shares)]
+    return [*blows, Blow(measure=Measure.CLOSED, share=round(rng.uniform(0, 0.4), 3))]
 
 
 @dataclass(slots=True, kw_only=True)
