@@ -39,7 +39,7 @@ class Scopes:
         Raises:
             NotAcceptable: ``feature_off``.
         """
-        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
 
     async def require_taken(
@@ -121,7 +121,7 @@ class Scopes:
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:
         """The rules that are on; none while their flag is off."""
-        if not await self._context.flags.is_on(Flag.FIELD_SYNC, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.FIELD_SYNC, tenant_id):
             return {}
         return field_rules(config, self._context.host.contacts.capabilities)
 
