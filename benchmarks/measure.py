@@ -27,6 +27,7 @@ from devhost.simulator.running import Simulator, running_simulator
 
 FIRST = "first sync"
 AGAIN = "unchanged sync"
+DELTA = "unchanged sync, by delta"
 FLOOR_FIRST = "floor of a first sync"
 FLOOR_AGAIN = "floor of an unchanged sync"
 WHOLE_FIRST = "first sync, whole run"
@@ -136,15 +137,19 @@ class Bench:
                     engine.ask(do="open")
                     self._note(FLOOR_FIRST + suffix, least.ask(do="first"))
                     self._counted(FIRST + suffix, engine, counters)
-                    self._counted(AGAIN + suffix, engine, counters)
+                    self._counted(AGAIN + suffix, engine, counters, full="yes")
                     self._note(FLOOR_AGAIN + suffix, least.ask(do="again"))
+                    if not suffix:
+                        self._counted(DELTA, engine, counters)
                     engine.ask(do="close")
                     least.ask(do="close")
 
-    def _counted(self, scenario: str, engine: Child, counters: Counters) -> None:
+    def _counted(
+        self, scenario: str, engine: Child, counters: Counters, *, full: str = "no"
+    ) -> None:
         engine.ask(do="warm")
         before = counters.read()
-        report = engine.ask(do="sync")
+        report = engine.ask(do="sync", full=full)
         self._note(scenario, report, counters.read().since(before))
 
     def _through_temporal(self, folder: Path, template: str) -> None:

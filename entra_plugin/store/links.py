@@ -166,20 +166,21 @@ _CLOSE = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _UNSEEN = text("""
-    SELECT i.object_id
-    FROM entra_identities i
-    JOIN entra_contact_links l ON l.tenant_id = i.tenant_id
-        AND l.entra_tenant_id = i.entra_tenant_id AND l.object_id = i.object_id
-        AND l.state = 'active'
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND (i.departure IS NULL OR NOT i.departure_settled)
-        AND NOT EXISTS (
-            SELECT FROM entra_sync_pages p
-            WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
-                AND p.managed_tenant_id = :managed_tenant_id AND p.reading = :reading
-                AND i.object_id = ANY(p.object_ids))
-    ORDER BY i.object_id
+    SELECT u.object_id
+    FROM (
+        SELECT object_id FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
+        EXCEPT
+        SELECT unnest(object_ids) FROM entra_sync_pages
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id AND reading = :reading
+    ) u
+    JOIN entra_identities i ON i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = u.object_id
+    WHERE i.departure IS NULL OR NOT i.departure_settled
+    ORDER BY u.object_id
 """)
+"""As sets: asked for each identity whether a page has it, it would be quadratic."""
 
 _COUNT_BY_CLIENT = text("""
     SELECT client_id, count(*) AS linked
