@@ -117,6 +117,13 @@ _INSERT = text("""
     SELECT id, creation_key, version FROM written
 """)
 
+_MISSING = text("""
+    SELECT w.id FROM unnest(CAST(:ids AS uuid[])) AS w (id)
+    WHERE w.id NOT IN (
+        SELECT id FROM psa_contacts
+        WHERE tenant_id = :tenant_id AND id = ANY(CAST(:ids AS uuid[])))
+""")
+
 _HOLDERS = text("""
     SELECT id, creation_key, email_key, version FROM psa_contacts
     WHERE tenant_id = :tenant_id AND (creation_key = ANY(:keys) OR email_key = ANY(:emails))
@@ -190,14 +197,15 @@ class ContactPort:
             connection, tenant_id, contacts.c.id == _any("wanted", ids, Uuid()), bool(ids)
         )
 
-    async def existing(
+    async def missing(
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
     ) -> list[UUID]:
-        """The ids of contacts that exist among ``ids``."""
-        statement = select(contacts.c.id).where(
-            contacts.c.tenant_id == tenant_id, contacts.c.id == _any("wanted", ids, Uuid())
-        )
-        return list((await connection.scalars(statement)).all())
+        """Those among ``ids`` that are no contact's."""
+        if not ids:
+            return []
+        wanted = "{" + ",".join([f"{i.int:032x}" for i in ids]) + "}"
+        parameters = {"tenant_id": tenant_id, "ids": wanted}
+        return list((await connection.scalars(_MISSING, parameters)).all())
 
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: UUID, addresses: Sequence[str]

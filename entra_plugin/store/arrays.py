@@ -6,6 +6,7 @@ quote, and a page has thousands.
 
 from collections.abc import Callable, Iterable
 from typing import cast
+from uuid import UUID
 
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -22,7 +23,7 @@ class IdArray(TypeDecorator[object]):
     def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
         """Write the literal."""
         del dialect
-        return _literal
+        return _ids
 
 
 class WordArray(TypeDecorator[object]):
@@ -35,6 +36,14 @@ class WordArray(TypeDecorator[object]):
         """Write the literal."""
         del dialect
         return _literal
+
+
+def _ids(values: object) -> str | None:
+    """As ``_literal``; PostgreSQL needs no hyphens, and without them a UUID is written faster."""
+    if values is None:
+        return None
+    ids = cast("Iterable[UUID | None]", values)
+    return "{" + ",".join(["NULL" if i is None else f"{i.int:032x}" for i in ids]) + "}"
 
 
 def _literal(values: object) -> str | None:

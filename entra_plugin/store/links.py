@@ -354,14 +354,14 @@ class Links:
         }
         return list((await self._connection.scalars(_UNSEEN, values)).all())
 
-    async def contacts(self, entra_tenant_id: EntraTenantId) -> dict[ContactId, ObjectId]:
+    async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""
-        statement = select(contact_links.c.contact_id, contact_links.c.object_id).where(
+        statement = select(contact_links.c.contact_id).where(
             contact_links.c.tenant_id == self._tenant_id,
             contact_links.c.entra_tenant_id == entra_tenant_id,
             contact_links.c.state == "active",
         )
-        return {row.contact_id: row.object_id for row in await self._connection.execute(statement)}
+        return list((await self._connection.scalars(statement)).all())
 
     async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
         """The identities that hold an active link to these contacts."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
+from entra_plugin.store.arrays import IdArray
 from entra_plugin.store.run_tables import sync_pages
 from entra_plugin.store.run_tenants import Fence
 
@@ -37,6 +37,14 @@ class PageCounts:
         return PageCounts(
             unchanged=self.unchanged + other.unchanged, filtered=self.filtered + other.filtered
         )
+
+
+_ADD = text("""
+    INSERT INTO entra_sync_pages (tenant_id, run_id, managed_tenant_id, reading, page, next_link,
+        object_ids, unchanged, filtered)
+    VALUES (:tenant_id, :run_id, :managed_tenant_id, :reading, :page, :next_link, :object_ids,
+        :unchanged, :filtered)
+""").bindparams(bindparam("object_ids", type_=IdArray()))
 
 
 class Pages:
@@ -70,17 +78,18 @@ class Pages:
     ) -> None:
         """Record a page, in the transaction that wrote its plan."""
         await self._connection.execute(
-            insert(sync_pages).values(
-                tenant_id=self._tenant_id,
-                run_id=fence.run_id,
-                managed_tenant_id=fence.managed_tenant_id,
-                reading=fence.reading,
-                page=page,
-                next_link=next_link,
-                object_ids=list(object_ids),
-                unchanged=counts.unchanged,
-                filtered=counts.filtered,
-            )
+            _ADD,
+            {
+                "tenant_id": self._tenant_id,
+                "run_id": fence.run_id,
+                "managed_tenant_id": fence.managed_tenant_id,
+                "reading": fence.reading,
+                "page": page,
+                "next_link": next_link,
+                "object_ids": object_ids,
+                "unchanged": counts.unchanged,
+                "filtered": counts.filtered,
+            },
         )
 
     async def count_unchanged(self, fence: Fence, more: int) -> None:

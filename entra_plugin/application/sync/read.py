@@ -157,11 +157,17 @@ class ReadAndPlan:
     async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            linked = await Links(connection, tenant_id).contacts(policy.entra_tenant_id)
+            links = Links(connection, tenant_id)
+            linked = await links.contacts(policy.entra_tenant_id)
             if not linked:
                 return frozenset()
-            there = await self._context.host.contacts.existing(connection, tenant_id, list(linked))
-        return frozenset(linked[contact_id] for contact_id in linked.keys() - set(there))
+            missing = await self._context.host.contacts.missing(connection, tenant_id, linked)
+            holders = await links.holders(missing)
+        return frozenset(
+            key.object_id
+            for key in holders.values()
+            if key.entra_tenant_id == policy.entra_tenant_id
+        )
 
     async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
         number = attempt.progress.pages
