@@ -5,13 +5,15 @@ quote, and a page has thousands.
 """
 
 from collections.abc import Callable, Iterable
-from typing import cast
-from uuid import UUID
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, Uuid
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class IdArray(TypeDecorator[object]):
