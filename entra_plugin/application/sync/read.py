@@ -143,7 +143,7 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        if chosen.kind == ReadingKind.FULL:
+        if chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
         return _Attempt(
             run=begun.run,
@@ -192,6 +192,7 @@ class ReadAndPlan:
             entra_tenant_id=tenant,
             directory=directory,
             cursor=attempt.chosen.since or "",
+            vanished=attempt.planner.vanished,
         )
         return reading.pages(resume)
 
