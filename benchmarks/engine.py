@@ -20,8 +20,9 @@ from entra_plugin.application.sync.open import OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
-from entra_plugin.domain.ids import ClientId, EntraTenantId, RunId
+from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId
 from entra_plugin.domain.states import RunState, RunType
+from entra_plugin.store.changes import Changes
 from entra_plugin.store.people_tables import delta_cursors
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
@@ -74,12 +75,20 @@ class Engine:
         record = Record(context)
         for managed_tenant_id in opened.managed_tenant_ids:
             await ReadAndPlan(context)(TENANT, run_id, managed_tenant_id, lambda _: None)
-            await Apply(context)(TENANT, run_id, managed_tenant_id, kinds=ADDITIVE)
+            if await self._has_additive(run_id, managed_tenant_id):
+                await Apply(context)(TENANT, run_id, managed_tenant_id, kinds=ADDITIVE)
         await GuardRun(context)(TENANT, run_id)
         for managed_tenant_id in opened.managed_tenant_ids:
             await Apply(context)(TENANT, run_id, managed_tenant_id)
             await record.completed(TENANT, run_id, managed_tenant_id)
         _require_completed(await record.run(TENANT, run_id))
+
+    async def _has_additive(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> bool:
+        """As the activity does, so that nothing is applied where there is nothing."""
+        async with self._require().context.store.tenant_transaction(TENANT) as connection:
+            return await Changes(connection, TENANT).has_planned(
+                run_id, managed_tenant_id, ADDITIVE
+            )
 
     async def _forget_cursors(self) -> None:
         async with self._require().context.store.tenant_transaction(TENANT) as connection:

@@ -28,6 +28,18 @@ class IdArray(TypeDecorator[object]):
         return _ids
 
 
+class PlainIdArray(TypeDecorator[object]):
+    """``uuid[]`` of ids that are given in their sixteen bytes."""
+
+    impl = ARRAY(Uuid())
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        """Write the literal."""
+        del dialect
+        return _plain_ids
+
+
 class WordArray(TypeDecorator[object]):
     """``text[]`` of codes and other plain words of ours."""
 
@@ -46,6 +58,12 @@ def _ids(values: object) -> str | None:
         return None
     ids = cast("Iterable[UUID | None]", values)
     return "{" + ",".join(["NULL" if i is None else f"{i.int:032x}" for i in ids]) + "}"
+
+
+def _plain_ids(values: object) -> str | None:
+    if values is None:
+        return None
+    return "{" + b"".join(cast("Iterable[bytes]", values)).hex(",", 16) + "}"
 
 
 def _literal(values: object) -> str | None:

@@ -24,6 +24,7 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.planning import Change
+from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import ChangeKind, ChangeState
 from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
@@ -190,11 +191,18 @@ class Changes:
         client_id: ClientId,
         now: datetime,
         notes: Mapping[ChangeId, Mapping[str, object]],
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> None:
-        """Write planned rows; one that an earlier attempt wrote stays."""
+        """Write planned rows; one that an earlier attempt wrote stays.
+
+        ``digests`` are of the texts that users were read from, as far as they are known.
+        """
         if not changes:
             return
-        rows = [_recordset(change, notes.get(change.change_id)) for change in changes]
+        rows = [
+            _recordset(change, notes.get(change.change_id), digests.get(change.user.object_id))
+            for change in changes
+        ]
         await self._connection.execute(
             _INSERT,
             {
@@ -354,7 +362,9 @@ class Changes:
         }
 
 
-def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, object]:
+def _recordset(
+    change: Change, note: Mapping[str, object] | None, digest: bytes | None
+) -> dict[str, object]:
     return {
         "change_id": change.change_id,
         "object_id": change.user.object_id,
@@ -365,19 +375,21 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
         "search_key": search_key(change.user.display_name or change.address),
         "before": change.before,
         "after": change.after,
-        "snapshot": _snapshot(change),
+        "snapshot": _snapshot(change, digest),
         "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
         "note": {**(change.note or {}), **(note or {})} or None,
     }
 
 
-def _snapshot(change: Change) -> dict[str, object]:
+def _snapshot(change: Change, digest: bytes | None) -> dict[str, object]:
     """The identity as read, and what its link and its departure become with this row."""
     snapshot: dict[str, object] = {
         "attributes": attributes(change.user),
         "fingerprint": change.fingerprint.hex(),
         "address": change.address,
     }
+    if digest is not None:
+        snapshot["digest"] = digest.hex()
     if change.base:
         snapshot["base"] = change.base
     if change.departure is not None:

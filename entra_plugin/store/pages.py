@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
-from entra_plugin.store.arrays import IdArray
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.store.arrays import PlainIdArray
 from entra_plugin.store.run_tables import sync_pages
 from entra_plugin.store.run_tenants import Fence
 
@@ -44,7 +44,7 @@ _ADD = text("""
         object_ids, unchanged, filtered)
     VALUES (:tenant_id, :run_id, :managed_tenant_id, :reading, :page, :next_link, :object_ids,
         :unchanged, :filtered)
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+""").bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
 
 class Pages:
@@ -73,10 +73,10 @@ class Pages:
         *,
         page: int,
         next_link: str | None,
-        object_ids: Sequence[ObjectId],
+        object_ids: Sequence[bytes],
         counts: PageCounts,
     ) -> None:
-        """Record a page, in the transaction that wrote its plan."""
+        """Record a page, in the transaction that wrote its plan; ids are in bytes."""
         await self._connection.execute(
             _ADD,
             {

@@ -39,6 +39,7 @@ identities = Table(
     document("attributes", nullable=False),
     Column("seen_fingerprint", LargeBinary, nullable=False),
     Column("acted_fingerprint", LargeBinary),
+    Column("read_as", LargeBinary),
     Column("verdict", Text, nullable=False),
     Column("reason", Text, nullable=False),
     moment("first_seen_at", nullable=False),
@@ -62,6 +63,9 @@ identities = Table(
     ),
 )
 """What we last saw of each Entra user (``seen``) and what we last settled on (``acted``).
+
+``read_as`` is the digest of the text that it was read from, if that is known, and behind it the
+fingerprint that came of it: it says nothing of another fingerprint.
 
 No index but the key begins with tenant and directory: without statistics, as after a first sync,
 another was taken for a look-up by the key, and read the whole directory each time.

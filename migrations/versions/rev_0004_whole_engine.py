@@ -94,6 +94,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
     """The new columns by table."""
     return {
         "entra_identities": (
+            sa.Column("read_as", sa.LargeBinary()),
             sa.Column("departure", sa.Text()),
             sa.Column("departed_at", sa.DateTime(timezone=True)),
             sa.Column(

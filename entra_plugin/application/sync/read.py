@@ -25,6 +25,7 @@ from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.planning import Remembered
+from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import ReadingKind, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
@@ -36,6 +37,9 @@ from entra_plugin.store.runs import Run, Runs
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
+
+_MOST_SETTLED = 50_000
+"""Settled identities that are held in memory at once: about ten megabytes."""
 
 _MAX_READINGS = 3
 """How often a listing starts anew in one attempt when Microsoft forgets its pages."""
@@ -60,6 +64,7 @@ class _Attempt:
     progress: Progress
     chosen: Chosen
     directory: Directory
+    settled: SettledUsers
 
     @property
     def policy(self) -> Policy:
@@ -145,6 +150,7 @@ class ReadAndPlan:
         )
         if chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
+        full = chosen.kind == ReadingKind.FULL
         return _Attempt(
             run=begun.run,
             fence=begun.fence,
@@ -152,7 +158,18 @@ class ReadAndPlan:
             progress=begun.progress,
             chosen=chosen,
             directory=directory,
+            settled=await self._settled(tenant_id, planner) if full else NOBODY,
         )
+
+    async def _settled(self, tenant_id: TenantId, planner: UserPlanner) -> SettledUsers:
+        """Those who need no look if they come as they came; of huge directories nobody."""
+        if planner.everybody:
+            return NOBODY
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            settled = await Identities(connection, tenant_id).settled(
+                planner.policy.entra_tenant_id, at_most=_MOST_SETTLED
+            )
+        return settled.without(object_id.bytes for object_id in planner.vanished)
 
     async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
@@ -174,7 +191,7 @@ class ReadAndPlan:
         plans = self._plans(tenant_id, attempt, one_ahead(self._pages(tenant_id, attempt)))
         async with aclosing(one_ahead(plans)) as ahead:
             async for page, planned in ahead:
-                number += 1
+                number += page.pages
                 await self._write_page(tenant_id, attempt, number, page, planned)
                 heartbeat(number)
 
@@ -185,7 +202,7 @@ class ReadAndPlan:
         if attempt.chosen.kind == ReadingKind.PERSON and subject is not None:
             return person_reading(directory, tenant, subject.object_id)
         if attempt.chosen.kind == ReadingKind.FULL:
-            return full_reading(directory, tenant, resume)
+            return full_reading(directory, tenant, resume, attempt.settled)
         reading = DeltaReading(
             store=self._context.store,
             tenant_id=tenant_id,
@@ -205,7 +222,7 @@ class ReadAndPlan:
                 planned: list[PlannedUsers] = []
                 if page.users:
                     async with self._context.store.tenant_transaction(tenant_id) as connection:
-                        planned.append(await planner.plan(connection, page.users))
+                        planned.append(await planner.plan(connection, page.users, page.digests))
                 if page.deleted:
                     planned.append(
                         await self._absences(attempt).plan_deleted(
@@ -225,7 +242,8 @@ class ReadAndPlan:
         """Write a page's plan; its rows, its page row and the counters are one transaction."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            await tenants.advance(attempt.fence, pages=1, users=len(page.users))
+            await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
+            same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
                 await _forget_questions(connection, tenant_id, attempt, page)
@@ -233,8 +251,8 @@ class ReadAndPlan:
                 attempt.fence,
                 page=number,
                 next_link=page.next_link,
-                object_ids=[user.object_id for user in page.users],
-                counts=sum(counts, PageCounts(unchanged=0, filtered=0)),
+                object_ids=[*page.same, *(user.object_id.bytes for user in page.users)],
+                counts=sum(counts, same),
             )
             if page.cursor is not None:
                 await tenants.put_cursor(attempt.fence, page.cursor)
