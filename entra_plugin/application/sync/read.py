@@ -244,6 +244,11 @@ class ReadAndPlan:
             tenants = RunTenants(connection, tenant_id)
             await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
             same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
+            ids = page.ids
+            if number > page.pages and ids:
+                await Changes(connection, tenant_id).drop_earlier(
+                    attempt.fence.run_id, attempt.fence.managed_tenant_id, ids
+                )
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
                 await _forget_questions(connection, tenant_id, attempt, page)
@@ -251,7 +256,7 @@ class ReadAndPlan:
                 attempt.fence,
                 page=number,
                 next_link=page.next_link,
-                object_ids=[*page.same, *(user.object_id.bytes for user in page.users)],
+                object_ids=ids,
                 counts=sum(counts, same),
             )
             if page.cursor is not None:

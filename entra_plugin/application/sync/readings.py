@@ -51,10 +51,20 @@ class ReadPage:
         """How many users there are in all."""
         return len(self.users) + len(self.same)
 
+    @property
+    def ids(self) -> list[bytes]:
+        """Everybody's object ids, in bytes."""
+        users = [user.object_id.bytes for user in self.users]
+        return [*self.same, *users, *(object_id.bytes for object_id in self.deleted)]
+
     def and_then(self, other: "ReadPage") -> "ReadPage":
-        """Two pages of a full reading as one."""
+        """Two pages of a full reading as one; who comes twice is as he came last."""
+        later = frozenset(other.same)
         return ReadPage(
-            users=self.users + other.users,
+            users=(
+                *(user for user in self.users if user.object_id.bytes not in later),
+                *other.users,
+            ),
             digests={**self.digests, **other.digests},
             same=self.same + other.same,
             filtered=self.filtered + other.filtered,
