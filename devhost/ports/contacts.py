@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -245,7 +246,7 @@ class ContactPort:
             return []
         refused = {item.key: code for item in items if (code := _objection(item))}
         rows = [_new_row(item) for item in items if item.key not in refused]
-        parameters = {"tenant_id": tenant_id, "rows": json.dumps(rows)}
+        parameters = {"tenant_id": tenant_id, "rows": msgspec.json.encode(rows).decode()}
         written = {
             row.creation_key: Outcome(status="written", id=row.id, version=row.version)
             for row in await connection.execute(_INSERT, parameters)
@@ -376,9 +377,9 @@ def _objection(item: NewContact) -> str | None:
 
 def _new_row(item: NewContact) -> dict[str, object]:
     return {
-        "id": str(uuid4()),
-        "key": str(item.key),
-        "client_id": str(item.client_id),
+        "id": uuid4(),
+        "key": item.key,
+        "client_id": item.client_id,
         "full_name": item.full_name,
         "email": item.email,
         "role": item.role,
