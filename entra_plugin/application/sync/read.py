@@ -1,5 +1,6 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -148,9 +149,15 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        if chosen.kind != ReadingKind.PERSON:
+        settled = NOBODY
+        if chosen.kind == ReadingKind.FULL and not planner.everybody:
+            vanished, settled = await asyncio.gather(
+                self._vanished(tenant_id, policy), self._settled(tenant_id, policy)
+            )
+            planner = replace(planner, vanished=vanished)
+            settled = settled.without(object_id.bytes for object_id in vanished)
+        elif chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
-        full = chosen.kind == ReadingKind.FULL
         return _Attempt(
             run=begun.run,
             fence=begun.fence,
@@ -158,18 +165,15 @@ class ReadAndPlan:
             progress=begun.progress,
             chosen=chosen,
             directory=directory,
-            settled=await self._settled(tenant_id, planner) if full else NOBODY,
+            settled=settled,
         )
 
-    async def _settled(self, tenant_id: TenantId, planner: UserPlanner) -> SettledUsers:
+    async def _settled(self, tenant_id: TenantId, policy: Policy) -> SettledUsers:
         """Those who need no look if they come as they came; of huge directories nobody."""
-        if planner.everybody:
-            return NOBODY
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            settled = await Identities(connection, tenant_id).settled(
-                planner.policy.entra_tenant_id, at_most=_MOST_SETTLED
+            return await Identities(connection, tenant_id).settled(
+                policy.entra_tenant_id, at_most=_MOST_SETTLED
             )
-        return settled.without(object_id.bytes for object_id in planner.vanished)
 
     async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
