@@ -59,8 +59,14 @@ def test_rules_that_are_on_are_told_with_the_three_values(
     assert admin.post("/settings", body, method="PUT").status == 200
     found = explained(admin, identities["anna.abbott@alpinedental.example"])
     (role,) = found["fields"]
-    assert (role["field"], role["mode"], role["outcome"]) == ("role", "ask", "keep")
-    assert role["directory"] == role["contact"] == "Partner"
+    assert (role["field"], role["mode"], role["outcome"]) == ("role", "ask", "write")
+    assert (role["directory"], role["contact"], role["base"]) == ("Partner", None, None)
+    (row,) = found["next"]["rows"]
+    assert (row["kind"], row["before"], row["after"]) == (
+        "update",
+        {"role": None},
+        {"role": "Partner"},
+    )
 
 
 def test_a_departure_under_grace_is_told_with_the_day_it_will_be_acted_on(
