@@ -1,12 +1,13 @@
 """The devhost's worker with stopwatches: where the time of many customers at once goes.
 
 What it adds up are seconds of all lanes together, so that there are more of them than of the clock.
-It writes them where ``TIMED_WORKER`` says, once it is told to stop.
+At SIGUSR1 it writes them where ``TIMED_WORKER`` says, and begins anew.
 """
 
 import asyncio
 import json
 import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -34,6 +35,7 @@ STEPS, MICROSOFT, DECODING, PLANNING, DATABASE = (
 )
 
 _seconds: defaultdict[str, float] = defaultdict(float)
+_cpu_before = [0.0]
 
 
 def _awaited(
@@ -71,9 +73,18 @@ def main() -> None:
         setattr(owner, method, _awaited(name, getattr(owner, method)))
     setattr(adapter, "user_page", _called(DECODING, pages.user_page))  # noqa: B010 - not exported
     setattr(Planner, "plan", _called(PLANNING, Planner.plan))  # noqa: B010 - a method
+    signal.signal(signal.SIGUSR1, _report)
     asyncio.run(worker.run())
-    report = {**_seconds, "cpu": time.process_time(), "peak_mb": peak_mb()}
-    Path(os.environ["TIMED_WORKER"]).write_text(json.dumps(report))
+
+
+def _report(*_: object) -> None:
+    path = Path(os.environ["TIMED_WORKER"])
+    partial = path.with_suffix(".partial")
+    cpu = time.process_time() - _cpu_before[0]
+    partial.write_text(json.dumps({**_seconds, "cpu": cpu, "peak_mb": peak_mb()}))
+    partial.replace(path)
+    _seconds.clear()
+    _cpu_before[0] += cpu
 
 
 if __name__ == "__main__":
