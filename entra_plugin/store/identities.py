@@ -223,9 +223,14 @@ _UNSETTLED = text("""
                 WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
                     AND q.state = 'open'))
         AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
+        AND object_id NOT IN (
+            SELECT q.object_id FROM entra_reconciliation_items q
+            WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
+                AND q.state = 'open' AND q.reason = 'missing_upstream')
         AND attributes <> '{}' AND object_id > :after
     ORDER BY object_id LIMIT :limit
 """)
+"""Whoever is missing is left to the directory: to take him up as he was would be to see him."""
 
 _NOTE_DELETED = text("""
     UPDATE entra_identities i

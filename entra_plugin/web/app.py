@@ -22,6 +22,7 @@ from entra_plugin.web.api import (
     mappings,
     meta,
     people,
+    review,
     runs,
     schedule,
     settings,
@@ -60,6 +61,7 @@ API_ROUTERS = (
     settings.router,
     schedule.router,
     people.router,
+    review.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)
