@@ -345,7 +345,12 @@ class ApplyBatch:
                 linked[row.change_id] = applied
         identities = Identities(self._connection, batch.tenant_id)
         await identities.store_from_changes(fresh, batch.now)
-        await identities.refresh_linked(batch.entra_tenant_id, linked, batch.now)
+        await identities.refresh_linked(
+            batch.entra_tenant_id,
+            linked,
+            batch.now,
+            applied=[d.change_id for d in done if d.state == ChangeState.APPLIED],
+        )
         await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
 
 
