@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,6 +20,8 @@ NO_DELETED_ITEMS = {
     "status": 403,
     "body": {"error": {"code": "Authorization_RequestDenied", "message": "no"}},
 }
+
+SLOW_CHANGES = {"match": r"GET /v1\.0/users/delta", "delayMs": 5000}
 
 
 class Queue:
@@ -625,6 +628,60 @@ def test_two_questions_about_one_contact_give_it_to_one_of_them(queue: Queue) ->
     assert sorted(reply.status for reply in replies) == [200, 409]
     (lost,) = [reply for reply in replies if reply.status == 409]
     assert lost.failure == (409, "changed_meanwhile")
+
+
+# --- While a sync is under way ---
+
+
+@contextmanager
+def sync_that_has_planned(queue: Queue, address: str) -> Iterator[str]:
+    """A sync that has planned a user anew, and still waits for Microsoft; ended afterwards."""
+    queue.microsoft.control("/faults", {"faults": [SLOW_CHANGES]})
+    run_id = str(queue.admin.post("/sync", {"scope": "all"}).data["runId"])
+    try:
+        queue.admin.until(
+            lambda: queue.admin.get(f"/runs/{run_id}/changes", q=address).data,
+            lambda page: page["items"] != [],
+        )
+        yield run_id
+    finally:
+        queue.microsoft.control("/faults", {"faults": []})
+        queue.admin.finished(run_id)
+
+
+def row_of(queue: Queue, run_id: str, address: str) -> tuple[str, str, object]:
+    (row,) = queue.admin.items(f"/runs/{run_id}/changes", q=address)
+    return row["kind"], row["state"], (row["note"] or {}).get("found")
+
+
+def test_who_is_dismissed_during_a_sync_is_not_linked_by_it(queue: Queue) -> None:
+    address, _, _ = doubtful(queue, "walter")
+    queue.sync()
+    queue.contact("Walter", address)
+    with sync_that_has_planned(queue, address) as run_id:
+        assert row_of(queue, run_id, address) == ("link", "planned", None)
+        assert queue.answer(queue.item(address), "dismiss").status == 200
+    assert row_of(queue, run_id, address) == ("link", "stale", "decided_meanwhile")
+    assert queue.linked(address) is None
+    assert queue.verdict(address) == ("ignored", "decided")
+    queue.is_settled()
+
+
+def test_who_is_linked_during_a_sync_gets_no_second_contact_by_it(queue: Queue) -> None:
+    address, first, second = doubtful(queue, "xenia")
+    chosen = queue.contact("Xenia elsewhere", "xenia@private.example")
+    queue.sync()
+    for contact_id in (first, second):
+        gone = "DELETE FROM psa_contacts WHERE id = %s::uuid RETURNING 1"
+        queue.inside.rows(gone, contact_id)
+    with sync_that_has_planned(queue, address) as run_id:
+        assert row_of(queue, run_id, address) == ("create", "planned", None)
+        assert queue.answer(queue.item(address), "link", contactId=chosen).status == 200
+    assert row_of(queue, run_id, address) == ("create", "stale", "decided_meanwhile")
+    assert queue.linked(address) == chosen
+    with_address = "SELECT count(*) FROM psa_contacts WHERE email_key = %s"
+    assert queue.inside.rows(with_address, address) == [(0,)]
+    queue.is_settled()
 
 
 # --- Many at once ---
