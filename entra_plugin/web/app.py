@@ -17,11 +17,13 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    held,
     managed_tenants,
     mapping_files,
     mappings,
     meta,
     people,
+    previews,
     review,
     runs,
     schedule,
@@ -58,6 +60,8 @@ API_ROUTERS = (
     mappings.router,
     mapping_files.router,
     runs.router,
+    held.router,
+    previews.router,
     settings.router,
     schedule.router,
     people.router,

@@ -76,6 +76,9 @@ API = _entries(
     ("GET", "/runs/{run_id}/changes.csv", VIEW),
     ("GET", "/runs/{run_id}/events", VIEW),
     ("POST", "/runs/{run_id}/cancel", CHANGE),
+    ("POST", "/runs/{run_id}/approve", CHANGE),
+    ("POST", "/runs/{run_id}/discard", CHANGE),
+    ("POST", "/sync/preview", CHANGE),
     ("GET", "/settings", VIEW),
     ("PUT", "/settings", CHANGE),
     ("GET", "/schedule", VIEW),
@@ -94,6 +97,7 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )
 
 CALLBACK = _entries(("GET", "/callback", CHANGE))
