@@ -368,6 +368,26 @@ def test_a_reopened_question_that_has_an_answer_by_now_is_answered_by_the_next_r
     queue.is_settled()
 
 
+def test_two_who_claim_one_contact_are_asked_about_whatever_the_rules(
+    queue: Queue, no_rules: None
+) -> None:
+    mail = "reni@alpinedental.example"
+    contact_id = queue.contact("Reni", mail)
+    queue.rules(displayName={"enabled": True, "mode": "ask"}, role=True)
+    for local in ("reni.one", "reni.two"):
+        queue.user(local, mail=mail, jobTitle="Dentist")
+    queue.sync()
+    first, second = queue.items(q=mail)
+    assert {first["reason"], second["reason"]} == {"claimed_twice"}
+    queue.is_settled()
+    assert queue.answer(first, "link", contactId=contact_id).status == 200
+    queue.sync()
+    (asked,) = [i for i in queue.items(q=mail) if i["objectId"] == second["objectId"]]
+    assert (asked["itemId"], asked["reason"]) == (second["itemId"], "linked_elsewhere")
+    assert queue.answer(asked, "dismiss").status == 200
+    queue.is_settled()
+
+
 # --- Users who have a contact ---
 
 
