@@ -17,6 +17,7 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    explaining,
     held,
     managed_tenants,
     mapping_files,
@@ -65,6 +66,7 @@ API_ROUTERS = (
     settings.router,
     schedule.router,
     people.router,
+    explaining.router,
     review.router,
     meta.router,
 )

@@ -26,8 +26,6 @@ from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
 from entra_plugin.store.settings import SettingsRows
 
-NOTHING: Mapping[str, object] = MappingProxyType({})
-
 
 class Scopes:
     """Reads the conditions of one managed tenant's sync."""
@@ -41,7 +39,7 @@ class Scopes:
         Raises:
             NotAcceptable: ``feature_off``.
         """
-        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
 
     async def require_taken(
@@ -102,9 +100,9 @@ class Scopes:
         mapping: CurrentMapping,
         client_id: ClientId,
         *,
-        what_if: Mapping[str, object] = NOTHING,
+        what_if: Mapping[str, object] = MappingProxyType({}),
     ) -> Policy:
-        """The policy of a managed tenant that is mapped to this client, by the settings of now."""
+        """The rules of now for a managed tenant that is mapped to this client."""
         settings = await SettingsRows(connection, tenant_id).get()
         return Policy(
             managed_tenant_id=tenant.managed_tenant_id,
@@ -123,7 +121,7 @@ class Scopes:
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:
         """The rules that are on; none while their flag is off."""
-        if not await self._context.flags.is_on(Flag.FIELD_SYNC, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.FIELD_SYNC, tenant_id):
             return {}
         return field_rules(config, self._context.host.contacts.capabilities)
 
