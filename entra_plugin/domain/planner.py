@@ -236,7 +236,10 @@ class Planner:
         merged: Merge,
         note: dict[str, object] | None,
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
+        """Write what differs, and ask about conflicts; the departure stays as it is."""
         if merged.after:
             plan.changes.append(
                 self._row(
@@ -247,6 +250,7 @@ class Planner:
                     before=_named(merged.before),
                     after=_named(merged.after),
                     note=note,
+                    departure=departure,
                 )
             )
         if merged.conflicts and not self._is_dismissed(reading):
@@ -254,7 +258,10 @@ class Planner:
                 name.value: {"directory": there, "local": here}
                 for name, (there, here) in merged.conflicts.items()
             }
-            self._ask(reading, VerdictReason.FIELD_CONFLICT, contact, {"fields": fields}, plan)
+            question = {"fields": fields}
+            self._ask(
+                reading, VerdictReason.FIELD_CONFLICT, contact, question, plan, departure=departure
+            )
 
     def _ask(
         self,
@@ -263,6 +270,8 @@ class Planner:
         contact: Candidate,
         question: Mapping[str, object],
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
         """Ask a person about an identity that is linked."""
         plan.asked.add(reading.user.object_id)
@@ -274,6 +283,7 @@ class Planner:
                 contact_id=contact.contact_id,
                 candidates=(contact.contact_id,),
                 after=question,
+                departure=departure,
             )
         )
 
@@ -301,9 +311,15 @@ class Planner:
         chosen = around.decided.get(decision.contact_id) if decision.contact_id else None
         if decision.kind != DecisionKind.LINKED or chosen is None:
             return False
+        if chosen.client_id != self._scope.client_id:
+            # Chosen at a client of until now, or moved away since: to be asked anew.
+            return False
         if chosen.linked_to not in (None, self._key(reading)):
             return False
-        self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
+        if chosen.contact_id in around.pins.hands_off:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+        else:
+            self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
         return True
 
     def _wake(self, reading: Reading, around: Surroundings, plan: PagePlan) -> bool:
@@ -369,21 +385,35 @@ class Planner:
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        """Link, and let the field rules see the contact for the first time."""
+        state = {"active": contact.active}
+        self._take(reading, ChangeKind.LINK, reason, contact, (state, state), around, plan)
+
+    def _take(
+        self,
+        reading: Reading,
+        kind: ChangeKind,
+        reason: VerdictReason,
+        contact: Candidate,
+        change: tuple[Mapping[str, object], Mapping[str, object]],
+        around: Surroundings,
+        plan: PagePlan,
+    ) -> None:
+        """Link to a contact that is there, and let the field rules see it for the first time."""
         merged, note = self._merged(reading, contact, {}, around)
+        departure = self._departed_before(reading)
         plan.changes.append(
             self._row(
                 reading,
-                ChangeKind.LINK,
+                kind,
                 reason,
                 contact_id=contact.contact_id,
-                before={"active": contact.active},
-                after={"active": contact.active},
+                before=change[0],
+                after=change[1],
                 base=_named(merged.base) or None,
-                departure=self._departed_before(reading),
+                departure=departure,
             )
         )
-        self._overwrite(reading, contact, merged, note, plan)
+        self._overwrite(reading, contact, merged, note, plan, departure=departure)
 
     def _departed_before(self, reading: Reading) -> Departure | None:
         """A user who is linked while disabled had left before: that is no departure to act on."""

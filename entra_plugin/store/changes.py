@@ -108,6 +108,23 @@ _CLAIMED_TWICE = text("""
     WHERE c.tenant_id = :tenant_id AND c.change_id = contested.change_id
 """)
 
+_DROP_COMPANIONS = text("""
+    DELETE FROM entra_sync_changes o
+    USING entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+        AND c.managed_tenant_id = :managed_tenant_id AND c.state = 'planned' AND c.kind = 'link'
+        AND o.tenant_id = c.tenant_id AND o.run_id = c.run_id
+        AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
+        AND o.state = 'planned' AND o.kind IN ('update', 'queue')
+        AND c.contact_id IN (
+            SELECT contact_id FROM entra_sync_changes
+            WHERE tenant_id = :tenant_id AND run_id = :run_id
+                AND managed_tenant_id = :managed_tenant_id
+                AND state = 'planned' AND kind = 'link'
+            GROUP BY contact_id HAVING count(*) > 1)
+""")
+"""What a link would have let the field rules do goes with the link."""
+
 _DROP_REPEATED = text("""
     WITH dropped AS (
         DELETE FROM entra_sync_changes c
@@ -252,6 +269,7 @@ class Changes:
 
     async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Turn rows that claim one contact, or plan one address, into review items."""
+        await self._connection.execute(_DROP_COMPANIONS, self._scope(run_id, managed_tenant_id))
         await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
 
     async def drop_repeated(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> int:

@@ -206,7 +206,7 @@ _REFRESH_LINKED = text("""
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
-                    AND o.change_id <> ALL(:change_ids)
+                    AND o.change_id <> ALL(:change_ids) AND o.change_id <> ALL(:applied)
                     AND o.state IN ('planned', 'held', 'stale', 'failed')) AS done
         FROM unnest(:change_ids, :settled) AS d (change_id, settled)
         JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
@@ -218,7 +218,9 @@ _REFRESH_LINKED = text("""
             OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
             OR i.departure IS DISTINCT FROM s.departure ->> 'kind')
 """).bindparams(
-    bindparam("change_ids", type_=IdArray()), bindparam("settled", type_=ARRAY(Boolean()))
+    bindparam("change_ids", type_=IdArray()),
+    bindparam("settled", type_=ARRAY(Boolean())),
+    bindparam("applied", type_=IdArray()),
 )
 """An identity is acted on once none of its rows of the run is left to be settled."""
 
@@ -248,9 +250,14 @@ _UNSETTLED = text("""
                 WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
                     AND q.state = 'open'))
         AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
+        AND object_id NOT IN (
+            SELECT q.object_id FROM entra_reconciliation_items q
+            WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
+                AND q.state = 'open' AND q.reason = 'missing_upstream')
         AND attributes <> '{}' AND object_id > :after
     ORDER BY object_id LIMIT :limit
 """).bindparams(bindparam("also", type_=IdArray()))
+"""Whoever is missing is left to the directory: to take him up as he was would be to see him."""
 
 _NOTE_DELETED = text("""
     UPDATE entra_identities i
@@ -360,11 +367,17 @@ class Identities:
         )
 
     async def refresh_linked(
-        self, entra_tenant_id: EntraTenantId, rows: Mapping[ChangeId, bool], now: datetime
+        self,
+        entra_tenant_id: EntraTenantId,
+        rows: Mapping[ChangeId, bool],
+        now: datetime,
+        *,
+        applied: Sequence[ChangeId] = (),
     ) -> None:
         """Store linked identities from the snapshots of these rows; True for one that is settled.
 
-        The rows themselves are marked afterwards, which empties their snapshots.
+        ``applied`` are others that were applied with them. The rows themselves are marked
+        afterwards, which empties their snapshots.
         """
         if not rows:
             return
@@ -373,6 +386,7 @@ class Identities:
             "entra_tenant_id": entra_tenant_id,
             "change_ids": list(rows),
             "settled": list(rows.values()),
+            "applied": list(applied),
             "now": now,
         }
         await self._connection.execute(_REFRESH_LINKED, values)

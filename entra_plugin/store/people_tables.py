@@ -21,6 +21,7 @@ from entra_plugin.domain.states import (
     ItemState,
     LinkState,
     PinKind,
+    Settlement,
     Verdict,
     VerdictReason,
 )
@@ -151,6 +152,7 @@ reconciliation_items = Table(
     Column("settled_by_name", Text),
     one_of("state", ItemState),
     one_of("reason", VerdictReason),
+    one_of("settled_as", Settlement, optional=True),
     Index(
         "uq_entra_reconciliation_items_open",
         "tenant_id",

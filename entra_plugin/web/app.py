@@ -25,6 +25,7 @@ from entra_plugin.web.api import (
     meta,
     people,
     previews,
+    review,
     runs,
     schedule,
     settings,
@@ -66,6 +67,7 @@ API_ROUTERS = (
     schedule.router,
     people.router,
     explaining.router,
+    review.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

@@ -18,6 +18,8 @@ from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMapping
 from entra_plugin.application.overview import Overview
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
+from entra_plugin.application.review.read import ReadReview
+from entra_plugin.application.review.resolve import ResolveItem, ResolveItems
 from entra_plugin.application.runs import CancelRun, ReadRuns
 from entra_plugin.application.schedule import Schedule
 from entra_plugin.application.settings import Settings
@@ -63,6 +65,9 @@ class Runtime:
     read_runs: ReadRuns
     explain: Explain
     cancel_run: CancelRun
+    read_review: ReadReview
+    resolve_item: ResolveItem
+    resolve_items: ResolveItems
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -99,6 +104,9 @@ class Runtime:
             read_runs=ReadRuns(context),
             explain=Explain(context),
             cancel_run=CancelRun(context),
+            read_review=ReadReview(context),
+            resolve_item=ResolveItem(context),
+            resolve_items=ResolveItems(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )

@@ -32,6 +32,10 @@ NEW_REASONS = (
     *("deleted_upstream", "enabled_upstream", "remapped", "contact_gone", "undone", "resumed"),
     *("edited_since", "changed_by_later_run", "unchanged"),
 )
+SETTLEMENTS = (
+    *("linked", "created", "moved", "fields", "inactivated", "kept", "dismissed"),
+    "answered_itself",
+)
 
 
 def upgrade() -> None:
@@ -40,6 +44,7 @@ def upgrade() -> None:
             op.add_column(table, column)
     _hold("entra_identities", "departure", ("disabled_upstream", "deleted_upstream"))
     _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
+    _hold("entra_reconciliation_items", "settled_as", SETTLEMENTS)
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", (*REASONS, *NEW_REASONS), optional=False)
@@ -74,6 +79,9 @@ def downgrade() -> None:
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", REASONS, optional=False)
+    op.drop_constraint(
+        op.f("ck_entra_reconciliation_items_settled_as"), "entra_reconciliation_items"
+    )
     op.drop_constraint(op.f("ck_entra_sync_run_tenants_reading_kind"), "entra_sync_run_tenants")
     op.drop_constraint(op.f("ck_entra_identities_departure"), "entra_identities")
     for table, columns in _added().items():
