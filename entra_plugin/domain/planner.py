@@ -69,6 +69,8 @@ class Planner:
         link = around.links.get(object_id)
         if link is None or link.contact is None or self._is_left_alone(object_id, link, around):
             return
+        if self._is_undone(reading):
+            return
         if departure is not None:
             self._depart(reading, link.contact, departure, around, plan)
         elif not self._is_dismissed(reading):
@@ -94,6 +96,11 @@ class Planner:
         known = reading.known
         if user.object_id in around.pins.ignored:
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return
+        if self._is_undone(reading):
+            departure = known.departure if known is not None else None
+            reason = VerdictReason.UNDONE
+            self._settle(reading, Verdict.UNDONE, reason, plan, departure=departure)
             return
         if known is not None and known.linked is not None:
             link = around.links.get(user.object_id)
@@ -135,7 +142,9 @@ class Planner:
             self._depart(reading, contact, departure, around, plan)
         else:
             if known.departure is not None:
-                self._return(reading, contact, link, plan)
+                self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
+            elif known.verdict == Verdict.UNDONE:
+                self._return(reading, contact, link, VerdictReason.RESUMED, plan)
             self._merge(reading, contact, link.base, around, plan)
         if len(plan.changes) + len(plan.settled) == done:
             self._settle(reading, Verdict.LINKED, known.reason, plan, departure=departure)
@@ -179,14 +188,21 @@ class Planner:
         reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
         self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
 
-    def _return(self, reading: Reading, contact: Candidate, link: Link, plan: PagePlan) -> None:
+    def _return(
+        self,
+        reading: Reading,
+        contact: Candidate,
+        link: Link,
+        reason: VerdictReason,
+        plan: PagePlan,
+    ) -> None:
         """Make the contact active again, if it was us who made it inactive and nobody since."""
         if not contact.active and link.inactive_version == contact.version:
             plan.changes.append(
                 self._row(
                     reading,
                     ChangeKind.REACTIVATE,
-                    VerdictReason.ENABLED_UPSTREAM,
+                    reason,
                     contact_id=contact.contact_id,
                     before={"active": False},
                     after={"active": True},
@@ -277,6 +293,11 @@ class Planner:
             )
         )
 
+    def _is_undone(self, reading: Reading) -> bool:
+        """True until a person resumes what an undo had touched."""
+        decision = self._rules.decisions.get(reading.user.object_id)
+        return decision is not None and decision.kind == DecisionKind.UNDONE
+
     def _is_dismissed(self, reading: Reading) -> bool:
         """True while the directory is as it was when a person waved the question away."""
         decision = self._rules.decisions.get(reading.user.object_id)
@@ -292,9 +313,6 @@ class Planner:
         self, reading: Reading, decision: Remembered, around: Surroundings, plan: PagePlan
     ) -> bool:
         """Do what a person decided; False when there is nothing of it to do."""
-        if decision.kind == DecisionKind.UNDONE:
-            self._settle(reading, Verdict.UNDONE, VerdictReason.DECIDED, plan)
-            return True
         if decision.kind == DecisionKind.IGNORED:
             self._settle(reading, Verdict.IGNORED, VerdictReason.DECIDED, plan)
             return True

@@ -194,16 +194,16 @@ def set_aside_unchanged(
     plan: PagePlan,
     *,
     policy_changed: bool,
-    vanished: Collection[ObjectId] = (),
+    again: Collection[ObjectId] = (),
 ) -> list[Reading]:
     """Count the identities that are as we left them; answers those that must be planned.
 
-    Those in ``vanished`` lost their contact.
+    Those in ``again`` lost their contact, or were undone until now.
     """
     pending = []
     for reading in readings:
-        lost = bool(vanished) and reading.user.object_id in vanished
-        if policy_changed or lost or not _is_settled(reading):
+        asked = bool(again) and reading.user.object_id in again
+        if policy_changed or asked or not _is_settled(reading):
             pending.append(reading)
         elif reading.known is not None and reading.known.verdict == Verdict.FILTERED:
             plan.filtered += 1

@@ -112,7 +112,12 @@ _REMEMBER = text("""
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
         first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
-        r.enabled, r.attributes, decode(r.fingerprint, 'hex'), decode(r.fingerprint, 'hex'),
+        r.enabled, r.attributes, decode(r.fingerprint, 'hex'),
+        CASE WHEN r.verdict = 'undone' AND NOT EXISTS (
+                SELECT FROM entra_decisions d
+                WHERE d.tenant_id = :tenant_id AND d.entra_tenant_id = :entra_tenant_id
+                    AND d.object_id = r.object_id AND d.kind = 'undone') THEN NULL
+            ELSE decode(r.fingerprint, 'hex') END,
         r.verdict, r.reason, :now, :now, r.departure, r.departed_at,
         coalesce(r.departure_settled, false)
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
@@ -131,6 +136,7 @@ _REMEMBER = text("""
         IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
             excluded.departure, excluded.departure_settled)
 """)
+"""One that was resumed while it was planned as undone stays unsettled."""
 
 _STORE_APPLIED = text("""
     INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,

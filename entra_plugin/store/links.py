@@ -27,6 +27,8 @@ from entra_plugin.store.people_tables import contact_links
 
 UNDONE = "undone"
 """Why a link is closed: an undo."""
+MAPPING_CHANGED = "mapping_changed"
+"""Why a link is closed: its managed tenant is mapped to another client, or to none."""
 CONTACT_GONE = "contact_gone"
 """Why a link is closed: the host has no such contact any more."""
 
@@ -141,13 +143,13 @@ _REOPEN = text("""
         FROM unnest(:object_ids, :contact_ids, :versions) AS r (object_id, contact_id, version)
         JOIN entra_contact_links o ON o.tenant_id = :tenant_id
             AND o.entra_tenant_id = :entra_tenant_id AND o.object_id = r.object_id
-            AND o.contact_id = r.contact_id AND o.state = 'closed'
+            AND o.contact_id = r.contact_id
         WHERE NOT EXISTS (
             SELECT FROM entra_contact_links a
-            WHERE a.tenant_id = :tenant_id AND a.state = 'active'
+            WHERE a.tenant_id = :tenant_id AND a.state = 'active' AND a.link_id <> o.link_id
                 AND (a.contact_id = r.contact_id
                     OR (a.entra_tenant_id = :entra_tenant_id AND a.object_id = r.object_id)))
-        ORDER BY o.object_id, o.closed_at DESC
+        ORDER BY o.object_id, (o.state = 'active') DESC, o.closed_at DESC, o.link_id
     ) y
     WHERE l.tenant_id = :tenant_id AND l.link_id = y.link_id
     RETURNING l.object_id
@@ -173,6 +175,7 @@ _UNSEEN = text("""
         AND l.state = 'active'
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND (i.departure IS NULL OR NOT i.departure_settled)
+        AND (i.verdict <> 'undone' OR i.acted_fingerprint IS NULL)
         AND NOT EXISTS (
             SELECT FROM entra_sync_pages p
             WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
@@ -255,7 +258,7 @@ class Links:
         for row in rows:
             undone = row.closed_reason == UNDONE
             version = row.inactive_version if undone else row.host_version
-            made = undone or (row.closed_reason == "mapping_changed" and row.reason == "created")
+            made = undone or (row.closed_reason == MAPPING_CHANGED and row.reason == "created")
             if made and version is not None:
                 found[row.object_id] = DormantLink(
                     contact_id=row.contact_id, undone=undone, version=version
@@ -271,7 +274,8 @@ class Links:
     ) -> set[ObjectId]:
         """Open the youngest closed link of each identity to its contact; answers which there were.
 
-        One whose identity or contact is linked otherwise by now stays closed.
+        One that is open already stays so, and one whose identity or contact is linked otherwise by
+        now stays closed.
         """
         if not links:
             return set()
@@ -343,7 +347,10 @@ class Links:
         managed_tenant_id: ManagedTenantId,
         reading: int,
     ) -> list[ObjectId]:
-        """Linked identities that a reading did not list, and whose leaving is not settled."""
+        """Linked identities that a reading did not list, and whose leaving is not settled.
+
+        Without those that an undo leaves alone.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,

@@ -25,6 +25,7 @@ from entra_plugin.web.api import (
     runs,
     schedule,
     settings,
+    undo,
 )
 from entra_plugin.web.decisions import Refused
 from entra_plugin.web.gate import Gate, Refuse
@@ -57,6 +58,7 @@ API_ROUTERS = (
     mappings.router,
     mapping_files.router,
     runs.router,
+    undo.router,
     settings.router,
     schedule.router,
     people.router,

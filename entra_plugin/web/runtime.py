@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entra_plugin.application.apply_run import ApplyRun
 from entra_plugin.application.connect.app_only import ConnectAppOnly
 from entra_plugin.application.connect.cipp import ConnectCipp, TestCipp
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
@@ -23,6 +24,8 @@ from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.support_bundle import SupportBundle
 from entra_plugin.application.sync.start import StartSync
 from entra_plugin.application.tenant_settings import TenantSettings
+from entra_plugin.application.undo.resume import Resume
+from entra_plugin.application.undo.start import StartUndo
 from entra_plugin.domain.states import RunType
 
 
@@ -54,6 +57,9 @@ class Runtime:
     start_sync: StartSync
     read_runs: ReadRuns
     cancel_run: CancelRun
+    start_undo: StartUndo
+    apply_run: ApplyRun
+    resume: Resume
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -85,6 +91,9 @@ class Runtime:
             start_sync=StartSync(context),
             read_runs=ReadRuns(context),
             cancel_run=CancelRun(context),
+            start_undo=StartUndo(context),
+            apply_run=ApplyRun(context),
+            resume=Resume(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.clients import KnownClients, LeftOut, known_clients, left_out
 from entra_plugin.application.context import Context
-from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.errors import Conflict, EntraError, NotAcceptable
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import MappingState, RunType, Trigger
 from entra_plugin.store.connections import Connections
@@ -70,6 +70,7 @@ class StartSync:
         Raises:
             NotAcceptable: ``not_connected``, ``nothing_mapped``, ``not_mapped``, or
                 ``nothing_to_sync``: all of it is gone, paused, or of a client that is not active.
+            Conflict: ``sync_under_way``: an undo of all of it is being applied.
             TransientFailure: ``temporal_unavailable``; nothing is left behind.
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
@@ -161,7 +162,10 @@ class StartSync:
         )
         if len(writers) < len(scope) or len(set(writers)) != 1:
             return None
-        return await runs.get(writers[0])
+        run = await runs.get(writers[0])
+        if run is not None and run.type == RunType.UNDO:
+            raise Conflict("sync_under_way", details={"runIds": [str(run.run_id)]})
+        return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +187,11 @@ class _Scope:
 def workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
     """The id of the workflow of a sync run; starting it twice starts it once."""
     return f"entra/{tenant_id}/run/{run_id}"
+
+
+def apply_workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
+    """The id of the workflow that applies a run which was planned before."""
+    return f"entra/{tenant_id}/apply/{run_id}"
 
 
 def _joined(run: Run) -> StartedRun:
