@@ -327,9 +327,11 @@ class Planner:
     def _wake(self, reading: Reading, around: Surroundings, plan: PagePlan) -> bool:
         """Take up again what an undo that was resumed, or a change of the mapping, had closed."""
         dormant = around.dormant.get(reading.user.object_id)
-        if dormant is None or dormant.contact.contact_id in around.pins.hands_off:
+        if dormant is None or not dormant.ours:
             return False
         contact = dormant.contact
+        if contact.contact_id in around.pins.hands_off:
+            return False
         if contact.linked_to not in (None, self._key(reading)):
             return False
         here = contact.client_id == self._scope.client_id
@@ -360,7 +362,20 @@ class Planner:
         )
         return True
 
+    def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
+        """The contact at the client of before that people made or edited: they say what it is."""
+        dormant = around.dormant.get(reading.user.object_id)
+        if dormant is None or dormant.ours or dormant.contact.linked_to is not None:
+            return None
+        contact = dormant.contact
+        return contact.contact_id if contact.client_id != self._scope.client_id else None
+
     def _match(self, reading: Reading, address: str, around: Surroundings, plan: PagePlan) -> None:
+        behind = self._left_behind(reading, around)
+        if behind is not None:
+            doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
+            self._queue(reading, address, doubt, plan)
+            return
         found = match(
             self._key(reading),
             reading.user,

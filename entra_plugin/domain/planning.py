@@ -72,14 +72,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dormant:
-    """A closed link of an identity that has none now, whose contact nobody touched since.
+    """A closed link of an identity that has none now.
 
     ``undone``: an undo closed it and made the contact inactive. Otherwise a change of the mapping
-    closed it, and the contact is one that we had made from this identity.
+    closed it. ``ours``: we made the contact from this identity, and nobody touched it since; an
+    undone one always is.
     """
 
     contact: Candidate
     undone: bool
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,12 +58,12 @@ class DormantLink:
     """The youngest closed link of an identity that has no other, and may be taken up again.
 
     ``version`` is that of the contact when we wrote it last: anything else means that somebody
-    edited it since.
+    edited it since. It is empty for a contact that is not ours.
     """
 
     contact_id: ContactId
     undone: bool
-    version: int
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +258,10 @@ class Links:
         for row in rows:
             undone = row.closed_reason == UNDONE
             version = row.inactive_version if undone else row.host_version
-            made = undone or (row.closed_reason == MAPPING_CHANGED and row.reason == "created")
-            if made and version is not None:
+            remapped = row.closed_reason == MAPPING_CHANGED
+            if remapped and row.reason != "created":
+                version = None
+            if remapped or (undone and version is not None):
                 found[row.object_id] = DormantLink(
                     contact_id=row.contact_id, undone=undone, version=version
                 )

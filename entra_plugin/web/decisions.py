@@ -110,6 +110,8 @@ def _next(done: Confirmed, locale: Locale) -> list[str]:
         locale.count("map.links.next.unmapped", ending) if ending else "",
         locale.count("map.links.next.paused", paused) if paused else "",
         locale.count("map.links.next.mapped", synced) if synced else "",
+        locale.count("map.links.next.moving", done.links.moving) if done.links.moving else "",
+        locale.count("map.links.next.asking", done.links.asking) if done.links.asking else "",
     ]
     return [sentence for sentence in told if sentence]
 

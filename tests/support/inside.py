@@ -44,6 +44,11 @@ class Inside:
         with psycopg.connect(self._url) as connection:
             return connection.execute(query, values).fetchall()
 
+    def write(self, statement: str, *values: object) -> None:
+        """Change something behind everybody's back."""
+        with psycopg.connect(self._url) as connection:
+            connection.execute(statement.encode(), values)
+
     def contacts(self, tenant_id: str) -> list[Person]:
         """The contacts of an MSP."""
         return [
