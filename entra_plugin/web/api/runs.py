@@ -37,7 +37,10 @@ from entra_plugin.web.spreadsheet import as_csv
 
 router = APIRouter(default_response_class=Answer, tags=["runs"])
 
-_START = {422: ("not_connected", "nothing_mapped", "not_mapped", "nothing_to_sync")}
+_START = {
+    409: ("sync_under_way",),
+    422: ("not_connected", "nothing_mapped", "not_mapped", "nothing_to_sync"),
+}
 
 
 class SyncBody(Body):
