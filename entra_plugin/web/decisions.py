@@ -83,7 +83,8 @@ def _reason(document: Mapping[str, object]) -> Reason:
 
 def links_in_words(links: LinkChanges, locale: Locale) -> str:
     """What becomes of the links, and of the contacts."""
-    return " ".join((*_links(links, locale), locale.text("map.links.contacts")))
+    contacts = "map.links.contacts.moving" if links.moving else "map.links.contacts"
+    return " ".join((*_links(links, locale), locale.text(contacts)))
 
 
 def statement(done: Confirmed, locale: Locale) -> str:
