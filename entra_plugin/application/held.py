@@ -20,7 +20,7 @@ from entra_plugin.domain.ids import (
     UserId,
 )
 from entra_plugin.domain.merging import normal
-from entra_plugin.domain.states import ChangeKind, FieldName
+from entra_plugin.domain.states import ChangeKind, FieldName, RunState
 from entra_plugin.store.held import Held, HeldRow
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.links import Links, Written
@@ -57,7 +57,8 @@ class ApproveHeld:
         Raises:
             NotFound: No such run.
             Conflict: ``changed_meanwhile``: some rows that were named are not held any more.
-            NotAcceptable: ``feature_off`` or ``what_if_preview``.
+                ``sync_under_way``: the run is not through yet.
+            NotAcceptable: ``feature_off``.
             TransientFailure: ``temporal_unavailable``; everything is held as before.
         """
         tenant_id = command.tenant_id
@@ -143,6 +144,12 @@ async def _chosen(connection: AsyncConnection, command: HeldCommand) -> list[Hel
         managed_tenant_id=command.managed_tenant_id,
         change_ids=command.change_ids,
     )
+    for managed_tenant_id in {row.managed_tenant_id for row in rows}:
+        tenant = await RunTenants(connection, command.tenant_id).get(
+            command.run_id, managed_tenant_id
+        )
+        if tenant is None or tenant.state != RunState.HELD:
+            raise Conflict("sync_under_way", details={"managedTenantId": str(managed_tenant_id)})
     missing = set(command.change_ids or ()) - {row.change_id for row in rows}
     if missing or not rows:
         raise Conflict(

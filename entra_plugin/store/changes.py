@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, Select, Text, bindparam, func, or_, select, text
@@ -142,6 +141,12 @@ _DROP_OPEN = text("""
         AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
 """)
 
+_DROP_EARLIER = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'planned'
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
 _SETTLE = text("""
     UPDATE entra_sync_changes c
     SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id),
@@ -214,6 +219,13 @@ class Changes:
     async def drop_planned(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
+
+    async def drop_earlier(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[ObjectId]
+    ) -> None:
+        """Forget what an earlier page planned for these identities: the later one counts."""
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+        await self._connection.execute(_DROP_EARLIER, values)
 
     async def drop_planned_of_open(self, run_id: RunId) -> None:
         """Forget what is planned for managed tenants of a run that never got to be applied."""
@@ -351,7 +363,7 @@ class Changes:
         following = encode_cursor(str(rows[size - 1].position)) if len(rows) > size else None
         return Page(items=tuple(rows[:size]), next_cursor=following)
 
-    def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, UUID]:
+    def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, object]:
         return {
             "tenant_id": self._tenant_id,
             "run_id": run_id,

@@ -224,6 +224,7 @@ _UNSETTLED = text("""
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
         AND (acted_fingerprint IS NULL OR verdict = 'queued'
             OR (departure IS NOT NULL AND NOT departure_settled)
+            OR object_id = ANY(:also)
             OR object_id IN (
                 SELECT q.object_id FROM entra_reconciliation_items q
                 WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
@@ -231,7 +232,7 @@ _UNSETTLED = text("""
         AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
         AND attributes <> '{}' AND object_id > :after
     ORDER BY object_id LIMIT :limit
-""")
+""").bindparams(bindparam("also", type_=IdArray()))
 
 _NOTE_DELETED = text("""
     UPDATE entra_identities i
@@ -364,14 +365,23 @@ class Identities:
         )
 
     async def unsettled(
-        self, entra_tenant_id: EntraTenantId, *, after: ObjectId | None, limit: int
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        after: ObjectId | None,
+        limit: int,
+        also: Sequence[ObjectId] = (),
     ) -> list[LastSeen]:
-        """Identities that wait for something, as they were last seen, in the order of their ids."""
+        """Identities that wait for something, as they were last seen, in the order of their ids.
+
+        Those in ``also`` are among them whatever they wait for.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
             "after": after or UUID(int=0),
             "limit": limit,
+            "also": list(also),
         }
         return [
             LastSeen(

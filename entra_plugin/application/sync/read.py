@@ -143,7 +143,7 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        if chosen.kind == ReadingKind.FULL:
+        if chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
         return _Attempt(
             run=begun.run,
@@ -186,6 +186,7 @@ class ReadAndPlan:
             entra_tenant_id=tenant,
             directory=directory,
             cursor=attempt.chosen.since or "",
+            vanished=attempt.planner.vanished,
         )
         return reading.pages(resume)
 
@@ -219,6 +220,11 @@ class ReadAndPlan:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
             await tenants.advance(attempt.fence, pages=1, users=len(page.users))
+            ids = [*(user.object_id for user in page.users), *page.deleted]
+            if number > 1 and ids:
+                await Changes(connection, tenant_id).drop_earlier(
+                    attempt.fence.run_id, attempt.fence.managed_tenant_id, ids
+                )
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
                 await _forget_questions(connection, tenant_id, attempt, page)
@@ -226,7 +232,7 @@ class ReadAndPlan:
                 attempt.fence,
                 page=number,
                 next_link=page.next_link,
-                object_ids=[user.object_id for user in page.users],
+                object_ids=ids,
                 counts=sum(counts, PageCounts(unchanged=0, filtered=0)),
             )
             if page.cursor is not None:

@@ -3,7 +3,7 @@
 Each is a sequence of pages that can go on where a killed attempt stopped.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
@@ -68,6 +68,8 @@ class DeltaReading:
     entra_tenant_id: EntraTenantId
     directory: Directory
     cursor: str
+    vanished: Collection[ObjectId] = ()
+    """Linked identities that lost their contact, to be looked at again as well."""
 
     async def pages(self, resume: str | None) -> AsyncGenerator[ReadPage, None]:
         """First the unsettled identities, as they were last seen, then the changes in order.
@@ -92,7 +94,7 @@ class DeltaReading:
         while True:
             async with self.store.tenant_transaction(self.tenant_id) as connection:
                 found = await Identities(connection, self.tenant_id).unsettled(
-                    self.entra_tenant_id, after=after, limit=_BATCH
+                    self.entra_tenant_id, after=after, limit=_BATCH, also=list(self.vanished)
                 )
             if not found:
                 return
