@@ -327,10 +327,13 @@ class Planner:
     def _wake(self, reading: Reading, around: Surroundings, plan: PagePlan) -> bool:
         """Take up again what an undo that was resumed, or a change of the mapping, had closed."""
         dormant = around.dormant.get(reading.user.object_id)
-        if dormant is None or not dormant.ours:
+        if dormant is None:
             return False
         contact = dormant.contact
         if contact.contact_id in around.pins.hands_off:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return True
+        if not dormant.ours:
             return False
         if contact.linked_to not in (None, self._key(reading)):
             return False
