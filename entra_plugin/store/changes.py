@@ -133,10 +133,16 @@ _DROP_READING = text("""
         AND state = 'planned'
 """)
 
+_DROP_UNSETTLED = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND state IN ('planned', 'held')
+""")
+
 _DROP_OPEN = text("""
     DELETE FROM entra_sync_changes c
     USING entra_sync_run_tenants t
-    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'planned'
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state IN ('planned', 'held')
         AND t.tenant_id = c.tenant_id AND t.run_id = c.run_id
         AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
 """)
@@ -220,6 +226,10 @@ class Changes:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
 
+    async def drop_unsettled(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Forget what is planned or held for a managed tenant that did not get through."""
+        await self._connection.execute(_DROP_UNSETTLED, self._scope(run_id, managed_tenant_id))
+
     async def drop_earlier(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[ObjectId]
     ) -> None:
@@ -227,7 +237,7 @@ class Changes:
         values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
         await self._connection.execute(_DROP_EARLIER, values)
 
-    async def drop_planned_of_open(self, run_id: RunId) -> None:
+    async def drop_unsettled_of_open(self, run_id: RunId) -> None:
         """Forget what is planned for managed tenants of a run that never got to be applied."""
         values = {"tenant_id": self._tenant_id, "run_id": run_id}
         await self._connection.execute(_DROP_OPEN, values)

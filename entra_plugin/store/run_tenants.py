@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, func, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,7 +90,7 @@ class Fence:
 _ADD = text("""
     INSERT INTO entra_sync_run_tenants
         (tenant_id, run_id, managed_tenant_id, client_id, client_name, state, writes)
-    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'queued', true
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'queued', :writes
     FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
         AS t (managed_tenant_id, client_id, client_name)
     ON CONFLICT DO NOTHING
@@ -87,6 +99,7 @@ _ADD = text("""
     bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
     bindparam("client_ids", type_=ARRAY(Uuid())),
     bindparam("client_names", type_=ARRAY(Text())),
+    bindparam("writes", type_=Boolean()),
 )
 
 _ADD_JOINED = text("""
@@ -141,10 +154,15 @@ class RunTenants:
 
     async def add(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
         """Take managed tenants into a run; one that another run is writing becomes ``joined``."""
-        taken = set((await self._connection.scalars(_ADD, self._arrays(run_id, rows))).all())
+        values = {**self._arrays(run_id, rows), "writes": True}
+        taken = set((await self._connection.scalars(_ADD, values)).all())
         busy = [row for row in rows if row.managed_tenant_id not in taken]
         if busy:
             await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+
+    async def add_planned(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
+        """Take managed tenants into a run that only plans: it is in nobody's way."""
+        await self._connection.execute(_ADD, {**self._arrays(run_id, rows), "writes": False})
 
     async def add_left_out(
         self, run_id: RunId, rows: Sequence[NewRunTenant], *, reason: str, now: datetime

@@ -17,11 +17,13 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    held,
     managed_tenants,
     mapping_files,
     mappings,
     meta,
     people,
+    previews,
     runs,
     schedule,
     settings,
@@ -59,6 +61,8 @@ API_ROUTERS = (
     mapping_files.router,
     runs.router,
     undo.router,
+    held.router,
+    previews.router,
     settings.router,
     schedule.router,
     people.router,

@@ -78,6 +78,9 @@ API = _entries(
     ("POST", "/runs/{run_id}/apply", CHANGE),
     ("POST", "/runs/{run_id}/undo", CHANGE),
     ("POST", "/runs/{run_id}/resume", CHANGE),
+    ("POST", "/runs/{run_id}/approve", CHANGE),
+    ("POST", "/runs/{run_id}/discard", CHANGE),
+    ("POST", "/sync/preview", CHANGE),
     ("GET", "/settings", VIEW),
     ("PUT", "/settings", CHANGE),
     ("GET", "/schedule", VIEW),
@@ -86,6 +89,7 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )
 
 CALLBACK = _entries(("GET", "/callback", CHANGE))

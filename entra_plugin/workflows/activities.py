@@ -170,7 +170,9 @@ class Activities:
         async def work() -> None:
             if await self._is_undo(customer):
                 await self._apply_undo(*_customer(customer))
-            elif await self._has_planned(customer, ADDITIVE | GUARDED):
+                await self._record.undone(*_customer(customer))
+                return
+            if await self._has_planned(customer, ADDITIVE | GUARDED):
                 await self._apply(*_customer(customer))
             await self._record.completed(*_customer(customer))
 

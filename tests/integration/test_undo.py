@@ -11,7 +11,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, rules
 
-CUSTOMERS = 14
+CUSTOMERS = 15
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -293,6 +293,28 @@ def test_what_cannot_be_undone_or_applied_is_refused(meet: Meet, admin: Program)
     idle = customer.sync()
     assert admin.post(f"/runs/{idle['runId']}/undo").failure == (422, "nothing_to_undo")
     assert admin.post(f"/runs/{run['runId']}/undo", {"x": 1}).failure == (400, "malformed_request")
+
+
+def test_a_preview_is_applied_once_through_the_guard_and_can_be_undone(
+    meet: Meet, admin: Program
+) -> None:
+    customer = meet(15)
+    preview = customer.preview()
+    assert customer.people().keys() == {"person1"}
+    assert admin.post(f"/runs/{preview['runId']}/undo").failure == (422, "not_undoable")
+    done = customer.apply(preview)
+    assert (done["state"], done["counts"]["created"]) == ("completed", len(CREATED))
+    assert done["appliedAt"] is not None
+    assert customer.active() == EVERYBODY
+    assert admin.post(f"/runs/{preview['runId']}/apply").failure == (409, "already_applied")
+    for number in range(3):
+        customer.change(number, accountEnabled=False)
+    leaving = customer.preview()
+    held = customer.apply(leaving)
+    assert (held["state"], held["counts"]["held"]) == ("held", 3)
+    assert customer.active() == EVERYBODY
+    customer.undone(preview)
+    assert customer.active() == {"person1"}
 
 
 def test_a_run_over_everybody_is_undone_for_one_customer(meet: Meet) -> None:

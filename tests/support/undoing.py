@@ -49,6 +49,13 @@ class Customer:
         """Sync it to the end."""
         return self.admin.sync("client", clientId=client or self.client)
 
+    def preview(self) -> Json:
+        """Preview its sync, to the end."""
+        started = self.admin.post("/sync/preview", {"clientId": self.client})
+        run = self.admin.finished(started.data["runId"])
+        assert (run["type"], run["state"], run["appliedAt"]) == ("preview", "completed", None)
+        return run
+
     def undo(self, run: Json, **body: str) -> Json:
         """Plan the undo of a run, to the end."""
         started = self.admin.post(f"/runs/{run['runId']}/undo", body)

@@ -25,7 +25,7 @@ from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.planning import Remembered
-from entra_plugin.domain.states import ReadingKind, RunType
+from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.items import Items
@@ -274,6 +274,8 @@ class ReadAndPlan:
                 now=attempt.planner.now,
                 preview=attempt.planner.preview,
             )
+            if attempt.planner.preview:
+                await _close_planned(connection, tenant_id, attempt)
 
     def _absences(self, attempt: _Attempt) -> Absences:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)
@@ -286,3 +288,19 @@ async def _forget_questions(
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
     gone = await Identities(connection, tenant_id).note_deleted(directory, page.deleted, now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
+
+
+async def _close_planned(
+    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt
+) -> None:
+    """A preview has come to its end with the plan; the rows stay planned until they are applied."""
+    run_id, managed_tenant_id = attempt.fence.run_id, attempt.fence.managed_tenant_id
+    pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
+    await RunTenants(connection, tenant_id).close(
+        run_id,
+        [managed_tenant_id],
+        RunState.COMPLETED,
+        attempt.planner.now,
+        counts={"unchanged": pages.unchanged, "filtered": pages.filtered},
+    )
+    await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)

@@ -4,6 +4,7 @@ from entra_plugin.application.context import Context
 from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
@@ -15,9 +16,6 @@ from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import OPEN_STATES, Failure, Runs
-
-WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
-"""Runs that read all of a managed tenant, and so say what it is like now."""
 
 
 class Record:
@@ -36,9 +34,6 @@ class Record:
             NotAcceptable: ``run_closed``, ``not_connected`` or ``mapping_changed``.
         """
         now = self._context.clock()
-        if await self._is_undo(tenant_id, run_id):
-            await self._undone(tenant_id, run_id, managed_tenant_id)
-            return
         directory = await self._context.directories.of_tenant(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
@@ -58,6 +53,8 @@ class Record:
                     row.entra_tenant_id, run_id, managed_tenant_id
                 )
                 users, unchanged, filtered = tally.every, tally.unchanged, tally.filtered
+            if run.type == RunType.PREVIEW:
+                unchanged, filtered = row.counts["unchanged"], row.counts["filtered"]
             counts |= {"unchanged": unchanged, "filtered": filtered}
             state = RunState.HELD if counts["held"] else RunState.COMPLETED
             await tenants.close(run_id, [managed_tenant_id], state, now, counts=counts)
@@ -75,15 +72,14 @@ class Record:
                     )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
 
-    async def _is_undo(self, tenant_id: TenantId, run_id: RunId) -> bool:
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            run = await Runs(connection, tenant_id).get(run_id)
-        return run is not None and run.type == RunType.UNDO
-
-    async def _undone(
+    async def undone(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> None:
-        """Close a managed tenant of an undo: it read nothing, and stamps nothing."""
+        """Close a managed tenant of an undo that is applied: it read nothing, and stamps nothing.
+
+        Raises:
+            NotAcceptable: ``run_closed``.
+        """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
@@ -108,7 +104,7 @@ class Record:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
-            await changes.drop_planned(run_id, managed_tenant_id)
+            await changes.drop_unsettled(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
@@ -158,7 +154,7 @@ class Record:
             run = await runs.get(run_id)
             if run is not None and run.type in PLANNED_FIRST:
                 applied = applied and run.applying
-            await Changes(connection, tenant_id).drop_planned_of_open(run_id)
+            await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             for row in await tenants.of_run(run_id):
                 if row.state in OPEN_STATES:
