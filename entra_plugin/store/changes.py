@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, Text, bindparam, func, or_, select, text
+from sqlalchemy import Row, Select, Text, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,8 +23,9 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.planning import Change
+from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import ChangeKind, ChangeState
-from entra_plugin.store.arrays import IdArray, WordArray
+from entra_plugin.store.arrays import IdArray, PlainIdArray, WordArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
@@ -53,6 +54,8 @@ class ChangeRow:
 
 
 _COLUMNS = tuple(field.name for field in fields(ChangeRow))
+_DOCUMENTS = ("before", "after", "note")
+"""Read as text: the driver's own decoder takes ten times as long."""
 _KINDS = {kind.value: kind for kind in ChangeKind}
 _STATES = {state.value: state for state in ChangeState}
 
@@ -151,7 +154,7 @@ _DROP_EARLIER = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
         AND object_id = ANY(:object_ids) AND state = 'planned'
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+""").bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
 _SETTLE = text("""
     UPDATE entra_sync_changes c
@@ -206,11 +209,18 @@ class Changes:
         client_id: ClientId,
         now: datetime,
         notes: Mapping[ChangeId, Mapping[str, object]],
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> None:
-        """Write planned rows; one that an earlier attempt wrote stays."""
+        """Write planned rows; one that an earlier attempt wrote stays.
+
+        ``digests`` are of the texts that users were read from, as far as they are known.
+        """
         if not changes:
             return
-        rows = [_recordset(change, notes.get(change.change_id)) for change in changes]
+        rows = [
+            _recordset(change, notes.get(change.change_id), digests.get(change.user.object_id))
+            for change in changes
+        ]
         await self._connection.execute(
             _INSERT,
             {
@@ -231,10 +241,13 @@ class Changes:
         await self._connection.execute(_DROP_UNSETTLED, self._scope(run_id, managed_tenant_id))
 
     async def drop_earlier(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[ObjectId]
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[bytes]
     ) -> None:
-        """Forget what an earlier page planned for these identities: the later one counts."""
-        values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+        """Forget what an earlier page planned for these identities: the later one counts.
+
+        Their ids are in bytes.
+        """
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": object_ids}
         await self._connection.execute(_DROP_EARLIER, values)
 
     async def drop_unsettled_of_open(self, run_id: RunId) -> None:
@@ -381,7 +394,9 @@ class Changes:
         }
 
 
-def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, object]:
+def _recordset(
+    change: Change, note: Mapping[str, object] | None, digest: bytes | None
+) -> dict[str, object]:
     return {
         "change_id": change.change_id,
         "object_id": change.user.object_id,
@@ -392,19 +407,21 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
         "search_key": search_key(change.user.display_name or change.address),
         "before": change.before,
         "after": change.after,
-        "snapshot": _snapshot(change),
+        "snapshot": _snapshot(change, digest),
         "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
         "note": {**(change.note or {}), **(note or {})} or None,
     }
 
 
-def _snapshot(change: Change) -> dict[str, object]:
+def _snapshot(change: Change, digest: bytes | None) -> dict[str, object]:
     """The identity as read, and what its link and its departure become with this row."""
     snapshot: dict[str, object] = {
         "attributes": attributes(change.user),
         "fingerprint": change.fingerprint.hex(),
         "address": change.address,
     }
+    if digest is not None:
+        snapshot["digest"] = digest.hex()
     if change.base:
         snapshot["base"] = change.base
     if change.departure is not None:
@@ -413,7 +430,14 @@ def _snapshot(change: Change) -> dict[str, object]:
 
 
 def _rows() -> Select[*tuple[object, ...]]:
-    return select(*(sync_changes.c[name] for name in _COLUMNS))
+    return select(
+        *(
+            cast(sync_changes.c[name], Text).label(name)
+            if name in _DOCUMENTS
+            else sync_changes.c[name]
+            for name in _COLUMNS
+        )
+    )
 
 
 def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
@@ -421,4 +445,7 @@ def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
     values["kind"] = _KINDS[values["kind"]]
     values["state"] = _STATES[values["state"]]
     values["candidates"] = tuple(values["candidates"])
+    for name in _DOCUMENTS:
+        if (text_ := values[name]) is not None:
+            values[name] = msgspec.json.decode(text_)
     return ChangeRow(**values)

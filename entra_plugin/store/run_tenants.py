@@ -202,10 +202,12 @@ class RunTenants:
         """One managed tenant in a run."""
         row = (
             await self._connection.execute(
-                self._query().where(
-                    sync_run_tenants.c.run_id == run_id,
-                    sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
-                )
+                _ONE,
+                {
+                    "tenant": self._tenant_id,
+                    "run": run_id,
+                    "managed_tenant": managed_tenant_id,
+                },
             )
         ).first()
         return _run_tenant(row) if row is not None else None
@@ -505,20 +507,28 @@ class RunTenants:
         )
 
     def _query(self) -> Select[*tuple[object, ...]]:
-        joined = sync_run_tenants.join(
-            managed_tenants,
-            and_(
-                managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
-                managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
-            ),
-        )
-        return (
-            select(
-                sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
-            )
-            .select_from(joined)
-            .where(sync_run_tenants.c.tenant_id == self._tenant_id)
-        )
+        return _every().where(sync_run_tenants.c.tenant_id == self._tenant_id)
+
+
+def _every() -> Select[*tuple[object, ...]]:
+    joined = sync_run_tenants.join(
+        managed_tenants,
+        and_(
+            managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
+            managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
+        ),
+    )
+    return select(
+        sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
+    ).select_from(joined)
+
+
+_ONE = _every().where(
+    sync_run_tenants.c.tenant_id == bindparam("tenant"),
+    sync_run_tenants.c.run_id == bindparam("run"),
+    sync_run_tenants.c.managed_tenant_id == bindparam("managed_tenant"),
+)
+"""Made once: a sync asks for it again and again, and making it takes longer than the answer."""
 
 
 def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:

@@ -17,6 +17,7 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    explaining,
     held,
     managed_tenants,
     mapping_files,
@@ -66,6 +67,7 @@ API_ROUTERS = (
     settings.router,
     schedule.router,
     people.router,
+    explaining.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

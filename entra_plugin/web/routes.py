@@ -89,6 +89,7 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("GET", "/identities/{entra_tenant_id}/{object_id}/explain", VIEW),
     ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )
 

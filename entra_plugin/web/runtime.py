@@ -12,6 +12,7 @@ from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.explain import Explain
 from entra_plugin.application.find_groups import FindGroups
 from entra_plugin.application.held import ApproveHeld, DiscardHeld
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
@@ -63,6 +64,7 @@ class Runtime:
     approve_held: ApproveHeld
     discard_held: DiscardHeld
     read_runs: ReadRuns
+    explain: Explain
     cancel_run: CancelRun
     start_undo: StartUndo
     apply_run: ApplyRun
@@ -101,6 +103,7 @@ class Runtime:
             approve_held=ApproveHeld(context),
             discard_held=DiscardHeld(context),
             read_runs=ReadRuns(context),
+            explain=Explain(context),
             cancel_run=CancelRun(context),
             start_undo=StartUndo(context),
             apply_run=ApplyRun(context),

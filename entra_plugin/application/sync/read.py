@@ -1,5 +1,6 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.planning import Remembered
+from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
@@ -36,6 +38,9 @@ from entra_plugin.store.runs import Run, Runs
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
+
+_MOST_SETTLED = 50_000
+"""Settled identities that are held in memory at once: about ten megabytes."""
 
 _MAX_READINGS = 3
 """How often a listing starts anew in one attempt when Microsoft forgets its pages."""
@@ -60,6 +65,7 @@ class _Attempt:
     progress: Progress
     chosen: Chosen
     directory: Directory
+    settled: SettledUsers
 
     @property
     def policy(self) -> Policy:
@@ -143,7 +149,14 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        if chosen.kind != ReadingKind.PERSON:
+        settled = NOBODY
+        if chosen.kind == ReadingKind.FULL and not planner.everybody:
+            vanished, settled = await asyncio.gather(
+                self._vanished(tenant_id, policy), self._settled(tenant_id, policy)
+            )
+            planner = replace(planner, vanished=vanished)
+            settled = settled.without(object_id.bytes for object_id in vanished)
+        elif chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
         return _Attempt(
             run=begun.run,
@@ -152,23 +165,37 @@ class ReadAndPlan:
             progress=begun.progress,
             chosen=chosen,
             directory=directory,
+            settled=settled,
         )
+
+    async def _settled(self, tenant_id: TenantId, policy: Policy) -> SettledUsers:
+        """Those who need no look if they come as they came; of huge directories nobody."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Identities(connection, tenant_id).settled(
+                policy.entra_tenant_id, at_most=_MOST_SETTLED
+            )
 
     async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            linked = await Links(connection, tenant_id).contacts(policy.entra_tenant_id)
+            links = Links(connection, tenant_id)
+            linked = await links.contacts(policy.entra_tenant_id)
             if not linked:
                 return frozenset()
-            there = await self._context.host.contacts.existing(connection, tenant_id, list(linked))
-        return frozenset(linked[contact_id] for contact_id in linked.keys() - set(there))
+            missing = await self._context.host.contacts.missing(connection, tenant_id, linked)
+            holders = await links.holders(missing)
+        return frozenset(
+            key.object_id
+            for key in holders.values()
+            if key.entra_tenant_id == policy.entra_tenant_id
+        )
 
     async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
         number = attempt.progress.pages
         plans = self._plans(tenant_id, attempt, one_ahead(self._pages(tenant_id, attempt)))
         async with aclosing(one_ahead(plans)) as ahead:
             async for page, planned in ahead:
-                number += 1
+                number += page.pages
                 await self._write_page(tenant_id, attempt, number, page, planned)
                 heartbeat(number)
 
@@ -179,7 +206,7 @@ class ReadAndPlan:
         if attempt.chosen.kind == ReadingKind.PERSON and subject is not None:
             return person_reading(directory, tenant, subject.object_id)
         if attempt.chosen.kind == ReadingKind.FULL:
-            return full_reading(directory, tenant, resume)
+            return full_reading(directory, tenant, resume, attempt.settled)
         reading = DeltaReading(
             store=self._context.store,
             tenant_id=tenant_id,
@@ -199,7 +226,7 @@ class ReadAndPlan:
                 planned: list[PlannedUsers] = []
                 if page.users:
                     async with self._context.store.tenant_transaction(tenant_id) as connection:
-                        planned.append(await planner.plan(connection, page.users))
+                        planned.append(await planner.plan(connection, page.users, page.digests))
                 if page.deleted:
                     planned.append(
                         await self._absences(attempt).plan_deleted(
@@ -219,9 +246,10 @@ class ReadAndPlan:
         """Write a page's plan; its rows, its page row and the counters are one transaction."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            await tenants.advance(attempt.fence, pages=1, users=len(page.users))
-            ids = [*(user.object_id for user in page.users), *page.deleted]
-            if number > 1 and ids:
+            await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
+            same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
+            ids = page.ids
+            if number > page.pages and ids:
                 await Changes(connection, tenant_id).drop_earlier(
                     attempt.fence.run_id, attempt.fence.managed_tenant_id, ids
                 )
@@ -233,7 +261,7 @@ class ReadAndPlan:
                 page=number,
                 next_link=page.next_link,
                 object_ids=ids,
-                counts=sum(counts, PageCounts(unchanged=0, filtered=0)),
+                counts=sum(counts, same),
             )
             if page.cursor is not None:
                 await tenants.put_cursor(attempt.fence, page.cursor)
