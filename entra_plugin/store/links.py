@@ -170,8 +170,11 @@ _CLOSE = text("""
 _UNSEEN = text("""
     SELECT u.object_id
     FROM (
-        SELECT object_id FROM entra_contact_links
+        (SELECT object_id FROM entra_contact_links
         WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
+        UNION
+        SELECT object_id FROM entra_reconciliation_items
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'open')
         EXCEPT
         SELECT unnest(object_ids) FROM entra_sync_pages
         WHERE tenant_id = :tenant_id AND run_id = :run_id
@@ -350,9 +353,9 @@ class Links:
         managed_tenant_id: ManagedTenantId,
         reading: int,
     ) -> list[ObjectId]:
-        """Linked identities that a reading did not list, and whose leaving is not settled.
+        """Identities with a link or an open question that a reading did not list.
 
-        Without those that an undo leaves alone.
+        Those whose leaving is settled, and those whom an undo leaves alone, are not among them.
         """
         values = {
             "tenant_id": self._tenant_id,

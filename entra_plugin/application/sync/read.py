@@ -1,14 +1,14 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.absences import Absences
+from entra_plugin.application.sync.absences import Absences, Absent
 from entra_plugin.application.sync.ahead import one_ahead
 from entra_plugin.application.sync.choose import ChooseReading, Chosen
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
@@ -255,7 +255,7 @@ class ReadAndPlan:
                 )
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
-                await _forget_questions(connection, tenant_id, attempt, page)
+                await _forget_questions(connection, tenant_id, attempt, page.deleted)
             await Pages(connection, tenant_id).add(
                 attempt.fence,
                 page=number,
@@ -287,13 +287,15 @@ class ReadAndPlan:
 
     async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> None:
         """Look for those who are gone, then settle what the whole plan shows."""
-        absent: PlannedUsers | None = None
+        absent: Absent | None = None
         if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
             absent = await self._absences(attempt).plan(attempt.fence, attempt.planner.now)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
-                await attempt.planner.write(connection, absent)
+                await attempt.planner.write(connection, absent.planned)
+                if not attempt.planner.preview:
+                    await _forget_questions(connection, tenant_id, attempt, absent.deleted)
             await settle_plan(
                 connection,
                 tenant_id,
@@ -310,11 +312,14 @@ class ReadAndPlan:
 
 
 async def _forget_questions(
-    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt, page: ReadPage
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    attempt: _Attempt,
+    deleted: Collection[ObjectId],
 ) -> None:
     """Of deleted identities without a contact nothing is left to be asked."""
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
-    gone = await Identities(connection, tenant_id).note_deleted(directory, page.deleted, now)
+    gone = await Identities(connection, tenant_id).note_deleted(directory, list(deleted), now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
 
 
