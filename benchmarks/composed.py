@@ -44,6 +44,9 @@ class NoWorkflows:
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Leave it to the caller."""
 
+    async def start_apply(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Leave it to the caller."""
+
     async def start_held(
         self,
         tenant_id: TenantId,

@@ -163,6 +163,11 @@ _UPDATE = text(f"""
         FROM holding h, jsonb_each_text(h.s) x
         WHERE x.key ^@ 'phone:' AND x.value IS NOT NULL
         ON CONFLICT (tenant_id, contact_id, type) DO UPDATE SET number = excluded.number
+    ), cleared AS (
+        DELETE FROM psa_contact_phones p
+        USING holding h, jsonb_each_text(h.s) x
+        WHERE p.tenant_id = :tenant_id AND p.contact_id = h.id
+            AND x.key ^@ 'phone:' AND x.value IS NULL AND p.type = substr(x.key, 7)
     )
     UPDATE psa_contacts c
     SET {_ASSIGNED},
@@ -295,7 +300,10 @@ class ContactPort:
     async def update_many(
         self, connection: AsyncConnection, tenant_id: UUID, items: Sequence[ContactUpdate]
     ) -> list[Outcome]:
-        """Set fields where ``expected`` still holds; the comparison is part of the statement."""
+        """Set fields where ``expected`` still holds; the comparison is part of the statement.
+
+        None clears a field, and takes a number away.
+        """
         if not items:
             return []
         rows = [

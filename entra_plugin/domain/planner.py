@@ -69,6 +69,8 @@ class Planner:
         link = around.links.get(object_id)
         if link is None or link.contact is None or self._is_left_alone(object_id, link, around):
             return
+        if self._is_undone(reading):
+            return
         if departure is not None:
             self._depart(reading, link.contact, departure, around, plan)
         elif not self._is_dismissed(reading):
@@ -94,6 +96,11 @@ class Planner:
         known = reading.known
         if user.object_id in around.pins.ignored:
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return
+        if self._is_undone(reading):
+            departure = known.departure if known is not None else None
+            reason = VerdictReason.UNDONE
+            self._settle(reading, Verdict.UNDONE, reason, plan, departure=departure)
             return
         if known is not None and known.linked is not None:
             link = around.links.get(user.object_id)
@@ -135,7 +142,9 @@ class Planner:
             self._depart(reading, contact, departure, around, plan)
         else:
             if known.departure is not None:
-                self._return(reading, contact, link, plan)
+                self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
+            elif known.verdict == Verdict.UNDONE:
+                self._return(reading, contact, link, VerdictReason.RESUMED, plan)
             self._merge(reading, contact, link.base, around, plan)
         if len(plan.changes) + len(plan.settled) == done:
             self._settle(reading, Verdict.LINKED, known.reason, plan, departure=departure)
@@ -179,14 +188,21 @@ class Planner:
         reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
         self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
 
-    def _return(self, reading: Reading, contact: Candidate, link: Link, plan: PagePlan) -> None:
+    def _return(
+        self,
+        reading: Reading,
+        contact: Candidate,
+        link: Link,
+        reason: VerdictReason,
+        plan: PagePlan,
+    ) -> None:
         """Make the contact active again, if it was us who made it inactive and nobody since."""
         if not contact.active and link.inactive_version == contact.version:
             plan.changes.append(
                 self._row(
                     reading,
                     ChangeKind.REACTIVATE,
-                    VerdictReason.ENABLED_UPSTREAM,
+                    reason,
                     contact_id=contact.contact_id,
                     before={"active": False},
                     after={"active": True},
@@ -287,6 +303,11 @@ class Planner:
             )
         )
 
+    def _is_undone(self, reading: Reading) -> bool:
+        """True until a person resumes what an undo had touched."""
+        decision = self._rules.decisions.get(reading.user.object_id)
+        return decision is not None and decision.kind == DecisionKind.UNDONE
+
     def _is_dismissed(self, reading: Reading) -> bool:
         """True while the directory is as it was when a person waved the question away."""
         decision = self._rules.decisions.get(reading.user.object_id)
@@ -302,9 +323,6 @@ class Planner:
         self, reading: Reading, decision: Remembered, around: Surroundings, plan: PagePlan
     ) -> bool:
         """Do what a person decided; False when there is nothing of it to do."""
-        if decision.kind == DecisionKind.UNDONE:
-            self._settle(reading, Verdict.UNDONE, VerdictReason.DECIDED, plan)
-            return True
         if decision.kind == DecisionKind.IGNORED:
             self._settle(reading, Verdict.IGNORED, VerdictReason.DECIDED, plan)
             return True
@@ -325,9 +343,14 @@ class Planner:
     def _wake(self, reading: Reading, around: Surroundings, plan: PagePlan) -> bool:
         """Take up again what an undo that was resumed, or a change of the mapping, had closed."""
         dormant = around.dormant.get(reading.user.object_id)
-        if dormant is None or dormant.contact.contact_id in around.pins.hands_off:
+        if dormant is None:
             return False
         contact = dormant.contact
+        if contact.contact_id in around.pins.hands_off:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return True
+        if not dormant.ours:
+            return False
         if contact.linked_to not in (None, self._key(reading)):
             return False
         here = contact.client_id == self._scope.client_id
@@ -358,7 +381,20 @@ class Planner:
         )
         return True
 
+    def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
+        """The contact at the client of before that people made or edited: they say what it is."""
+        dormant = around.dormant.get(reading.user.object_id)
+        if dormant is None or dormant.ours or dormant.contact.linked_to is not None:
+            return None
+        contact = dormant.contact
+        return contact.contact_id if contact.client_id != self._scope.client_id else None
+
     def _match(self, reading: Reading, address: str, around: Surroundings, plan: PagePlan) -> None:
+        behind = self._left_behind(reading, around)
+        if behind is not None:
+            doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
+            self._queue(reading, address, doubt, plan)
+            return
         found = match(
             self._key(reading),
             reading.user,

@@ -49,6 +49,8 @@ class ChangeRow:
     note: Mapping[str, object] | None
     candidates: tuple[ContactId, ...]
     position: int
+    source_change_id: ChangeId | None = None
+    """The row that an undo reverts."""
 
 
 _COLUMNS = tuple(field.name for field in fields(ChangeRow))
@@ -189,18 +191,21 @@ _SETTLE = text("""
 
 _COUNTS = text("""
     SELECT
-        count(*) FILTER (WHERE kind = 'create' AND state = 'applied') AS created,
-        count(*) FILTER (WHERE kind = 'link' AND state = 'applied') AS linked,
-        count(*) FILTER (WHERE kind = 'update' AND state = 'applied') AS updated,
-        count(*) FILTER (WHERE kind = 'inactivate' AND state = 'applied') AS inactivated,
-        count(*) FILTER (WHERE kind = 'reactivate' AND state = 'applied') AS reactivated,
-        count(*) FILTER (WHERE kind = 'move' AND state = 'applied') AS moved,
-        count(*) FILTER (WHERE kind = 'queue' AND state = 'applied') AS queued,
+        count(*) FILTER (WHERE kind = 'create' AND done) AS created,
+        count(*) FILTER (WHERE kind = 'link' AND done) AS linked,
+        count(*) FILTER (WHERE kind = 'update' AND done) AS updated,
+        count(*) FILTER (WHERE kind = 'inactivate' AND done) AS inactivated,
+        count(*) FILTER (WHERE kind = 'reactivate' AND done) AS reactivated,
+        count(*) FILTER (WHERE kind = 'move' AND done) AS moved,
+        count(*) FILTER (WHERE kind = 'queue' AND done) AS queued,
         count(*) FILTER (WHERE state = 'held') AS held,
         count(*) FILTER (WHERE state = 'stale') AS stale,
         count(*) FILTER (WHERE state = 'failed') AS failed
-    FROM entra_sync_changes
-    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+    FROM (
+        SELECT kind, state, state IN ('applied', 'undone') AS done FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id
+    ) c
 """)
 
 
@@ -353,7 +358,7 @@ class Changes:
         )
 
     async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, int]:
-        """Counters from the committed rows."""
+        """Counters from the committed rows; what was undone since had been applied."""
         row = (
             await self._connection.execute(_COUNTS, self._scope(run_id, managed_tenant_id))
         ).one()

@@ -122,6 +122,10 @@ _SETTLED = text("""
             SELECT q.object_id FROM entra_reconciliation_items q
             WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
                 AND q.state = 'open')
+        AND (i.verdict <> 'undone' OR i.object_id IN (
+            SELECT d.object_id FROM entra_decisions d
+            WHERE d.tenant_id = :tenant_id AND d.entra_tenant_id = :entra_tenant_id
+                AND d.kind = 'undone'))
     HAVING count(*) <= :at_most
 """)
 """The rule of ``domain.planning.set_aside_unchanged``, for everybody at once."""
@@ -134,7 +138,12 @@ _REMEMBER = text("""
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
         reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
-        r.enabled, r.attributes, decode(r.fingerprint, 'hex'), decode(r.fingerprint, 'hex'),
+        r.enabled, r.attributes, decode(r.fingerprint, 'hex'),
+        CASE WHEN r.verdict = 'undone' AND NOT EXISTS (
+                SELECT FROM entra_decisions d
+                WHERE d.tenant_id = :tenant_id AND d.entra_tenant_id = :entra_tenant_id
+                    AND d.object_id = r.object_id AND d.kind = 'undone') THEN NULL
+            ELSE decode(r.fingerprint, 'hex') END,
         decode(r.digest || r.fingerprint, 'hex'), r.verdict, r.reason, :now, :now,
         r.departure, r.departed_at, coalesce(r.departure_settled, false)
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
@@ -153,6 +162,7 @@ _REMEMBER = text("""
         IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
             excluded.departure, excluded.departure_settled)
 """)
+"""One that was resumed while it was planned as undone stays unsettled."""
 
 _STORE_APPLIED = text("""
     INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
 
@@ -266,6 +267,39 @@ class RunTenants:
             number=row.fence,
             reading=row.reading,
             state=RunState.HELD,
+        )
+
+    async def begin_writing(self, run_id: RunId) -> None:
+        """Let the managed tenants that were planned be written.
+
+        Raises:
+            Conflict: ``sync_under_way``: another run is writing one of them.
+        """
+        statement = (
+            update(sync_run_tenants)
+            .where(
+                sync_run_tenants.c.tenant_id == self._tenant_id,
+                sync_run_tenants.c.run_id == run_id,
+                sync_run_tenants.c.state == RunState.COMPLETED.value,
+            )
+            .values(state=RunState.RUNNING.value, writes=True)
+        )
+        try:
+            await self._connection.execute(statement)
+        except IntegrityError as error:
+            raise Conflict("sync_under_way") from error
+
+    async def take_back_writing(self, run_id: RunId) -> None:
+        """Make the managed tenants as they were before ``begin_writing``."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(
+                sync_run_tenants.c.tenant_id == self._tenant_id,
+                sync_run_tenants.c.run_id == run_id,
+                sync_run_tenants.c.state == RunState.RUNNING.value,
+                sync_run_tenants.c.writes,
+            )
+            .values(state=RunState.COMPLETED.value, writes=False)
         )
 
     async def held_runs(self, managed_tenant_id: ManagedTenantId) -> list[RunId]:

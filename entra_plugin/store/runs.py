@@ -202,6 +202,34 @@ class Runs:
             .values(state=state.value)
         )
 
+    async def begin_applying(self, run_id: RunId, workflow_id: str) -> bool:
+        """Open a planned run again, to be applied; False when that was done before.
+
+        It keeps the time at which it was planned.
+        """
+        statement = (
+            update(sync_runs)
+            .where(
+                self._is(run_id),
+                sync_runs.c.applied_at.is_(None),
+                sync_runs.c.state.in_([RunState.COMPLETED.value, RunState.PARTIAL.value]),
+            )
+            .values(state=RunState.RUNNING.value, workflow_id=workflow_id)
+        )
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def take_back_applying(self, run: Run) -> None:
+        """Make a run as it was before ``begin_applying``; nothing of it was applied."""
+        await self._connection.execute(
+            update(sync_runs)
+            .where(
+                self._is(run.run_id),
+                sync_runs.c.applied_at.is_(None),
+                sync_runs.c.state == RunState.RUNNING.value,
+            )
+            .values(state=run.state.value, workflow_id=run.workflow_id)
+        )
+
     async def mark_applied(self, run_id: RunId, now: datetime) -> None:
         """Stamp that the plan of this run has been applied."""
         await self._connection.execute(

@@ -29,6 +29,7 @@ from entra_plugin.web.api import (
     runs,
     schedule,
     settings,
+    undo,
 )
 from entra_plugin.web.decisions import Refused
 from entra_plugin.web.gate import Gate, Refuse
@@ -61,6 +62,7 @@ API_ROUTERS = (
     mappings.router,
     mapping_files.router,
     runs.router,
+    undo.router,
     held.router,
     previews.router,
     settings.router,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entra_plugin.application.apply_run import ApplyRun
 from entra_plugin.application.connect.app_only import ConnectAppOnly
 from entra_plugin.application.connect.cipp import ConnectCipp, TestCipp
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
@@ -29,6 +30,8 @@ from entra_plugin.application.sync.start import StartSync
 from entra_plugin.application.sync.start_person import StartPerson
 from entra_plugin.application.sync.start_preview import StartPreview
 from entra_plugin.application.tenant_settings import TenantSettings
+from entra_plugin.application.undo.resume import Resume
+from entra_plugin.application.undo.start import StartUndo
 from entra_plugin.domain.states import RunType
 
 
@@ -68,6 +71,9 @@ class Runtime:
     read_review: ReadReview
     resolve_item: ResolveItem
     resolve_items: ResolveItems
+    start_undo: StartUndo
+    apply_run: ApplyRun
+    resume: Resume
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -107,6 +113,9 @@ class Runtime:
             read_review=ReadReview(context),
             resolve_item=ResolveItem(context),
             resolve_items=ResolveItems(context),
+            start_undo=StartUndo(context),
+            apply_run=ApplyRun(context),
+            resume=Resume(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )

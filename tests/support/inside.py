@@ -44,6 +44,11 @@ class Inside:
         with psycopg.connect(self._url) as connection:
             return connection.execute(query, values).fetchall()
 
+    def write(self, statement: str, *values: object) -> None:
+        """Change something behind everybody's back."""
+        with psycopg.connect(self._url) as connection:
+            connection.execute(statement.encode(), values)
+
     def count(self, table: str, tenant_id: str) -> int:
         """How many rows of a table an MSP has."""
         query = sql.SQL("SELECT count(*) FROM {} WHERE tenant_id = %s")

@@ -88,7 +88,7 @@ class ApplyBatch:
         self._links = Links(connection, batch.tenant_id)
 
     async def __call__(self) -> None:
-        """Apply the rows and mark them."""
+        """Apply the rows and mark them; a contact is written once in a statement."""
         pins = await self._pins()
         refused = {
             row.change_id: refusal for row in self._batch.rows if (refusal := _refusal(row, pins))
@@ -105,7 +105,9 @@ class ApplyBatch:
             (self._create, (ChangeKind.CREATE,)),
             (self._link, (ChangeKind.LINK,)),
             (self._take_up, (ChangeKind.MOVE, ChangeKind.REACTIVATE)),
-            (self._overwrite, (ChangeKind.UPDATE, ChangeKind.INACTIVATE, ChangeKind.REACTIVATE)),
+            (self._overwrite, (ChangeKind.REACTIVATE,)),
+            (self._overwrite, (ChangeKind.UPDATE,)),
+            (self._overwrite, (ChangeKind.INACTIVATE,)),
         ):
             chosen = [row for row in rows if row.kind in kinds]
             if chosen:
@@ -279,8 +281,8 @@ class ApplyBatch:
             [
                 ContactUpdate(
                     id=contact_id,
-                    expected=_host_fields(row.before or {}),
-                    set=_host_fields(row.after or {}),
+                    expected=host_fields(row.before or {}),
+                    set=host_fields(row.after or {}),
                 )
                 for row, contact_id in with_contact
             ],
@@ -293,7 +295,7 @@ class ApplyBatch:
             else:
                 changed.append((row, outcome))
         present = await self._present([row for row, _ in changed]) if changed else {}
-        done = [_not_written(row, outcome, present) for row, outcome in changed]
+        done = [not_written(row, outcome, present) for row, outcome in changed]
         return done, written
 
     async def _open(self, rows: Sequence[tuple[ChangeRow, ContactId, int | None]]) -> list[Done]:
@@ -391,7 +393,8 @@ def _write(row: ChangeRow, version: int | None) -> Written:
     return Written(object_id=row.object_id, version=version, inactive=inactive)
 
 
-def _host_fields(values: Mapping[str, object]) -> dict[str, object]:
+def host_fields(values: Mapping[str, object]) -> dict[str, object]:
+    """Fields of a plan row by the names of the host's contract."""
     return {HOST_FIELDS[name]: value for name, value in values.items()}
 
 
@@ -424,9 +427,10 @@ def _not_created(row: ChangeRow, outcome: WriteOutcome) -> Done:
     return _rejected(row, outcome)
 
 
-def _not_written(
+def not_written(
     row: ChangeRow, outcome: WriteOutcome, present: Mapping[ContactId, Contact]
 ) -> Done:
+    """The end of a row that the host did not write, with what is there instead."""
     if outcome.status == WriteStatus.REJECTED:
         return _rejected(row, outcome)
     contact = present.get(row.contact_id) if row.contact_id is not None else None

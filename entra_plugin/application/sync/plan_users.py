@@ -26,7 +26,7 @@ from entra_plugin.domain.planning import (
     set_aside_unchanged,
 )
 from entra_plugin.domain.sameness import NO_DIGESTS
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.states import ChangeKind, Verdict
 from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
@@ -77,8 +77,13 @@ class UserPlanner:
         )
         readings = read(users, known)
         plan = PagePlan()
+        resumed = {
+            object_id
+            for object_id, held in known.items()
+            if held.verdict == Verdict.UNDONE and object_id not in self.decisions
+        }
         pending = set_aside_unchanged(
-            readings, plan, policy_changed=self.everybody, vanished=self.vanished
+            readings, plan, policy_changed=self.everybody, again=self.vanished | resumed
         )
         if pending:
             around = await self._around(connection).of_page(pending)

@@ -1,6 +1,7 @@
 """Close what a run did: managed tenants from their committed rows, then the run from those."""
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.start import WHOLE
@@ -71,6 +72,22 @@ class Record:
                     )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
 
+    async def undone(
+        self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> None:
+        """Close a managed tenant of an undo that is applied: it read nothing, and stamps nothing.
+
+        Raises:
+            NotAcceptable: ``run_closed``.
+        """
+        now = self._context.clock()
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            tenants = RunTenants(connection, tenant_id)
+            if await tenants.claim(run_id, managed_tenant_id, now) is None:
+                raise NotAcceptable("run_closed")
+            counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
+            await tenants.close(run_id, [managed_tenant_id], RunState.COMPLETED, now, counts=counts)
+
     async def closed(
         self,
         tenant_id: TenantId,
@@ -98,7 +115,8 @@ class Record:
                 counts=counts,
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
-            if failure is not None:
+            run = await Runs(connection, tenant_id).get(run_id)
+            if failure is not None and run is not None and run.type != RunType.UNDO:
                 await ManagedTenants(connection, tenant_id).set_failure(
                     managed_tenant_id, failure, now
                 )
@@ -127,11 +145,15 @@ class Record:
     ) -> RunState:
         """Close the run; managed tenants that were never reached are closed with it.
 
-        ``applied`` is False for a preview, or an undo, that has only been planned.
+        ``applied`` is False for a preview, or an undo, that has only been planned; one whose
+        planning ended otherwise was not applied either.
         """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = RunTenants(connection, tenant_id)
+            tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
+            run = await runs.get(run_id)
+            if run is not None and run.type in PLANNED_FIRST:
+                applied = applied and run.applying
             await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             for row in await tenants.of_run(run_id):
@@ -146,7 +168,6 @@ class Record:
             state = outcome(
                 await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
             )
-            runs = Runs(connection, tenant_id)
             await runs.finish(run_id, state, now, reason=reason, failure=failure)
             if applied:
                 await runs.mark_applied(run_id, now)

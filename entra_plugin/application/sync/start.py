@@ -212,6 +212,11 @@ def workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
     return f"entra/{tenant_id}/run/{run_id}"
 
 
+def apply_workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
+    """The id of the workflow that applies a run which was planned before."""
+    return f"entra/{tenant_id}/apply/{run_id}"
+
+
 def joined(run: Run) -> StartedRun:
     """The answer to a start that found its run under way."""
     return StartedRun(run_id=run.run_id, workflow_id=run.workflow_id, joined=True)

@@ -125,19 +125,19 @@ def test_a_filter_lets_go_of_nobody_who_is_linked(changed: DirectoryUser) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "verdict"),
+    ("kind", "verdict", "reason"),
     [
-        (DecisionKind.IGNORED, Verdict.IGNORED),
-        (DecisionKind.UNDONE, Verdict.UNDONE),
+        (DecisionKind.IGNORED, Verdict.IGNORED, VerdictReason.DECIDED),
+        (DecisionKind.UNDONE, Verdict.UNDONE, VerdictReason.UNDONE),
     ],
 )
 def test_a_remembered_decision_comes_before_matching_and_filters(
-    kind: DecisionKind, verdict: Verdict
+    kind: DecisionKind, verdict: Verdict, reason: VerdictReason
 ) -> None:
     decisions = {ADA.object_id: Remembered(kind=kind, contact_id=None)}
     for ada in (ADA, replace(ADA, enabled=False)):
         plan = plan_of([ada], decisions=decisions, index={ADDRESS: [contact("ada")]})
-        assert settled(plan) == (verdict, VerdictReason.DECIDED)
+        assert settled(plan) == (verdict, reason)
 
 
 def test_a_decision_about_one_identity_binds_no_other() -> None:
