@@ -159,7 +159,8 @@ class Activities:
 
         async def work() -> Opening:
             await self._guard(_tenant(run), _run(run))
-            return _opening(await self._open.planned(_tenant(run), _run(run)))
+            left = await self._open.planned(_tenant(run), _run(run))
+            return Opening(managed_tenant_ids=[str(i) for i in left], phase=FINISHING)
 
         return await _guarded(work)
 
