@@ -238,6 +238,12 @@ class ManagedTenants:
         found = await self.by_ids([managed_tenant_id])
         return found[0] if found else None
 
+    async def of_directory(self, entra_tenant_id: EntraTenantId) -> ManagedTenant | None:
+        """The managed tenant of a Microsoft directory, if it was ever found."""
+        condition = managed_tenants.c.entra_tenant_id == entra_tenant_id
+        row = (await self._connection.execute(self._query().where(condition))).first()
+        return _managed_tenant(row) if row is not None else None
+
     async def by_ids(self, ids: Sequence[ManagedTenantId]) -> list[ManagedTenant]:
         """Those that exist among ``ids``."""
         statement = self._query().where(

@@ -22,6 +22,7 @@ from entra_plugin.web.api import (
     mappings,
     meta,
     people,
+    pins,
     runs,
     schedule,
     settings,
@@ -60,6 +61,7 @@ API_ROUTERS = (
     settings.router,
     schedule.router,
     people.router,
+    pins.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

@@ -83,6 +83,9 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("GET", "/pins", VIEW),
+    ("PUT", "/pins", CHANGE),
+    ("DELETE", "/pins", CHANGE),
 )
 
 CALLBACK = _entries(("GET", "/callback", CHANGE))

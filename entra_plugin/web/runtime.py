@@ -14,6 +14,7 @@ from entra_plugin.application.decision_file import ExportDecisions, ImportDecisi
 from entra_plugin.application.find_groups import FindGroups
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
+from entra_plugin.application.pins import StandingOrders
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
 from entra_plugin.application.runs import CancelRun, ReadRuns
@@ -54,6 +55,7 @@ class Runtime:
     start_sync: StartSync
     read_runs: ReadRuns
     cancel_run: CancelRun
+    standing_orders: StandingOrders
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -85,6 +87,7 @@ class Runtime:
             start_sync=StartSync(context),
             read_runs=ReadRuns(context),
             cancel_run=CancelRun(context),
+            standing_orders=StandingOrders(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )

@@ -25,6 +25,7 @@ REASONS = (
     *("excluded_pattern", "multiple_matches", "linked_elsewhere", "claimed_twice"),
     *("other_client", "field_conflict", "missing_upstream", "decided", "rejected_by_host"),
 )
+FIELDS = ("displayName", "email", "phone", "mobile", "role", "department", "officeLocation")
 NEW_REASONS = (
     *("not_in_group", "in_excluded_group", "pinned", "fields_changed", "disabled_upstream"),
     *("deleted_upstream", "enabled_upstream", "remapped", "contact_gone", "undone", "resumed"),
@@ -38,6 +39,7 @@ def upgrade() -> None:
             op.add_column(table, column)
     _hold("entra_identities", "departure", ("disabled_upstream", "deleted_upstream"))
     _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
+    _hold("entra_pins", "field", FIELDS)
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", (*REASONS, *NEW_REASONS), optional=False)
@@ -57,6 +59,7 @@ def downgrade() -> None:
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", REASONS, optional=False)
+    op.drop_constraint(op.f("ck_entra_pins_field"), "entra_pins")
     op.drop_constraint(op.f("ck_entra_sync_run_tenants_reading_kind"), "entra_sync_run_tenants")
     op.drop_constraint(op.f("ck_entra_identities_departure"), "entra_identities")
     for table, columns in _added().items():

@@ -1,0 +1,118 @@
+"""Queries on decisions: what a person decided about an identity, which later runs follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import ChangeId, ContactId, RunId, TenantId, UserId
+from entra_plugin.domain.states import DecisionKind
+from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.people_tables import decisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A decision as it is stored, one per identity.
+
+    ``fingerprint`` is the identity's at a dismissal; ``run_id`` the run that was undone.
+    """
+
+    kind: DecisionKind
+    decided_at: datetime
+    decided_by: UserId | None
+    decided_by_name: str | None
+    contact_id: ContactId | None = None
+    reason: str | None = None
+    fingerprint: bytes | None = None
+    run_id: RunId | None = None
+
+
+_OVERRULED = text("""
+    SELECT c.change_id
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND ((c.contact_id IS NULL AND EXISTS (
+                SELECT FROM entra_contact_links l
+                WHERE l.tenant_id = c.tenant_id AND l.entra_tenant_id = c.entra_tenant_id
+                    AND l.object_id = c.object_id AND l.state = 'active'))
+            OR EXISTS (
+                SELECT FROM entra_decisions d
+                WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
+                    AND d.object_id = c.object_id
+                    AND CASE WHEN c.kind = 'queue' AND c.contact_id IS NOT NULL
+                        THEN d.kind = 'dismissed'
+                            AND d.fingerprint = decode(c.snapshot ->> 'fingerprint', 'hex')
+                        ELSE d.kind IN ('ignored', 'undone') END))
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
+
+class Decisions:
+    """The decisions of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def put(self, identity: IdentityKey, decision: Decision) -> None:
+        """Remember a decision in place of an earlier one about the same identity."""
+        values = {
+            "kind": decision.kind.value,
+            "contact_id": decision.contact_id,
+            "reason": decision.reason,
+            "fingerprint": decision.fingerprint,
+            "run_id": decision.run_id,
+            "decided_by": decision.decided_by,
+            "decided_by_name": decision.decided_by_name,
+            "decided_at": decision.decided_at,
+        }
+        statement = insert(decisions).values(
+            tenant_id=self._tenant_id,
+            entra_tenant_id=identity.entra_tenant_id,
+            object_id=identity.object_id,
+            **values,
+        )
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["tenant_id", "entra_tenant_id", "object_id"], set_=values
+            )
+        )
+
+    async def delete(self, identity: IdentityKey) -> None:
+        """Forget what was decided about an identity."""
+        await self._connection.execute(delete(decisions).where(self._is(identity)))
+
+    async def get(self, identity: IdentityKey) -> Decision | None:
+        """What was decided about an identity."""
+        row = (await self._connection.execute(select(decisions).where(self._is(identity)))).first()
+        if row is None:
+            return None
+        return Decision(
+            kind=DecisionKind(row.kind),
+            contact_id=row.contact_id,
+            reason=row.reason,
+            fingerprint=row.fingerprint,
+            run_id=row.run_id,
+            decided_by=row.decided_by,
+            decided_by_name=row.decided_by_name,
+            decided_at=row.decided_at,
+        )
+
+    async def overruled(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
+        """Planned creates, links and questions that are needless by what was decided since.
+
+        Their identity is linked, is to be left alone, or its question was waved away.
+        """
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        return set((await self._connection.scalars(_OVERRULED, values)).all())
+
+    def _is(self, identity: IdentityKey) -> ColumnElement[bool]:
+        return and_(
+            decisions.c.tenant_id == self._tenant_id,
+            decisions.c.entra_tenant_id == identity.entra_tenant_id,
+            decisions.c.object_id == identity.object_id,
+        )
