@@ -92,6 +92,9 @@ class Planner:
     def _plan_one(self, reading: Reading, around: Surroundings, plan: PagePlan) -> None:
         user = reading.user
         known = reading.known
+        if self._stays_erased(reading):
+            plan.unchanged += 1
+            return
         if user.object_id in around.pins.ignored:
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
             return
@@ -113,6 +116,16 @@ class Planner:
             self._settle(reading, Verdict.FILTERED, reason, plan)
             return
         self._match(reading, address, around, plan)
+
+    def _stays_erased(self, reading: Reading) -> bool:
+        """True for a person who was erased and is ignored: nothing of him is written again."""
+        decision = self._rules.decisions.get(reading.user.object_id)
+        return (
+            reading.known is not None
+            and reading.known.erased
+            and decision is not None
+            and decision.kind == DecisionKind.IGNORED
+        )
 
     # --- Linked identities ---
 

@@ -17,6 +17,7 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    erase,
     managed_tenants,
     mapping_files,
     mappings,
@@ -62,6 +63,7 @@ API_ROUTERS = (
     schedule.router,
     people.router,
     pins.router,
+    erase.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

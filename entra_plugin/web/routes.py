@@ -83,6 +83,7 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/erase", CHANGE),
     ("GET", "/pins", VIEW),
     ("PUT", "/pins", CHANGE),
     ("DELETE", "/pins", CHANGE),

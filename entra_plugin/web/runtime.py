@@ -11,6 +11,7 @@ from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.erase_person import ErasePerson
 from entra_plugin.application.find_groups import FindGroups
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
@@ -56,6 +57,7 @@ class Runtime:
     read_runs: ReadRuns
     cancel_run: CancelRun
     standing_orders: StandingOrders
+    erase_person: ErasePerson
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -88,6 +90,7 @@ class Runtime:
             read_runs=ReadRuns(context),
             cancel_run=CancelRun(context),
             standing_orders=StandingOrders(context),
+            erase_person=ErasePerson(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )
