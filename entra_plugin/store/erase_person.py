@@ -42,8 +42,9 @@ class Erased:
 _IDS = bindparam("object_ids", type_=IdArray())
 _WHOSE = """
     tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids)
+        AND (CAST(:object_ids AS uuid[]) IS NULL OR object_id = ANY(:object_ids))
 """
+"""Those named, or without names everybody of the directory."""
 
 _LOCK = text("""
     SELECT state FROM entra_sync_run_tenants
@@ -172,13 +173,13 @@ class PersonErasure:
             identities=identities, changes=changes, items=items, contacts=contacts, held_runs=held
         )
 
-    async def people(self, object_ids: Sequence[ObjectId], *, now: datetime) -> Erased:
-        """Erase people of a directory that nobody syncs any more.
+    async def everybody(self, *, now: datetime) -> Erased:
+        """Erase all people of a directory that nobody syncs any more.
 
         Their closed links stay as they are: with the same client mapped again, they tell who is
         whom.
         """
-        values = self._of(object_ids, now)
+        values = self._of(None, now)
         identities, changes, held = await self._empty(values)
         items = await self._settle_items(
             values, ItemState.RESOLVED, "answered_itself", user_id=None, name=None
@@ -207,10 +208,10 @@ class PersonErasure:
         more = {"state": state.value, "settled_as": settled_as, "user_id": user_id, "name": name}
         return int((await self._connection.execute(_ITEMS, {**values, **more})).rowcount)
 
-    def _of(self, object_ids: Sequence[ObjectId], now: datetime) -> dict[str, object]:
+    def _of(self, object_ids: Sequence[ObjectId] | None, now: datetime) -> dict[str, object]:
         return {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": self._entra_tenant_id,
-            "object_ids": list(object_ids),
+            "object_ids": None if object_ids is None else list(object_ids),
             "now": now,
         }

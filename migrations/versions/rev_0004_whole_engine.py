@@ -95,11 +95,16 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
         ),
         "entra_pins": (sa.Column("created_by_name", sa.Text()),),
         "entra_delta_cursors": (sa.Column("verified_at", sa.DateTime(timezone=True)),),
+        "entra_managed_tenants": (
+            sa.Column("relationship_warned_for", sa.DateTime(timezone=True)),
+        ),
+        "entra_sync_settings": (sa.Column("secret_warned_for", sa.DateTime(timezone=True)),),
         "entra_sync_runs": (
             sa.Column("subject_tenant_id", sa.Uuid()),
             sa.Column("subject_object_id", sa.Uuid()),
             sa.Column("undoes_run_id", sa.Uuid()),
             sa.Column("what_if", postgresql.JSONB()),
+            sa.Column("notified_at", sa.DateTime(timezone=True)),
         ),
         "entra_sync_run_tenants": (
             sa.Column("reading_kind", sa.Text()),

@@ -1,4 +1,4 @@
-"""Somebody who was erased stays so while he is to be ignored, and is planned anew once he is not."""
+"""Somebody who was erased stays so while he is to be ignored, and no longer."""
 
 from entra_plugin.domain.pins import Pins
 from entra_plugin.domain.planning import Known, Remembered
