@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entra_plugin.domain.expiry import Expiry, Relationship, expiries
+from entra_plugin.domain.expiry import Expiry, Relationship, expiries, warning_due
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId
 from entra_plugin.domain.remedies import Forewarning
 from support.builders import guid
