@@ -183,8 +183,8 @@ class ContactUpdate:
     """Fields to set on one contact, only while ``expected`` still holds.
 
     Keys of both mappings: ``full_name, email, role, department, office_location, active,
-    client_id`` and ``phone:<type>`` (the number of that type). Comparison is part of the UPDATE,
-    not a read before it.
+    client_id`` and ``phone:<type>`` (the number of that type). None stands for an empty field, and
+    for no number of that type. Comparison is part of the UPDATE, not a read before it.
     """
 
     id: ContactId
@@ -259,10 +259,10 @@ class Contacts(Protocol):
         self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
     ) -> Sequence[Contact]: ...
 
-    async def existing(
+    async def missing(
         self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
     ) -> Sequence[ContactId]:
-        """Those among ``ids`` that still exist, inactive ones included. Up to 200,000 ids."""
+        """Those among ``ids`` that do not exist; inactive contacts do. Up to 200,000 ids."""
 
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: TenantId, addresses: Sequence[str]
@@ -403,6 +403,9 @@ class Workflows(Protocol):
 
     async def start_sync(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Start the workflow of a sync run; starting it again is harmless."""
+
+    async def start_apply(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow that applies a preview or an undo which was planned before."""
 
     async def start_held(
         self,

@@ -20,7 +20,7 @@ from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
 from entra_plugin.domain.mapping.facts import Proposal
 from entra_plugin.domain.states import MappingState
 from entra_plugin.store.managed_tenants import ManagedTenant
-from entra_plugin.store.mapping_links import ClosedLink, MappingLinks
+from entra_plugin.store.mapping_links import ClosedLink, LeftBehind, MappingLinks
 from entra_plugin.store.mappings import Author, CurrentMapping, Mappings, NewMapping
 
 Value = TypeVar("Value")
@@ -50,11 +50,17 @@ class MappingDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanges:
-    """What becomes of the links of the managed tenants that were decided about."""
+    """What becomes of the links of the managed tenants that were decided about.
+
+    The next sync moves ``moving`` contacts from the client of before: we made them, and nobody
+    edited them. About ``asking`` others it asks.
+    """
 
     closed: int = 0
     reopened: int = 0
     kept: int = 0
+    moving: int = 0
+    asking: int = 0
 
 
 class Fault(StrEnum):
@@ -174,7 +180,33 @@ async def put_in_force(
     closed = await links.close_others(clients, actor_id=author.user_id, now=author.now)
     kept = await links.open(list(clients))
     found = await _still_there(context, connection, tenant_id, await links.reopenable(clients))
-    return LinkChanges(closed=closed, reopened=await links.reopen(found), kept=kept)
+    reopened = await links.reopen(found)
+    moving, asking = await _left_behind(
+        context, connection, tenant_id, await links.left_behind(clients)
+    )
+    return LinkChanges(closed=closed, reopened=reopened, kept=kept, moving=moving, asking=asking)
+
+
+async def _left_behind(
+    context: Context,
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    people: Sequence[LeftBehind],
+) -> tuple[int, int]:
+    """How many of them move to the client of now, and about how many a person is asked."""
+    moving = asking = 0
+    for start in range(0, len(people), _CONTACTS_AT_ONCE):
+        part = people[start : start + _CONTACTS_AT_ONCE]
+        ids = [person.contact_id for person in part]
+        found = await context.host.contacts.by_ids(connection, tenant_id, ids)
+        contacts = {contact.id: contact for contact in found}
+        for person in part:
+            contact = contacts.get(person.contact_id)
+            if contact is None or contact.client_id == person.client_id:
+                continue
+            ours = contact.version == person.version
+            moving, asking = moving + ours, asking + (not ours)
+    return moving, asking
 
 
 async def _still_there(

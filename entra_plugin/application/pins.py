@@ -27,7 +27,7 @@ class StandingOrders:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             if pin.contact_id is not None:
                 ids = [pin.contact_id]
-                if not await self._context.host.contacts.existing(connection, tenant_id, ids):
+                if await self._context.host.contacts.missing(connection, tenant_id, ids):
                     raise NotAcceptable(
                         "unknown_contact", details={"contactId": str(pin.contact_id)}
                     )

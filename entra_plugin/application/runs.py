@@ -8,7 +8,6 @@ from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Verdict
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.identities import Identities, IdentityRow
-from entra_plugin.store.items import Item, Items
 from entra_plugin.store.paging import Page
 from entra_plugin.store.run_tenants import RunTenant, RunTenants
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
@@ -58,7 +57,7 @@ class IdentityQuery:
 
 
 class ReadRuns:
-    """The reading side: runs, changes, identities and review items of a tenant."""
+    """The reading side: runs, changes and identities of a tenant."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -115,13 +114,6 @@ class ReadRuns:
                 reason=query.reason,
                 q=query.q,
             )
-
-    async def review_items(
-        self, tenant_id: TenantId, *, limit: int | None, cursor: str | None
-    ) -> Page[Item]:
-        """Open review items, oldest first."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            return await Items(connection, tenant_id).open_page(limit=limit, cursor=cursor)
 
 
 class CancelRun:

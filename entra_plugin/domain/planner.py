@@ -47,6 +47,9 @@ class Planner:
     def plan(self, pending: Sequence[Reading], around: Surroundings, plan: PagePlan) -> None:
         """Give every pending identity exactly one verdict, or its change rows."""
         for reading in pending:
+            if self._stays_erased(reading):
+                plan.unchanged += 1
+                continue
             rows = len(plan.changes)
             self._plan_one(reading, around, plan)
             known, object_id = reading.known, reading.user.object_id
@@ -68,6 +71,8 @@ class Planner:
         object_id = reading.user.object_id
         link = around.links.get(object_id)
         if link is None or link.contact is None or self._is_left_alone(object_id, link, around):
+            return
+        if self._is_undone(reading):
             return
         if departure is not None:
             self._depart(reading, link.contact, departure, around, plan)
@@ -92,11 +97,13 @@ class Planner:
     def _plan_one(self, reading: Reading, around: Surroundings, plan: PagePlan) -> None:
         user = reading.user
         known = reading.known
-        if self._stays_erased(reading):
-            plan.unchanged += 1
-            return
         if user.object_id in around.pins.ignored:
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return
+        if self._is_undone(reading):
+            departure = known.departure if known is not None else None
+            reason = VerdictReason.UNDONE
+            self._settle(reading, Verdict.UNDONE, reason, plan, departure=departure)
             return
         if known is not None and known.linked is not None:
             link = around.links.get(user.object_id)
@@ -148,7 +155,9 @@ class Planner:
             self._depart(reading, contact, departure, around, plan)
         else:
             if known.departure is not None:
-                self._return(reading, contact, link, plan)
+                self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
+            elif known.verdict == Verdict.UNDONE:
+                self._return(reading, contact, link, VerdictReason.RESUMED, plan)
             self._merge(reading, contact, link.base, around, plan)
         if len(plan.changes) + len(plan.settled) == done:
             self._settle(reading, Verdict.LINKED, known.reason, plan, departure=departure)
@@ -192,14 +201,21 @@ class Planner:
         reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
         self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
 
-    def _return(self, reading: Reading, contact: Candidate, link: Link, plan: PagePlan) -> None:
+    def _return(
+        self,
+        reading: Reading,
+        contact: Candidate,
+        link: Link,
+        reason: VerdictReason,
+        plan: PagePlan,
+    ) -> None:
         """Make the contact active again, if it was us who made it inactive and nobody since."""
         if not contact.active and link.inactive_version == contact.version:
             plan.changes.append(
                 self._row(
                     reading,
                     ChangeKind.REACTIVATE,
-                    VerdictReason.ENABLED_UPSTREAM,
+                    reason,
                     contact_id=contact.contact_id,
                     before={"active": False},
                     after={"active": True},
@@ -249,7 +265,10 @@ class Planner:
         merged: Merge,
         note: dict[str, object] | None,
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
+        """Write what differs, and ask about conflicts; the departure stays as it is."""
         if merged.after:
             plan.changes.append(
                 self._row(
@@ -260,6 +279,7 @@ class Planner:
                     before=_named(merged.before),
                     after=_named(merged.after),
                     note=note,
+                    departure=departure,
                 )
             )
         if merged.conflicts and not self._is_dismissed(reading):
@@ -267,7 +287,10 @@ class Planner:
                 name.value: {"directory": there, "local": here}
                 for name, (there, here) in merged.conflicts.items()
             }
-            self._ask(reading, VerdictReason.FIELD_CONFLICT, contact, {"fields": fields}, plan)
+            question = {"fields": fields}
+            self._ask(
+                reading, VerdictReason.FIELD_CONFLICT, contact, question, plan, departure=departure
+            )
 
     def _ask(
         self,
@@ -276,6 +299,8 @@ class Planner:
         contact: Candidate,
         question: Mapping[str, object],
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
         """Ask a person about an identity that is linked."""
         plan.asked.add(reading.user.object_id)
@@ -287,8 +312,14 @@ class Planner:
                 contact_id=contact.contact_id,
                 candidates=(contact.contact_id,),
                 after=question,
+                departure=departure,
             )
         )
+
+    def _is_undone(self, reading: Reading) -> bool:
+        """True until a person resumes what an undo had touched."""
+        decision = self._rules.decisions.get(reading.user.object_id)
+        return decision is not None and decision.kind == DecisionKind.UNDONE
 
     def _is_dismissed(self, reading: Reading) -> bool:
         """True while the directory is as it was when a person waved the question away."""
@@ -305,26 +336,34 @@ class Planner:
         self, reading: Reading, decision: Remembered, around: Surroundings, plan: PagePlan
     ) -> bool:
         """Do what a person decided; False when there is nothing of it to do."""
-        if decision.kind == DecisionKind.UNDONE:
-            self._settle(reading, Verdict.UNDONE, VerdictReason.DECIDED, plan)
-            return True
         if decision.kind == DecisionKind.IGNORED:
             self._settle(reading, Verdict.IGNORED, VerdictReason.DECIDED, plan)
             return True
         chosen = around.decided.get(decision.contact_id) if decision.contact_id else None
         if decision.kind != DecisionKind.LINKED or chosen is None:
             return False
+        if chosen.client_id != self._scope.client_id:
+            # Chosen at a client of until now, or moved away since: to be asked anew.
+            return False
         if chosen.linked_to not in (None, self._key(reading)):
             return False
-        self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
+        if chosen.contact_id in around.pins.hands_off:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+        else:
+            self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
         return True
 
     def _wake(self, reading: Reading, around: Surroundings, plan: PagePlan) -> bool:
         """Take up again what an undo that was resumed, or a change of the mapping, had closed."""
         dormant = around.dormant.get(reading.user.object_id)
-        if dormant is None or dormant.contact.contact_id in around.pins.hands_off:
+        if dormant is None:
             return False
         contact = dormant.contact
+        if contact.contact_id in around.pins.hands_off:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            return True
+        if not dormant.ours:
+            return False
         if contact.linked_to not in (None, self._key(reading)):
             return False
         here = contact.client_id == self._scope.client_id
@@ -355,7 +394,20 @@ class Planner:
         )
         return True
 
+    def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
+        """The contact at the client of before that people made or edited: they say what it is."""
+        dormant = around.dormant.get(reading.user.object_id)
+        if dormant is None or dormant.ours or dormant.contact.linked_to is not None:
+            return None
+        contact = dormant.contact
+        return contact.contact_id if contact.client_id != self._scope.client_id else None
+
     def _match(self, reading: Reading, address: str, around: Surroundings, plan: PagePlan) -> None:
+        behind = self._left_behind(reading, around)
+        if behind is not None:
+            doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
+            self._queue(reading, address, doubt, plan)
+            return
         found = match(
             self._key(reading),
             reading.user,
@@ -382,21 +434,35 @@ class Planner:
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        """Link, and let the field rules see the contact for the first time."""
+        state = {"active": contact.active}
+        self._take(reading, ChangeKind.LINK, reason, contact, (state, state), around, plan)
+
+    def _take(
+        self,
+        reading: Reading,
+        kind: ChangeKind,
+        reason: VerdictReason,
+        contact: Candidate,
+        change: tuple[Mapping[str, object], Mapping[str, object]],
+        around: Surroundings,
+        plan: PagePlan,
+    ) -> None:
+        """Link to a contact that is there, and let the field rules see it for the first time."""
         merged, note = self._merged(reading, contact, {}, around)
+        departure = self._departed_before(reading)
         plan.changes.append(
             self._row(
                 reading,
-                ChangeKind.LINK,
+                kind,
                 reason,
                 contact_id=contact.contact_id,
-                before={"active": contact.active},
-                after={"active": contact.active},
+                before=change[0],
+                after=change[1],
                 base=_named(merged.base) or None,
-                departure=self._departed_before(reading),
+                departure=departure,
             )
         )
-        self._overwrite(reading, contact, merged, note, plan)
+        self._overwrite(reading, contact, merged, note, plan, departure=departure)
 
     def _departed_before(self, reading: Reading) -> Departure | None:
         """A user who is linked while disabled had left before: that is no departure to act on."""

@@ -74,14 +74,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dormant:
-    """A closed link of an identity that has none now, whose contact nobody touched since.
+    """A closed link of an identity that has none now.
 
     ``undone``: an undo closed it and made the contact inactive. Otherwise a change of the mapping
-    closed it, and the contact is one that we had made from this identity.
+    closed it. ``ours``: we made the contact from this identity, and nobody touched it since; an
+    undone one always is.
     """
 
     contact: Candidate
     undone: bool
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,16 +198,16 @@ def set_aside_unchanged(
     plan: PagePlan,
     *,
     policy_changed: bool,
-    vanished: Collection[ObjectId] = (),
+    again: Collection[ObjectId] = (),
 ) -> list[Reading]:
     """Count the identities that are as we left them; answers those that must be planned.
 
-    Those in ``vanished`` lost their contact.
+    Those in ``again`` lost their contact, or were undone until now.
     """
     pending = []
     for reading in readings:
-        lost = bool(vanished) and reading.user.object_id in vanished
-        if policy_changed or lost or not _is_settled(reading):
+        asked = bool(again) and reading.user.object_id in again
+        if policy_changed or asked or not _is_settled(reading):
             pending.append(reading)
         elif reading.known is not None and reading.known.verdict == Verdict.FILTERED:
             plan.filtered += 1

@@ -194,6 +194,20 @@ class ItemState(StrEnum):
     DISMISSED = "dismissed"
 
 
+class Settlement(StrEnum):
+    """How a review item was settled."""
+
+    LINKED = "linked"
+    CREATED = "created"
+    MOVED = "moved"
+    FIELDS = "fields"
+    INACTIVATED = "inactivated"
+    KEPT = "kept"
+    DISMISSED = "dismissed"
+    ANSWERED_ITSELF = "answered_itself"
+    """By a run: nobody needed to answer any more."""
+
+
 class DecisionKind(StrEnum):
     """What a person decided about an identity, remembered for later runs."""
 

@@ -61,7 +61,7 @@ _HOLDS = text(f"""
 _IDENTITIES = text(f"""
     UPDATE entra_identities
     SET address = NULL, display_name = NULL, search_key = '', enabled = false, attributes = '{{}}',
-        seen_fingerprint = '', acted_fingerprint = '', changed_at = :now
+        seen_fingerprint = '', acted_fingerprint = '', read_as = NULL, changed_at = :now
     WHERE {_WHOSE} AND attributes <> '{{}}'
 """).bindparams(_IDS)  # noqa: S608 - no value is put in
 

@@ -1,46 +1,15 @@
-"""Queries on review items: questions to a person, one open per identity."""
+"""Queries on review items as a sync asks and withdraws them: one open per identity."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import (
-    ChangeId,
-    ClientId,
-    ContactId,
-    EntraTenantId,
-    ManagedTenantId,
-    ObjectId,
-    ReviewItemId,
-    TenantId,
-)
+from entra_plugin.domain.ids import ChangeId, EntraTenantId, ObjectId, TenantId
 from entra_plugin.domain.states import ItemState
 from entra_plugin.store.arrays import IdArray
-from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.people_tables import reconciliation_items as items
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A review item as people read it; ``details`` holds the contact that would be created."""
-
-    item_id: ReviewItemId
-    managed_tenant_id: ManagedTenantId
-    entra_tenant_id: EntraTenantId
-    object_id: ObjectId
-    client_id: ClientId
-    state: ItemState
-    reason: str
-    label: str
-    candidates: tuple[ContactId, ...]
-    details: Mapping[str, object]
-    version: int
-    created_at: datetime
-    position: int
-
 
 _OPEN_FROM_CHANGES = text("""
     INSERT INTO entra_reconciliation_items AS i (tenant_id, item_id, managed_tenant_id,
@@ -106,42 +75,6 @@ class Items:
             "now": now,
         }
         await self._connection.execute(_CLOSE_MOOT, values)
-
-    async def open_page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
-        """Open items, oldest first.
-
-        Raises:
-            NotAcceptable: The cursor is none of ours.
-        """
-        size = clamp(limit)
-        statement = select(items).where(
-            items.c.tenant_id == self._tenant_id, items.c.state == ItemState.OPEN.value
-        )
-        if cursor is not None:
-            statement = statement.where(items.c.position > decode_position(cursor))
-        rows = (
-            await self._connection.execute(statement.order_by(items.c.position).limit(size + 1))
-        ).all()
-        found = tuple(
-            Item(
-                item_id=row.item_id,
-                managed_tenant_id=row.managed_tenant_id,
-                entra_tenant_id=row.entra_tenant_id,
-                object_id=row.object_id,
-                client_id=row.client_id,
-                state=ItemState(row.state),
-                reason=row.reason,
-                label=row.label,
-                candidates=tuple(row.candidates),
-                details=row.details or {},
-                version=row.version,
-                created_at=row.created_at,
-                position=row.position,
-            )
-            for row in rows[:size]
-        )
-        following = encode_cursor(str(found[-1].position)) if len(rows) > size else None
-        return Page(items=found, next_cursor=following)
 
     async def count_open(self) -> int:
         """How many questions wait for a person."""

@@ -27,6 +27,8 @@ from entra_plugin.store.people_tables import contact_links
 
 UNDONE = "undone"
 """Why a link is closed: an undo."""
+MAPPING_CHANGED = "mapping_changed"
+"""Why a link is closed: its managed tenant is mapped to another client, or to none."""
 CONTACT_GONE = "contact_gone"
 """Why a link is closed: the host has no such contact any more."""
 
@@ -56,12 +58,12 @@ class DormantLink:
     """The youngest closed link of an identity that has no other, and may be taken up again.
 
     ``version`` is that of the contact when we wrote it last: anything else means that somebody
-    edited it since.
+    edited it since. It is empty for a contact that is not ours.
     """
 
     contact_id: ContactId
     undone: bool
-    version: int
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +143,13 @@ _REOPEN = text("""
         FROM unnest(:object_ids, :contact_ids, :versions) AS r (object_id, contact_id, version)
         JOIN entra_contact_links o ON o.tenant_id = :tenant_id
             AND o.entra_tenant_id = :entra_tenant_id AND o.object_id = r.object_id
-            AND o.contact_id = r.contact_id AND o.state = 'closed'
+            AND o.contact_id = r.contact_id
         WHERE NOT EXISTS (
             SELECT FROM entra_contact_links a
-            WHERE a.tenant_id = :tenant_id AND a.state = 'active'
+            WHERE a.tenant_id = :tenant_id AND a.state = 'active' AND a.link_id <> o.link_id
                 AND (a.contact_id = r.contact_id
                     OR (a.entra_tenant_id = :entra_tenant_id AND a.object_id = r.object_id)))
-        ORDER BY o.object_id, o.closed_at DESC
+        ORDER BY o.object_id, (o.state = 'active') DESC, o.closed_at DESC, o.link_id
     ) y
     WHERE l.tenant_id = :tenant_id AND l.link_id = y.link_id
     RETURNING l.object_id
@@ -166,20 +168,25 @@ _CLOSE = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _UNSEEN = text("""
-    SELECT i.object_id
-    FROM entra_identities i
-    JOIN entra_contact_links l ON l.tenant_id = i.tenant_id
-        AND l.entra_tenant_id = i.entra_tenant_id AND l.object_id = i.object_id
-        AND l.state = 'active'
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND (i.departure IS NULL OR NOT i.departure_settled)
-        AND NOT EXISTS (
-            SELECT FROM entra_sync_pages p
-            WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
-                AND p.managed_tenant_id = :managed_tenant_id AND p.reading = :reading
-                AND i.object_id = ANY(p.object_ids))
-    ORDER BY i.object_id
+    SELECT u.object_id
+    FROM (
+        (SELECT object_id FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
+        UNION
+        SELECT object_id FROM entra_reconciliation_items
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'open')
+        EXCEPT
+        SELECT unnest(object_ids) FROM entra_sync_pages
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id AND reading = :reading
+    ) u
+    JOIN entra_identities i ON i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = u.object_id
+    WHERE (i.departure IS NULL OR NOT i.departure_settled)
+        AND (i.verdict <> 'undone' OR i.acted_fingerprint IS NULL)
+    ORDER BY u.object_id
 """)
+"""As sets: asked for each identity whether a page has it, it would be quadratic."""
 
 _COUNT_BY_CLIENT = text("""
     SELECT client_id, count(*) AS linked
@@ -255,8 +262,10 @@ class Links:
         for row in rows:
             undone = row.closed_reason == UNDONE
             version = row.inactive_version if undone else row.host_version
-            made = undone or (row.closed_reason == "mapping_changed" and row.reason == "created")
-            if made and version is not None:
+            remapped = row.closed_reason == MAPPING_CHANGED
+            if remapped and row.reason != "created":
+                version = None
+            if remapped or (undone and version is not None):
                 found[row.object_id] = DormantLink(
                     contact_id=row.contact_id, undone=undone, version=version
                 )
@@ -271,7 +280,8 @@ class Links:
     ) -> set[ObjectId]:
         """Open the youngest closed link of each identity to its contact; answers which there were.
 
-        One whose identity or contact is linked otherwise by now stays closed.
+        One that is open already stays so, and one whose identity or contact is linked otherwise by
+        now stays closed.
         """
         if not links:
             return set()
@@ -343,7 +353,10 @@ class Links:
         managed_tenant_id: ManagedTenantId,
         reading: int,
     ) -> list[ObjectId]:
-        """Linked identities that a reading did not list, and whose leaving is not settled."""
+        """Identities with a link or an open question that a reading did not list.
+
+        Those whose leaving is settled, and those whom an undo leaves alone, are not among them.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
@@ -353,14 +366,14 @@ class Links:
         }
         return list((await self._connection.scalars(_UNSEEN, values)).all())
 
-    async def contacts(self, entra_tenant_id: EntraTenantId) -> dict[ContactId, ObjectId]:
+    async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""
-        statement = select(contact_links.c.contact_id, contact_links.c.object_id).where(
+        statement = select(contact_links.c.contact_id).where(
             contact_links.c.tenant_id == self._tenant_id,
             contact_links.c.entra_tenant_id == entra_tenant_id,
             contact_links.c.state == "active",
         )
-        return {row.contact_id: row.object_id for row in await self._connection.execute(statement)}
+        return list((await self._connection.scalars(statement)).all())
 
     async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
         """The identities that hold an active link to these contacts."""

@@ -24,6 +24,18 @@ class ClosedLink:
     client_id: ClientId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind:
+    """A person whose contact may be at the client of before.
+
+    ``version`` is the contact's at our last write, if we had made it.
+    """
+
+    contact_id: ContactId
+    client_id: ClientId
+    version: int | None
+
+
 _ARRAYS = (bindparam("ids", type_=ARRAY(Uuid())), bindparam("clients", type_=ARRAY(Uuid())))
 
 _CLOSE = text("""
@@ -75,6 +87,32 @@ _REOPEN = text("""
 """).bindparams(bindparam("links", type_=ARRAY(Uuid())))
 
 
+_LEFT_BEHIND = text("""
+    SELECT y.contact_id, y.wanted, y.version
+    FROM (
+        SELECT DISTINCT ON (o.entra_tenant_id, o.object_id) o.contact_id, o.closed_reason,
+            d.client_id AS wanted, o.entra_tenant_id, o.object_id,
+            CASE WHEN o.reason = 'created' THEN o.host_version END AS version
+        FROM entra_contact_links o
+        JOIN entra_managed_tenants m
+            ON m.tenant_id = o.tenant_id AND m.entra_tenant_id = o.entra_tenant_id
+        JOIN unnest(:ids, :clients) AS d (managed_tenant_id, client_id)
+            ON d.managed_tenant_id = m.managed_tenant_id AND d.client_id IS NOT NULL
+        WHERE o.tenant_id = :tenant_id
+        ORDER BY o.entra_tenant_id, o.object_id, (o.state = 'active') DESC, o.closed_at DESC,
+            o.link_id
+    ) y
+    JOIN entra_identities i ON i.tenant_id = :tenant_id
+        AND i.entra_tenant_id = y.entra_tenant_id AND i.object_id = y.object_id
+        AND i.enabled AND i.departure IS NULL
+    WHERE y.closed_reason = 'mapping_changed'
+        AND NOT EXISTS (
+            SELECT FROM entra_decisions e
+            WHERE e.tenant_id = :tenant_id AND e.entra_tenant_id = y.entra_tenant_id
+                AND e.object_id = y.object_id AND e.kind IN ('undone', 'ignored'))
+""").bindparams(*_ARRAYS)
+
+
 class MappingLinks:
     """The links of one MSP, as its mappings ask for them."""
 
@@ -102,6 +140,14 @@ class MappingLinks:
         found = await self._connection.execute(_REOPENABLE, self._values(clients))
         return [
             ClosedLink(link_id=row.link_id, contact_id=row.contact_id, client_id=row.client_id)
+            for row in found
+        ]
+
+    async def left_behind(self, clients: ClientOf) -> list[LeftBehind]:
+        """People whose link a change of the mapping closed, and who have no other since."""
+        found = await self._connection.execute(_LEFT_BEHIND, self._values(clients))
+        return [
+            LeftBehind(contact_id=row.contact_id, client_id=row.wanted, version=row.version)
             for row in found
         ]
 

@@ -18,15 +18,20 @@ from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
     erase,
+    explaining,
+    held,
     managed_tenants,
     mapping_files,
     mappings,
     meta,
     people,
     pins,
+    previews,
+    review,
     runs,
     schedule,
     settings,
+    undo,
 )
 from entra_plugin.web.decisions import Refused
 from entra_plugin.web.gate import Gate, Refuse
@@ -59,11 +64,16 @@ API_ROUTERS = (
     mappings.router,
     mapping_files.router,
     runs.router,
+    undo.router,
+    held.router,
+    previews.router,
     settings.router,
     schedule.router,
     people.router,
     pins.router,
     erase.router,
+    explaining.router,
+    review.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

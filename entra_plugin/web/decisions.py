@@ -83,7 +83,8 @@ def _reason(document: Mapping[str, object]) -> Reason:
 
 def links_in_words(links: LinkChanges, locale: Locale) -> str:
     """What becomes of the links, and of the contacts."""
-    return " ".join((*_links(links, locale), locale.text("map.links.contacts")))
+    contacts = "map.links.contacts.moving" if links.moving else "map.links.contacts"
+    return " ".join((*_links(links, locale), locale.text(contacts)))
 
 
 def statement(done: Confirmed, locale: Locale) -> str:
@@ -110,6 +111,8 @@ def _next(done: Confirmed, locale: Locale) -> list[str]:
         locale.count("map.links.next.unmapped", ending) if ending else "",
         locale.count("map.links.next.paused", paused) if paused else "",
         locale.count("map.links.next.mapped", synced) if synced else "",
+        locale.count("map.links.next.moving", done.links.moving) if done.links.moving else "",
+        locale.count("map.links.next.asking", done.links.asking) if done.links.asking else "",
     ]
     return [sentence for sentence in told if sentence]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.overview import SYNC_TYPES
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
@@ -208,6 +209,7 @@ async def _queued(
 async def _last_run_of_client(
     connection: AsyncConnection, tenant_id: TenantId, client_id: ClientId
 ) -> RunId | None:
+    """The youngest sync of all of the client: no check, preview, or run about single people."""
     statement = (
         select(sync_runs.c.run_id)
         .join(
@@ -217,7 +219,11 @@ async def _last_run_of_client(
                 sync_run_tenants.c.run_id == sync_runs.c.run_id,
             ),
         )
-        .where(sync_runs.c.tenant_id == tenant_id, sync_run_tenants.c.client_id == client_id)
+        .where(
+            sync_runs.c.tenant_id == tenant_id,
+            sync_run_tenants.c.client_id == client_id,
+            sync_runs.c.type.in_([kind.value for kind in SYNC_TYPES]),
+        )
         .order_by(sync_runs.c.created_at.desc(), sync_runs.c.run_id.desc())
         .limit(1)
     )

@@ -18,6 +18,7 @@ PAGES_MOUNT = "/integrations/entra"
 
 CONNECT_CIPP = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CIPP}))
 VIEW_QUEUE = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.QUEUE}))
+CHANGE_QUEUE = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.QUEUE}))
 VIEW_CLIENT_SYNC = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC}))
 START_CLIENT_SYNC = Needs(
     permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC})
@@ -75,11 +76,27 @@ API = _entries(
     ("GET", "/runs/{run_id}/changes.csv", VIEW),
     ("GET", "/runs/{run_id}/events", VIEW),
     ("POST", "/runs/{run_id}/cancel", CHANGE),
+    ("POST", "/runs/{run_id}/apply", CHANGE),
+    ("POST", "/runs/{run_id}/undo", CHANGE),
+    ("POST", "/runs/{run_id}/resume", CHANGE),
+    ("POST", "/runs/{run_id}/approve", CHANGE),
+    ("POST", "/runs/{run_id}/discard", CHANGE),
+    ("POST", "/sync/preview", CHANGE),
     ("GET", "/settings", VIEW),
     ("PUT", "/settings", CHANGE),
     ("GET", "/schedule", VIEW),
     ("PUT", "/schedule", CHANGE),
     ("GET", "/review-items", VIEW_QUEUE),
+    ("POST", "/review-items/bulk", CHANGE_QUEUE),
+    ("GET", "/review-items/{item_id}", VIEW_QUEUE),
+    ("POST", "/review-items/{item_id}/link", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/create", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/move", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/fields", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/inactivate", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/keep", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/dismiss", CHANGE_QUEUE),
+    ("POST", "/review-items/{item_id}/reopen", CHANGE_QUEUE),
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
@@ -87,6 +104,8 @@ API = _entries(
     ("GET", "/pins", VIEW),
     ("PUT", "/pins", CHANGE),
     ("DELETE", "/pins", CHANGE),
+    ("GET", "/identities/{entra_tenant_id}/{object_id}/explain", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )
 
 CALLBACK = _entries(("GET", "/callback", CHANGE))

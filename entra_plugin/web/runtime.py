@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entra_plugin.application.apply_run import ApplyRun
 from entra_plugin.application.connect.app_only import ConnectAppOnly
 from entra_plugin.application.connect.cipp import ConnectCipp, TestCipp
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
@@ -12,19 +13,27 @@ from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
 from entra_plugin.application.erase_person import ErasePerson
+from entra_plugin.application.explain import Explain
 from entra_plugin.application.find_groups import FindGroups
+from entra_plugin.application.held import ApproveHeld, DiscardHeld
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
 from entra_plugin.application.pins import StandingOrders
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
+from entra_plugin.application.review.read import ReadReview
+from entra_plugin.application.review.resolve import ResolveItem, ResolveItems
 from entra_plugin.application.runs import CancelRun, ReadRuns
 from entra_plugin.application.schedule import Schedule
 from entra_plugin.application.settings import Settings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.support_bundle import SupportBundle
 from entra_plugin.application.sync.start import StartSync
+from entra_plugin.application.sync.start_person import StartPerson
+from entra_plugin.application.sync.start_preview import StartPreview
 from entra_plugin.application.tenant_settings import TenantSettings
+from entra_plugin.application.undo.resume import Resume
+from entra_plugin.application.undo.start import StartUndo
 from entra_plugin.domain.states import RunType
 
 
@@ -54,10 +63,21 @@ class Runtime:
     start_discovery: StartCheck
     start_validation: StartCheck
     start_sync: StartSync
+    start_preview: StartPreview
+    start_person: StartPerson
+    approve_held: ApproveHeld
+    discard_held: DiscardHeld
     read_runs: ReadRuns
+    explain: Explain
     cancel_run: CancelRun
     standing_orders: StandingOrders
     erase_person: ErasePerson
+    read_review: ReadReview
+    resolve_item: ResolveItem
+    resolve_items: ResolveItems
+    start_undo: StartUndo
+    apply_run: ApplyRun
+    resume: Resume
     remedies: Remedies
     support_bundle: SupportBundle
 
@@ -87,10 +107,21 @@ class Runtime:
             start_discovery=StartCheck(context, RunType.DISCOVERY),
             start_validation=StartCheck(context, RunType.VALIDATION),
             start_sync=StartSync(context),
+            start_preview=StartPreview(context),
+            start_person=StartPerson(context),
+            approve_held=ApproveHeld(context),
+            discard_held=DiscardHeld(context),
             read_runs=ReadRuns(context),
+            explain=Explain(context),
             cancel_run=CancelRun(context),
             standing_orders=StandingOrders(context),
             erase_person=ErasePerson(context),
+            read_review=ReadReview(context),
+            resolve_item=ResolveItem(context),
+            resolve_items=ResolveItems(context),
+            start_undo=StartUndo(context),
+            apply_run=ApplyRun(context),
+            resume=Resume(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),
         )

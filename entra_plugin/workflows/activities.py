@@ -31,6 +31,8 @@ from entra_plugin.application.sync.open import OpenedRun, OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.start import Actor
+from entra_plugin.application.undo.apply import ApplyUndo
+from entra_plugin.application.undo.plan import PlanUndo
 from entra_plugin.application.validate_chain import ValidateChain
 from entra_plugin.domain.errors import (
     AuthorisationLost,
@@ -85,6 +87,8 @@ class Activities:
         self._open = OpenRun(context)
         self._read = ReadAndPlan(context)
         self._apply = Apply(context)
+        self._plan_undo = PlanUndo(context)
+        self._apply_undo = ApplyUndo(context)
         self._guard = GuardRun(context)
         self._apply_held = ApplyHeld(context)
         self._record = Record(context)
@@ -132,10 +136,13 @@ class Activities:
 
     @activity.defn(name=interface.READ_AND_PLAN)
     async def read_and_plan(self, customer: CustomerRef) -> Step:
-        """Read the directory and write the plan."""
-        step = await self._step(
-            customer, lambda: self._read(*_customer(customer), activity.heartbeat)
-        )
+        """Read the directory and write the plan; an undo is planned from what the run wrote."""
+
+        async def work() -> None:
+            plan = self._plan_undo if await self._is_undo(customer) else self._read
+            await plan(*_customer(customer), activity.heartbeat)
+
+        step = await self._step(customer, work)
         if not step.go_on:
             return step
         rows = await _guarded(lambda: self._has_planned(customer, ADDITIVE))
@@ -161,6 +168,10 @@ class Activities:
         """Apply what the guard let through, and record the outcome."""
 
         async def work() -> None:
+            if await self._is_undo(customer):
+                await self._apply_undo(*_customer(customer))
+                await self._record.undone(*_customer(customer))
+                return
             if await self._has_planned(customer, ADDITIVE | GUARDED):
                 await self._apply(*_customer(customer))
             await self._record.completed(*_customer(customer))
@@ -290,6 +301,12 @@ class Activities:
             return Step(go_on=True)
 
         return await _guarded(attempt)
+
+    async def _is_undo(self, customer: CustomerRef) -> bool:
+        tenant_id, run_id, _ = _customer(customer)
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            run = await Runs(connection, tenant_id).get(run_id)
+        return run is not None and run.type == RunType.UNDO
 
     async def _has_planned(self, customer: CustomerRef, kinds: Collection[ChangeKind]) -> bool:
         tenant_id, run_id, managed_tenant_id = _customer(customer)

@@ -10,7 +10,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from entra_plugin.application.start_check import check_workflow_id
-from entra_plugin.application.sync.start import workflow_id
+from entra_plugin.application.sync.start import apply_workflow_id, workflow_id
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunType
@@ -43,6 +43,19 @@ class TemporalWorkflows:
         """Start the workflow of a sync run."""
         job = SyncJob(run=RunRef(tenant_id=str(tenant_id), run_id=str(run_id)))
         await self._start(interface.SYNC_TENANTS, job, workflow_id(tenant_id, run_id))
+
+    async def start_apply(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Start the workflow that applies a run which was planned before.
+
+        It may be started anew after a start of which nobody knew whether it got through.
+        """
+        job = SyncJob(run=RunRef(tenant_id=str(tenant_id), run_id=str(run_id)))
+        await self._start(
+            interface.SYNC_TENANTS,
+            job,
+            apply_workflow_id(tenant_id, run_id),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
 
     async def start_held(
         self,
@@ -104,7 +117,14 @@ class TemporalWorkflows:
         for schedule_id in (interface.sync_schedule_id, interface.discovery_schedule_id):
             await _reached(schedules.remove(self._host, schedule_id(str(tenant_id))))
 
-    async def _start(self, name: str, argument: RunRef | SyncJob | CustomerRef, id_: str) -> None:
+    async def _start(
+        self,
+        name: str,
+        argument: RunRef | SyncJob | CustomerRef,
+        id_: str,
+        *,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    ) -> None:
         async def ask() -> None:
             client = await self._host.temporal()
             await client.start_workflow(
@@ -112,7 +132,7 @@ class TemporalWorkflows:
                 argument,
                 id=id_,
                 task_queue=self._host.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=reuse,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 rpc_timeout=_PATIENCE,
             )

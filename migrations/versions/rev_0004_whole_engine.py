@@ -13,6 +13,8 @@ branch_labels = None
 depends_on = None
 
 UNSETTLED = "ix_entra_identities_unsettled"
+VERDICT = "ix_entra_identities_verdict"
+CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
     "entra_contact_links",
@@ -31,6 +33,10 @@ NEW_REASONS = (
     *("deleted_upstream", "enabled_upstream", "remapped", "contact_gone", "undone", "resumed"),
     *("edited_since", "changed_by_later_run", "unchanged"),
 )
+SETTLEMENTS = (
+    *("linked", "created", "moved", "fields", "inactivated", "kept", "dismissed"),
+    "answered_itself",
+)
 
 
 def upgrade() -> None:
@@ -40,6 +46,7 @@ def upgrade() -> None:
     _hold("entra_identities", "departure", ("disabled_upstream", "deleted_upstream"))
     _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
     _hold("entra_pins", "field", FIELDS)
+    _hold("entra_reconciliation_items", "settled_as", SETTLEMENTS)
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", (*REASONS, *NEW_REASONS), optional=False)
@@ -52,14 +59,32 @@ def upgrade() -> None:
             " OR (departure IS NOT NULL AND NOT departure_settled)"
         ),
     )
+    op.create_index(
+        CLOSED,
+        "entra_contact_links",
+        ["tenant_id", "entra_tenant_id", "object_id"],
+        postgresql_where=sa.text("state = 'closed'"),
+    )
+    op.drop_index(VERDICT, table_name="entra_identities")
+    op.create_index(
+        VERDICT, "entra_identities", ["tenant_id", "verdict", "reason", "entra_tenant_id"]
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(VERDICT, table_name="entra_identities")
+    op.create_index(
+        VERDICT, "entra_identities", ["tenant_id", "entra_tenant_id", "verdict", "reason"]
+    )
+    op.drop_index(CLOSED, table_name="entra_contact_links")
     op.drop_index(UNSETTLED, table_name="entra_identities")
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", REASONS, optional=False)
     op.drop_constraint(op.f("ck_entra_pins_field"), "entra_pins")
+    op.drop_constraint(
+        op.f("ck_entra_reconciliation_items_settled_as"), "entra_reconciliation_items"
+    )
     op.drop_constraint(op.f("ck_entra_sync_run_tenants_reading_kind"), "entra_sync_run_tenants")
     op.drop_constraint(op.f("ck_entra_identities_departure"), "entra_identities")
     for table, columns in _added().items():
@@ -80,6 +105,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
     """The new columns by table."""
     return {
         "entra_identities": (
+            sa.Column("read_as", sa.LargeBinary()),
             sa.Column("departure", sa.Text()),
             sa.Column("departed_at", sa.DateTime(timezone=True)),
             sa.Column(

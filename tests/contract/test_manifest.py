@@ -18,12 +18,14 @@ from entra_plugin import resources
 from entra_plugin.access import Permission
 from entra_plugin.application.clients import LeftOut
 from entra_plugin.application.overview import WizardStep
+from entra_plugin.application.review.choices import Effect
 from entra_plugin.application.validate_chain import ChainStep, StepState
 from entra_plugin.domain import states
 from entra_plugin.domain.decisions import Decided
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
+from entra_plugin.domain.reviewing import Action
 from entra_plugin.store.run_tables import COUNTERS
 from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
@@ -78,6 +80,9 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "map.group.*": GROUPS,
     "map.group.*.why": GROUPS,
     "reason.*": values(states.VerdictReason),
+    "review.action.*": values(Action),
+    "review.effect.*": values(Effect),
+    "review.settled.*": values(states.Settlement),
     "run.state.*": values(states.RunState),
     "setup.step.*": STEPS,
     "tone.*": values(Tone),

@@ -32,7 +32,7 @@ NAMES = [f"{entry.method} {mount}{entry.path}" for mount, entry in SURFACES]
 
 def ask(program: Program, mount: str, path: str, method: str) -> httpx.Response:
     """The bare request, with a body that no parser would take."""
-    for name in ("run_id", "client_id", "contact_id"):
+    for name in ("run_id", "client_id", "contact_id", "item_id"):
         path = path.replace("{" + name + "}", NOBODY)
     path = path.replace("{name}", "entra.css")
     headers = {"X-CSRF-Token": program.csrf}

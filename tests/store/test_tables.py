@@ -34,6 +34,7 @@ CLOSED_SETS: dict[str, type[StrEnum]] = {
     "entra_pins.field": states.FieldName,
     "entra_pins.kind": states.PinKind,
     "entra_reconciliation_items.reason": states.VerdictReason,
+    "entra_reconciliation_items.settled_as": states.Settlement,
     "entra_reconciliation_items.state": states.ItemState,
     "entra_sync_changes.kind": states.ChangeKind,
     "entra_sync_changes.reason": states.VerdictReason,

@@ -40,6 +40,10 @@ class NoWorkflows:
         """Start nothing."""
         self.asked.append(("start sync", str(run_id)))
 
+    async def start_apply(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Leave it to the caller."""
+        self.asked.append(("start apply", str(run_id)))
+
     async def start_held(
         self,
         tenant_id: TenantId,

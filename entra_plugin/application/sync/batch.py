@@ -4,14 +4,21 @@ A row that no longer holds becomes stale with what was found.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ChangeId, ClientId, ContactId, EntraTenantId, RunId, TenantId
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    ContactId,
+    EntraTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+)
 from entra_plugin.domain.merging import FieldRules, normal
 from entra_plugin.domain.pins import NO_PINS, Pins
 from entra_plugin.domain.states import ChangeKind, ChangeState, FieldName, Verdict, VerdictReason
@@ -25,6 +32,7 @@ from entra_plugin.host import (
     WriteStatus,
 )
 from entra_plugin.store.changes import ChangeRow, Changes, Done
+from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import CONTACT_GONE, Links, NewLink, Written
@@ -45,6 +53,9 @@ HOST_FIELDS: Mapping[str, str] = {
 
 OPENING = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.MOVE})
 """Kinds that link an identity which had no link; a resumed reactivation does, too."""
+
+DECIDABLE = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.QUEUE})
+"""Kinds that a person's decision in the review queue makes needless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,25 +88,69 @@ class ApplyBatch:
         self._links = Links(connection, batch.tenant_id)
 
     async def __call__(self) -> None:
-        """Apply the rows and mark them."""
+        """Apply the rows and mark them; a contact is written once in a statement."""
         pins = await self._pins()
         refused = {
             row.change_id: refusal for row in self._batch.rows if (refusal := _refusal(row, pins))
         }
         rows = [row for row in self._batch.rows if row.change_id not in refused]
         done = list(refused.values())
+        closing = self._batch.of(ChangeKind.CLOSE_LINK)
+        if closing:
+            done += await self._close_links(closing)
+        overruled = await self._overruled(rows)
+        done += overruled.values()
+        rows = [row for row in rows if row.change_id not in overruled]
         for apply, kinds in (
-            (self._close_links, (ChangeKind.CLOSE_LINK,)),
             (self._create, (ChangeKind.CREATE,)),
             (self._link, (ChangeKind.LINK,)),
             (self._take_up, (ChangeKind.MOVE, ChangeKind.REACTIVATE)),
-            (self._overwrite, (ChangeKind.UPDATE, ChangeKind.INACTIVATE, ChangeKind.REACTIVATE)),
-            (self._ask, (ChangeKind.QUEUE,)),
+            (self._overwrite, (ChangeKind.REACTIVATE,)),
+            (self._overwrite, (ChangeKind.UPDATE,)),
+            (self._overwrite, (ChangeKind.INACTIVATE,)),
         ):
             chosen = [row for row in rows if row.kind in kinds]
             if chosen:
                 done += await apply(chosen)
-        await self._mark(done)
+        await self._close_answered(done)
+        asked = [row for row in rows if row.kind == ChangeKind.QUEUE]
+        if asked:
+            done += await self._ask(asked)
+        left_alone = {row.object_id for row in self._batch.rows if row.change_id in overruled}
+        await self._mark(done, left_alone)
+
+    async def _overruled(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+        """Rows that a person's decision of meanwhile forbids: he answered while this was planned.
+
+        Looked at before a contact is created, which nobody could take back.
+        """
+        asking = [row for row in rows if row.kind in DECIDABLE]
+        if not asking:
+            return {}
+        found = await Decisions(self._connection, self._batch.tenant_id).overruled(
+            [row.change_id for row in asking]
+        )
+        return {
+            row.change_id: stale(row, {"found": "decided_meanwhile"})
+            for row in asking
+            if row.change_id in found
+        }
+
+    async def _close_answered(self, done: Sequence[Done]) -> None:
+        """Close the questions that applied rows answer, before new ones are asked."""
+        rows = {row.change_id: row for row in self._batch.rows}
+        answered = [
+            outcome.change_id
+            for outcome in done
+            if outcome.state == ChangeState.APPLIED
+            and (
+                opens_link(rows[outcome.change_id])
+                or rows[outcome.change_id].kind == ChangeKind.INACTIVATE
+            )
+        ]
+        await Items(self._connection, self._batch.tenant_id).close_answered(
+            answered, self._batch.now
+        )
 
     async def _pins(self) -> Pins:
         batch = self._batch
@@ -226,8 +281,8 @@ class ApplyBatch:
             [
                 ContactUpdate(
                     id=contact_id,
-                    expected=_host_fields(row.before or {}),
-                    set=_host_fields(row.after or {}),
+                    expected=host_fields(row.before or {}),
+                    set=host_fields(row.after or {}),
                 )
                 for row, contact_id in with_contact
             ],
@@ -240,7 +295,7 @@ class ApplyBatch:
             else:
                 changed.append((row, outcome))
         present = await self._present([row for row, _ in changed]) if changed else {}
-        done = [_not_written(row, outcome, present) for row, outcome in changed]
+        done = [not_written(row, outcome, present) for row, outcome in changed]
         return done, written
 
     async def _open(self, rows: Sequence[tuple[ChangeRow, ContactId, int | None]]) -> list[Done]:
@@ -270,19 +325,19 @@ class ApplyBatch:
             for row, contact_id, _ in rows
         ]
 
-    async def _mark(self, done: Sequence[Done]) -> None:
-        """Store the identities from the rows' snapshots, then mark the rows."""
+    async def _mark(self, done: Sequence[Done], left_alone: Collection[ObjectId]) -> None:
+        """Store the identities from the rows' snapshots, then mark the rows.
+
+        Those ``left_alone`` are as a person decided.
+        """
         batch = self._batch
         rows = {row.change_id: row for row in batch.rows}
         fresh: dict[ChangeId, Verdict] = {}
         linked: dict[ChangeId, bool] = {}
-        answered: list[ChangeId] = []
         for outcome in done:
             row, applied = rows[outcome.change_id], outcome.state == ChangeState.APPLIED
-            if row.kind == ChangeKind.CLOSE_LINK:
+            if row.kind == ChangeKind.CLOSE_LINK or row.object_id in left_alone:
                 continue
-            if applied and (opens_link(row) or row.kind == ChangeKind.INACTIVATE):
-                answered.append(row.change_id)
             if opens_link(row):
                 fresh[row.change_id] = Verdict.LINKED if applied else Verdict.FAILED
             elif row.kind == ChangeKind.QUEUE and row.contact_id is None:
@@ -291,8 +346,12 @@ class ApplyBatch:
                 linked[row.change_id] = applied
         identities = Identities(self._connection, batch.tenant_id)
         await identities.store_from_changes(fresh, batch.now)
-        await identities.refresh_linked(batch.entra_tenant_id, linked, batch.now)
-        await Items(self._connection, batch.tenant_id).close_answered(answered, batch.now)
+        await identities.refresh_linked(
+            batch.entra_tenant_id,
+            linked,
+            batch.now,
+            applied=[d.change_id for d in done if d.state == ChangeState.APPLIED],
+        )
         await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
 
 
@@ -334,7 +393,8 @@ def _write(row: ChangeRow, version: int | None) -> Written:
     return Written(object_id=row.object_id, version=version, inactive=inactive)
 
 
-def _host_fields(values: Mapping[str, object]) -> dict[str, object]:
+def host_fields(values: Mapping[str, object]) -> dict[str, object]:
+    """Fields of a plan row by the names of the host's contract."""
     return {HOST_FIELDS[name]: value for name, value in values.items()}
 
 
@@ -342,7 +402,7 @@ def _new_contact(row: ChangeRow) -> NewContact:
     after = row.after or {}
     phones = after.get("phones")
     return NewContact(
-        key=UUID(int=row.change_id.int),
+        key=row.change_id,
         client_id=row.client_id,
         full_name=str(after["fullName"]),
         email=str(after["email"]),
@@ -367,9 +427,10 @@ def _not_created(row: ChangeRow, outcome: WriteOutcome) -> Done:
     return _rejected(row, outcome)
 
 
-def _not_written(
+def not_written(
     row: ChangeRow, outcome: WriteOutcome, present: Mapping[ContactId, Contact]
 ) -> Done:
+    """The end of a row that the host did not write, with what is there instead."""
     if outcome.status == WriteStatus.REJECTED:
         return _rejected(row, outcome)
     contact = present.get(row.contact_id) if row.contact_id is not None else None

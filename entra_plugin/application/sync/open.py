@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.provision import ProvisionClients
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.errors import NotAcceptable
@@ -38,9 +39,10 @@ class OpenRun:
         self._context = context
         self._scopes = Scopes(context)
         self._provision = ProvisionClients(context)
+        self._guard = GuardRun(context)
 
     async def __call__(self, tenant_id: TenantId, run_id: RunId) -> OpenedRun:
-        """Open.
+        """Open; the plan of a preview that is to be applied passes the guard first.
 
         Raises:
             NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
@@ -53,6 +55,8 @@ class OpenRun:
         if state not in OPEN_STATES or run is None:
             raise NotAcceptable("run_closed")
         window = await self._prepared(tenant_id, run)
+        if run.type == RunType.PREVIEW and run.applying:
+            await self._guard(tenant_id, run_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             rows = await RunTenants(connection, tenant_id).of_run(run_id)
         later = run.type in PLANNED_FIRST

@@ -4,7 +4,7 @@ The number of statements is the same for one user and for a page of 999.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +25,8 @@ from entra_plugin.domain.planning import (
     read,
     set_aside_unchanged,
 )
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.sameness import NO_DIGESTS
+from entra_plugin.domain.states import ChangeKind, Verdict
 from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
@@ -40,6 +41,8 @@ class PlannedUsers:
 
     plan: PagePlan
     notes: Mapping[ChangeId, Mapping[str, object]]
+    digests: Mapping[ObjectId, bytes] = field(default_factory=dict)
+    """Of the texts that the users were read from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,10 @@ class UserPlanner:
     """Linked identities whose contact the host does not have any more."""
 
     async def plan(
-        self, connection: AsyncConnection, users: Sequence[DirectoryUser]
+        self,
+        connection: AsyncConnection,
+        users: Sequence[DirectoryUser],
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> PlannedUsers:
         """Compare these users with what we hold and with the contacts; writes nothing."""
         known = await Identities(connection, self.tenant_id).known(
@@ -71,13 +77,19 @@ class UserPlanner:
         )
         readings = read(users, known)
         plan = PagePlan()
+        resumed = {
+            object_id
+            for object_id, held in known.items()
+            if held.verdict == Verdict.UNDONE and object_id not in self.decisions
+        }
         pending = set_aside_unchanged(
-            readings, plan, policy_changed=self.everybody, vanished=self.vanished
+            readings, plan, policy_changed=self.everybody, again=self.vanished | resumed
         )
         if pending:
             around = await self._around(connection).of_page(pending)
             self._planner().plan(pending, around, plan)
-        return PlannedUsers(plan=plan, notes=await self._look_alikes(connection, plan.changes))
+        notes = await self._look_alikes(connection, plan.changes)
+        return PlannedUsers(plan=plan, notes=notes, digests=digests)
 
     async def plan_absent(
         self,
@@ -115,14 +127,17 @@ class UserPlanner:
             client_id=self.policy.client_id,
             now=self.now,
             notes=planned.notes,
+            digests=planned.digests,
         )
         if not self.preview:
-            await self._remember(connection, plan)
+            await self._remember(connection, planned)
         return PageCounts(unchanged=plan.unchanged, filtered=plan.filtered)
 
-    async def _remember(self, connection: AsyncConnection, plan: PagePlan) -> None:
-        directory = self.policy.entra_tenant_id
-        await Identities(connection, self.tenant_id).remember(directory, plan.settled, self.now)
+    async def _remember(self, connection: AsyncConnection, planned: PlannedUsers) -> None:
+        directory, plan = self.policy.entra_tenant_id, planned.plan
+        await Identities(connection, self.tenant_id).remember(
+            directory, plan.settled, self.now, digests=planned.digests
+        )
         await Links(connection, self.tenant_id).rebase(directory, plan.rebased)
         await Items(connection, self.tenant_id).close_moot(directory, plan.answered, self.now)
 

@@ -1,8 +1,10 @@
 """Close what a run did: managed tenants from their committed rows, then the run from those."""
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
@@ -14,9 +16,6 @@ from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import OPEN_STATES, Failure, Runs
-
-WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
-"""Runs that read all of a managed tenant, and so say what it is like now."""
 
 
 class Record:
@@ -54,6 +53,8 @@ class Record:
                     row.entra_tenant_id, run_id, managed_tenant_id
                 )
                 users, unchanged, filtered = tally.every, tally.unchanged, tally.filtered
+            if run.type == RunType.PREVIEW:
+                unchanged, filtered = row.counts["unchanged"], row.counts["filtered"]
             counts |= {"unchanged": unchanged, "filtered": filtered}
             state = RunState.HELD if counts["held"] else RunState.COMPLETED
             await tenants.close(run_id, [managed_tenant_id], state, now, counts=counts)
@@ -71,6 +72,22 @@ class Record:
                     )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
 
+    async def undone(
+        self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> None:
+        """Close a managed tenant of an undo that is applied: it read nothing, and stamps nothing.
+
+        Raises:
+            NotAcceptable: ``run_closed``.
+        """
+        now = self._context.clock()
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            tenants = RunTenants(connection, tenant_id)
+            if await tenants.claim(run_id, managed_tenant_id, now) is None:
+                raise NotAcceptable("run_closed")
+            counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
+            await tenants.close(run_id, [managed_tenant_id], RunState.COMPLETED, now, counts=counts)
+
     async def closed(
         self,
         tenant_id: TenantId,
@@ -87,7 +104,7 @@ class Record:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
-            await changes.drop_planned(run_id, managed_tenant_id)
+            await changes.drop_unsettled(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
@@ -98,7 +115,8 @@ class Record:
                 counts=counts,
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
-            if failure is not None:
+            run = await Runs(connection, tenant_id).get(run_id)
+            if failure is not None and run is not None and run.type != RunType.UNDO:
                 await ManagedTenants(connection, tenant_id).set_failure(
                     managed_tenant_id, failure, now
                 )
@@ -127,12 +145,16 @@ class Record:
     ) -> RunState:
         """Close the run; managed tenants that were never reached are closed with it.
 
-        ``applied`` is False for a preview, or an undo, that has only been planned.
+        ``applied`` is False for a preview, or an undo, that has only been planned; one whose
+        planning ended otherwise was not applied either.
         """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = RunTenants(connection, tenant_id)
-            await Changes(connection, tenant_id).drop_planned_of_open(run_id)
+            tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
+            run = await runs.get(run_id)
+            if run is not None and run.type in PLANNED_FIRST:
+                applied = applied and run.applying
+            await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             for row in await tenants.of_run(run_id):
                 if row.state in OPEN_STATES:
@@ -146,7 +168,6 @@ class Record:
             state = outcome(
                 await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
             )
-            runs = Runs(connection, tenant_id)
             await runs.finish(run_id, state, now, reason=reason, failure=failure)
             if applied:
                 await runs.mark_applied(run_id, now)

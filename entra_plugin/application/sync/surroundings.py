@@ -54,10 +54,12 @@ class Around:
                 for object_id, link in links.items()
             },
             dormant={
-                object_id: Dormant(contact=contact, undone=link.undone)
+                object_id: Dormant(
+                    contact=contact, undone=link.undone, ours=contact.version == link.version
+                )
                 for object_id, link in dormant.items()
                 if (contact := by_id.get(link.contact_id)) is not None
-                and contact.version == link.version
+                and (contact.version == link.version or not link.undone)
             },
             decided={contact_id: by_id[contact_id] for contact_id in decided & by_id.keys()},
         )

@@ -128,11 +128,16 @@ class ConfirmedView(View):
 
 
 class LinkChangesView(View):
-    """What becomes of the managed tenant's links."""
+    """What becomes of the managed tenant's links.
+
+    The next sync moves ``moving`` contacts to the client, and asks about ``asking`` others.
+    """
 
     closed: int
     reopened: int
     kept: int
+    moving: int
+    asking: int
 
 
 class MovedView(View):
@@ -249,7 +254,13 @@ async def _move(
             skipped=done.skipped,
             unmapped=done.unmapped,
             dry_run=body.dry_run,
-            links=LinkChangesView(closed=links.closed, reopened=links.reopened, kept=links.kept),
+            links=LinkChangesView(
+                closed=links.closed,
+                reopened=links.reopened,
+                kept=links.kept,
+                moving=links.moving,
+                asking=links.asking,
+            ),
             statement=statement(done, known.locale),
         )
     )

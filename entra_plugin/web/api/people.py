@@ -1,4 +1,4 @@
-"""Routes of people: identities, review items, and what the panels of clients and contacts show."""
+"""Routes of people: identities, and what the panels of clients and contacts show."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from entra_plugin.application.runs import IdentityQuery
 from entra_plugin.domain.ids import ClientId, ContactId, ManagedTenantId
-from entra_plugin.domain.states import ItemState, Verdict, VerdictReason
+from entra_plugin.domain.states import Verdict, VerdictReason
 from entra_plugin.web.api import views
 from entra_plugin.web.api.pins import PinView, pin_view
 from entra_plugin.web.api.schema import (
@@ -42,24 +42,6 @@ class IdentityView(View):
     reason_text: str
     contact_id: UUID | None
     changed_at: datetime
-
-
-class ReviewItemView(View):
-    """A question to a person."""
-
-    item_id: UUID
-    managed_tenant_id: UUID
-    entra_tenant_id: UUID
-    object_id: UUID
-    client_id: UUID
-    state: ItemState
-    reason: str
-    reason_text: str
-    address: str
-    candidates: list[UUID]
-    details: Mapping[str, object]
-    version: int
-    created_at: datetime
 
 
 class MappedTenantView(View):
@@ -145,33 +127,6 @@ async def identities(
             changed_at=row.changed_at,
         )
         for row in page.items
-    ]
-    return ok(Listed(items=items, next_cursor=page.next_cursor))
-
-
-@router.get("/review-items", responses=failures())
-async def review_items(
-    known: Known, runtime: Started, limit: Limit = None, cursor: Cursor = None
-) -> Envelope[Listed[ReviewItemView]]:
-    """List open questions, oldest first."""
-    page = await runtime.read_runs.review_items(known.tenant_id, limit=limit, cursor=cursor)
-    items = [
-        ReviewItemView(
-            item_id=item.item_id,
-            managed_tenant_id=item.managed_tenant_id,
-            entra_tenant_id=item.entra_tenant_id,
-            object_id=item.object_id,
-            client_id=item.client_id,
-            state=item.state,
-            reason=item.reason,
-            reason_text=known.locale.text(f"reason.{item.reason}"),
-            address=item.label,
-            candidates=list(item.candidates),
-            details=item.details,
-            version=item.version,
-            created_at=item.created_at,
-        )
-        for item in page.items
     ]
     return ok(Listed(items=items, next_cursor=page.next_cursor))
 

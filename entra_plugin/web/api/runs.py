@@ -37,7 +37,10 @@ from entra_plugin.web.spreadsheet import as_csv
 
 router = APIRouter(default_response_class=Answer, tags=["runs"])
 
-_START = {422: ("not_connected", "nothing_mapped", "not_mapped", "nothing_to_sync")}
+_START = {
+    409: ("sync_under_way",),
+    422: ("not_connected", "nothing_mapped", "not_mapped", "nothing_to_sync"),
+}
 
 
 class SyncBody(Body):
@@ -56,7 +59,7 @@ class IdentityView(View):
 
 
 class ChangeView(View):
-    """One row of a run's plan."""
+    """One row of a run's plan; ``sourceChangeId`` is the row that an undo reverts."""
 
     change_id: UUID
     managed_tenant_id: UUID
@@ -67,6 +70,7 @@ class ChangeView(View):
     reason_text: str
     identity: IdentityView
     contact_id: UUID | None
+    source_change_id: UUID | None
     candidates: list[UUID]
     before: Mapping[str, object] | None
     after: Mapping[str, object] | None
@@ -251,6 +255,7 @@ def _change(row: ChangeRow, known: Known) -> ChangeView:
             entra_tenant_id=row.entra_tenant_id, object_id=row.object_id, address=row.label
         ),
         contact_id=row.contact_id,
+        source_change_id=row.source_change_id,
         candidates=list(row.candidates),
         before=row.before,
         after=row.after,

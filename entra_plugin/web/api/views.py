@@ -76,7 +76,7 @@ class RunTenantView(View):
 
 
 class RunView(View):
-    """One run, without its managed tenants."""
+    """One run, without its managed tenants; ``undoesRunId`` is the run that an undo undoes."""
 
     run_id: UUID
     type: str
@@ -85,6 +85,7 @@ class RunView(View):
     state_reason: str | None
     actor: str | None
     client_id: UUID | None
+    undoes_run_id: UUID | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -170,6 +171,7 @@ def _run_fields(found: Run, locale: Locale, links: Links) -> dict[str, object]:
         "state_reason": found.state_reason,
         "actor": found.actor_name,
         "client_id": found.client_id,
+        "undoes_run_id": found.undoes,
         "created_at": found.created_at,
         "started_at": found.started_at,
         "finished_at": found.finished_at,

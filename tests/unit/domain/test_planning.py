@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
 from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, RunId
+from entra_plugin.domain.pins import Pins
 from entra_plugin.domain.planner import full_name, new_contact
 from entra_plugin.domain.planning import (
     Known,
@@ -16,7 +17,14 @@ from entra_plugin.domain.planning import (
     read,
     set_aside_unchanged,
 )
-from entra_plugin.domain.states import ChangeKind, DecisionKind, Verdict, VerdictReason
+from entra_plugin.domain.states import (
+    ChangeKind,
+    DecisionKind,
+    FieldMode,
+    FieldName,
+    Verdict,
+    VerdictReason,
+)
 from support.builders import OTHER_CLIENT, SCOPE, contact, guid, person, plan_of, user
 
 ADA = user()
@@ -117,19 +125,19 @@ def test_a_filter_lets_go_of_nobody_who_is_linked(changed: DirectoryUser) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "verdict"),
+    ("kind", "verdict", "reason"),
     [
-        (DecisionKind.IGNORED, Verdict.IGNORED),
-        (DecisionKind.UNDONE, Verdict.UNDONE),
+        (DecisionKind.IGNORED, Verdict.IGNORED, VerdictReason.DECIDED),
+        (DecisionKind.UNDONE, Verdict.UNDONE, VerdictReason.UNDONE),
     ],
 )
 def test_a_remembered_decision_comes_before_matching_and_filters(
-    kind: DecisionKind, verdict: Verdict
+    kind: DecisionKind, verdict: Verdict, reason: VerdictReason
 ) -> None:
     decisions = {ADA.object_id: Remembered(kind=kind, contact_id=None)}
     for ada in (ADA, replace(ADA, enabled=False)):
         plan = plan_of([ada], decisions=decisions, index={ADDRESS: [contact("ada")]})
-        assert settled(plan) == (verdict, VerdictReason.DECIDED)
+        assert settled(plan) == (verdict, reason)
 
 
 def test_a_decision_about_one_identity_binds_no_other() -> None:
@@ -315,3 +323,50 @@ def test_a_new_contact_carries_name_address_phones_and_title() -> None:
 
 def test_a_new_contact_without_phones_has_none() -> None:
     assert new_contact(user(job_title=None), ADDRESS)["phones"] == []
+
+
+# --- What people decided ---
+
+
+def chosen(of: ContactId) -> dict[ObjectId, Remembered]:
+    return {ADA.object_id: Remembered(kind=DecisionKind.LINKED, contact_id=of)}
+
+
+def test_a_contact_that_a_person_chose_is_linked_whatever_else_fits() -> None:
+    plan = plan_of(
+        [ADA],
+        decisions=chosen(X),
+        chosen=[contact("x")],
+        index={ADDRESS: [contact("y"), contact("z")]},
+    )
+    assert only(plan) == (ChangeKind.LINK, VerdictReason.DECIDED)
+    assert plan.changes[0].contact_id == X
+
+
+def test_a_choice_made_at_another_client_is_asked_anew() -> None:
+    there = contact("x", client_id=OTHER_CLIENT)
+    plan = plan_of([ADA], decisions=chosen(X), chosen=[there], index={ADDRESS: [there]})
+    assert only(plan) == (ChangeKind.QUEUE, VerdictReason.OTHER_CLIENT)
+
+
+def test_a_chosen_contact_that_nobody_may_touch_is_left_alone() -> None:
+    pins = Pins(hands_off=frozenset({X}))
+    plan = plan_of([ADA], decisions=chosen(X), chosen=[contact("x")], pins=pins)
+    assert settled(plan) == (Verdict.IGNORED, VerdictReason.PINNED)
+
+
+def test_whoever_is_linked_while_disabled_has_left_before_in_every_row() -> None:
+    disabled = replace(ADA, enabled=False)
+    values = {FieldName.DISPLAY_NAME: "A. L.", FieldName.ROLE: "Countess"}
+    plan = plan_of(
+        [disabled],
+        decisions=chosen(X),
+        chosen=[contact("x", values=values)],
+        fields={
+            FieldName.DISPLAY_NAME: FieldMode.DIRECTORY_WINS,
+            FieldName.ROLE: FieldMode.ASK,
+        },
+    )
+    kinds = [change.kind for change in plan.changes]
+    assert kinds == [ChangeKind.LINK, ChangeKind.UPDATE, ChangeKind.QUEUE]
+    assert all(c.departure is not None and c.departure.settled for c in plan.changes)

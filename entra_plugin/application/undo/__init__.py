@@ -1,0 +1,1 @@
+"""Undo a run: start it, plan it, apply it, and resume what it left alone."""
