@@ -15,7 +15,12 @@ from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
 from entra_plugin.domain.planning import PagePlan, read, set_aside_unchanged
 from entra_plugin.domain.states import DepartureKind, Verdict
 from entra_plugin.store.identities import Identities
-from entra_plugin.store.people_tables import contact_links, identities, reconciliation_items
+from entra_plugin.store.people_tables import (
+    contact_links,
+    decisions,
+    identities,
+    reconciliation_items,
+)
 from entra_plugin.store.transaction import Store
 from support.schema import OURS, bring_up, row
 
@@ -74,7 +79,7 @@ async def store(database: Urls) -> AsyncIterator[Store]:
     bring_up(database)
     engine = create_async_engine(database.app)
     store = Store(engine)
-    who, links, questions = [], [], []
+    who, links, questions, undone = [], [], [], []
     for number, (verdict, departure, settled, link, question, acted) in enumerate(CASES):
         object_id, seen = USERS[number].object_id, fingerprint(USERS[number])
         subject = {"entra_tenant_id": DIRECTORY, "object_id": object_id}
@@ -97,6 +102,8 @@ async def store(database: Urls) -> AsyncIterator[Store]:
                 | subject
                 | {"link_id": object_id, "contact_id": object_id, "state": link}
             )
+        if verdict == Verdict.UNDONE:
+            undone.append(row(decisions, TENANT) | subject | {"kind": "undone"})
         if question != "none":
             questions.append(
                 row(reconciliation_items, TENANT)
@@ -107,6 +114,7 @@ async def store(database: Urls) -> AsyncIterator[Store]:
         await connection.execute(insert(identities), who)
         await connection.execute(insert(contact_links), links)
         await connection.execute(insert(reconciliation_items), questions)
+        await connection.execute(insert(decisions), undone)
     yield store
     await engine.dispose()
 
