@@ -5,7 +5,6 @@ from datetime import timedelta
 from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.notices import Notices
-from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.sync.record import Record
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import RunState, RunType
@@ -30,6 +29,9 @@ class Reap:
     async def __call__(self, tenant_id: TenantId) -> None:
         """Start again what was just queued and never started; close the rest as failed.
 
+        A plan that is being applied has no age that says anything: whoever asked for it may be
+        about to start it. So that is started again, too; it goes on with what is left.
+
         Raises:
             TransientFailure: ``temporal_unavailable``; what was not looked at is left alone.
         """
@@ -38,15 +40,16 @@ class Reap:
         for run in found:
             if await self._context.workflows.is_open(run.workflow_id):
                 continue
-            if run.state == RunState.QUEUED and run.applying:
-                continue  # somebody may be about to start it; its age says nothing
-            if run.state == RunState.QUEUED and run.created_at > self._context.clock() - YOUNG:
+            young = run.created_at > self._context.clock() - YOUNG
+            if run.applying or (run.state == RunState.QUEUED and young):
                 await self._start(tenant_id, run)
             else:
                 await self._close(tenant_id, run)
 
     async def _start(self, tenant_id: TenantId, run: OpenRun) -> None:
-        if run.type in _CHECKS:
+        if run.applying:
+            await self._context.workflows.start_apply(tenant_id, run.run_id)
+        elif run.type in _CHECKS:
             await self._context.workflows.start_check(tenant_id, run.run_id, run.type)
         else:
             await self._context.workflows.start_sync(tenant_id, run.run_id)
@@ -54,14 +57,11 @@ class Reap:
     async def _close(self, tenant_id: TenantId, run: OpenRun) -> None:
         """Close it, unless it ended by itself since it was looked at."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            open_runs = OpenRuns(connection, tenant_id)
-            if not await open_runs.claim(run):
+            if not await OpenRuns(connection, tenant_id).claim(run):
                 return
-            await open_runs.retire_held(run.run_id)
         failure = Failure(code="workflow_gone", vendor_code=None, details={})
         if run.type in _CHECKS:
             await self._close_run.failed(tenant_id, run.run_id, failure, broken=False)
         else:
-            applied = run.type not in PLANNED_FIRST
-            await self._record.run(tenant_id, run.run_id, failure=failure, applied=applied)
+            await self._record.run(tenant_id, run.run_id, failure=failure)
         await self._notices.after_run(tenant_id, run.run_id)

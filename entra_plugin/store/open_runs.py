@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import RunId, TenantId
@@ -22,16 +22,6 @@ class OpenRun:
     workflow_id: str
     created_at: datetime
     applying: bool
-
-
-_RETIRE_HELD = text("""
-    UPDATE entra_sync_changes c
-    SET state = 'superseded', snapshot = NULL
-    FROM entra_sync_run_tenants t
-    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'held'
-        AND t.tenant_id = c.tenant_id AND t.run_id = c.run_id
-        AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
-""")
 
 
 class OpenRuns:
@@ -76,8 +66,3 @@ class OpenRuns:
             .with_for_update()
         )
         return (await self._connection.execute(statement)).first() is not None
-
-    async def retire_held(self, run_id: RunId) -> None:
-        """Retire held rows of managed tenants that never got to be recorded; they are replanned."""
-        values = {"tenant_id": self._tenant_id, "run_id": run_id}
-        await self._connection.execute(_RETIRE_HELD, values)

@@ -127,6 +127,10 @@ def test_nothing_of_an_erased_person_is_left_in_any_table(
     link = "SELECT state, closed_reason FROM entra_contact_links WHERE object_id = %s"
     assert one(inside, link, person["id"]) == ("closed", "erased")
     assert admin.get(f"/contacts/{contact}").failure == (404, "not_found")
+    explained = admin.get(f"/identities/{directory}/{person['id']}/explain").data
+    assert (explained["verdict"], explained["next"]) == ("ignored", None)
+    (item,) = admin.items("/review-items", state="dismissed")
+    assert (item["objectId"], item["address"], item["candidates"]) == (twin["id"], "", [])
 
 
 def test_later_syncs_write_nothing_of_the_person_again(
@@ -154,6 +158,40 @@ def test_later_syncs_write_nothing_of_the_person_again(
     assert found_in(inside, host) == set()
     mine = [p for p in inside.contacts(host.tenant_id(0)) if p.email == person["mail"]]
     assert [p.active for p in mine] == [True]
+
+
+def test_no_way_around_a_sync_brings_anything_back(
+    admin: Program, microsoft: Simulator, inside: Inside, host: RunningHost, directory: str
+) -> None:
+    person = user("four")
+    microsoft.control("/users", {"tenant": directory, "add": [person]})
+    made = admin.sync()
+    erase(admin, directory, person["id"])
+    for start in ("/sync/preview", f"/identities/{directory}/{person['id']}/sync"):
+        admin.finished(admin.post(start).data["runId"])
+        assert found_in(inside, host) == set(), start
+    undo = admin.post(f"/runs/{made['runId']}/undo").data["runId"]
+    assert admin.finished(undo)["state"] == "completed"
+    admin.post(f"/runs/{undo}/apply")
+    admin.finished(undo)
+    assert found_in(inside, host) == set()
+    mine = [p for p in inside.contacts(host.tenant_id(0)) if p.email == person["mail"]]
+    assert [p.active for p in mine] == [True]
+
+
+def test_a_preview_that_waits_for_its_apply_forgets_the_person(
+    admin: Program, microsoft: Simulator, inside: Inside, host: RunningHost, directory: str
+) -> None:
+    person = user("five")
+    microsoft.control("/users", {"tenant": directory, "add": [person]})
+    preview = admin.finished(admin.post("/sync/preview").data["runId"])["runId"]
+    assert found_in(inside, host) == {"entra_sync_changes"}
+    assert erase(admin, directory, person["id"])["changes"] == 1
+    assert found_in(inside, host) == set()
+    admin.post(f"/runs/{preview}/apply")
+    assert admin.finished(preview)["state"] == "completed"
+    assert found_in(inside, host) == set()
+    assert [p for p in inside.contacts(host.tenant_id(0)) if p.email == person["mail"]] == []
 
 
 def test_a_person_of_whom_we_hold_nothing_is_not_found(admin: Program, directory: str) -> None:

@@ -98,7 +98,7 @@ async def test_its_customers_are_closed_and_what_was_not_applied_is_dropped(hous
     assert found[begun] == ("skipped", 1)
     assert found[untouched][0] == "skipped"
     assert found[done][0] == "held"
-    assert await states(house, run) == ["applied", "held", "superseded"]
+    assert await states(house, run) == ["applied", "held"]
 
 
 async def test_a_customer_of_a_closed_run_can_be_synced_again(house: House) -> None:
@@ -143,10 +143,17 @@ async def test_a_run_that_ends_while_it_is_looked_at_keeps_its_own_end(house: Ho
     assert await outcome(house, run) == ("completed", None)
 
 
-async def test_a_run_about_to_be_applied_is_left_to_whoever_starts_it(house: House) -> None:
-    run = await house.run("queued", type_="preview", age=OLD, finished_at=house.now)
+@pytest.mark.parametrize("type_", ["preview", "undo"])
+async def test_the_applying_of_a_plan_is_started_again_however_old_it_is(
+    house: House, type_: str
+) -> None:
+    planned = house.now - timedelta(days=2)
+    run = await house.run("running", type_=type_, age=timedelta(days=3), finished_at=planned)
+    await house.change(run, await house.customer(), "planned")
     await Reap(house.context)(house.tenant_id)
-    assert await outcome(house, run) == ("queued", None)
+    assert house.workflows.asked == [("start apply", str(run))]
+    assert await outcome(house, run) == ("running", None)
+    assert await states(house, run) == ["planned"]
 
 
 async def test_runs_are_closed_while_the_feature_is_off_and_nothing_else_is_done(
