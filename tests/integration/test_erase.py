@@ -149,8 +149,13 @@ def test_later_syncs_write_nothing_of_the_person_again(
     admin.post("/pins", {"kind": "ignore_identity", **key}, method="PUT")
     admin.sync()  # the policy is another one, so that everybody is read again
     assert found_in(inside, host) == set()
-    query = "SELECT verdict, reason, attributes FROM entra_identities WHERE object_id = %s"
-    assert one(inside, query, person["id"]) == ("ignored", "decided", {})
+    found = one(
+        inside,
+        "SELECT verdict, reason, attributes, seen_fingerprint, read_as FROM entra_identities"
+        " WHERE object_id = %s",
+        person["id"],
+    )
+    assert found == ("ignored", "decided", {}, b"", None)
     microsoft.control("/users", {"tenant": directory, "disable": [person["id"]]})
     admin.sync()
     microsoft.control("/users", {"tenant": directory, "delete": [person["id"]]})
