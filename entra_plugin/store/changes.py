@@ -135,7 +135,8 @@ _DROP_READING = text("""
 _DROP_OPEN = text("""
     DELETE FROM entra_sync_changes c
     USING entra_sync_run_tenants t
-    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'planned'
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state IN ('planned', 'held')
+        AND (CAST(:managed_tenant_id AS uuid) IS NULL OR c.managed_tenant_id = :managed_tenant_id)
         AND t.tenant_id = c.tenant_id AND t.run_id = c.run_id
         AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
 """)
@@ -210,9 +211,18 @@ class Changes:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
 
-    async def drop_planned_of_open(self, run_id: RunId) -> None:
-        """Forget what is planned for managed tenants of a run that never got to be applied."""
-        values = {"tenant_id": self._tenant_id, "run_id": run_id}
+    async def drop_open(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId | None = None
+    ) -> None:
+        """Forget what is planned or held for managed tenants of a run that did not get through.
+
+        What is held there nobody could decide on: it is planned again by the next run.
+        """
+        values = {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+        }
         await self._connection.execute(_DROP_OPEN, values)
 
     async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:

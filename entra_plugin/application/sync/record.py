@@ -86,8 +86,8 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
+            await changes.drop_open(run_id, managed_tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
-            await changes.drop_planned(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
@@ -132,7 +132,7 @@ class Record:
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            await Changes(connection, tenant_id).drop_planned_of_open(run_id)
+            await Changes(connection, tenant_id).drop_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             for row in await tenants.of_run(run_id):
                 if row.state in OPEN_STATES:

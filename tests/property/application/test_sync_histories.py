@@ -132,6 +132,7 @@ class History(RuleBasedStateMachine):
         self.sound = False
 
     @initialize(
+        both=st.sampled_from([False, False, True]),
         delta=st.booleans(),
         proves=st.booleans(),
         people=directory_edits,
@@ -140,7 +141,7 @@ class History(RuleBasedStateMachine):
             st.sampled_from(FIELDS), st.sampled_from(["directory_wins", "local_wins", "ask"])
         ),
     )
-    def begin(self, delta, proves, people, contacts, modes) -> None:
+    def begin(self, both, delta, proves, people, contacts, modes) -> None:
         self.directory.capabilities = Capabilities(
             delta=delta, proves_absence=proves, groups=True, concurrency=1
         )
@@ -149,7 +150,8 @@ class History(RuleBasedStateMachine):
             self.office.hire(client_id, f"Number {number}", address)
         self.world.modes = modes
         self.save_settings()
-        for number in (0, 1):
+        self.world.mapped[DIRECTORIES[1]] = None
+        for number in range(1 + both):
             self.decide(number, CLIENTS[number])
         self.come((0, "ada"), {})
         self.change_directory(people)
