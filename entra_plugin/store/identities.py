@@ -140,7 +140,7 @@ _STORE_APPLIED = text("""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict = 'failed' THEN NULL
+        CASE WHEN d.verdict = 'failed' OR c.state = 'held' THEN NULL
             WHEN c.kind = 'link' AND EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
@@ -168,7 +168,12 @@ _REFRESH_LINKED = text("""
         search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
         attributes = s.attributes, seen_fingerprint = s.fingerprint,
         acted_fingerprint = CASE WHEN s.done THEN s.fingerprint END,
-        verdict = 'linked', departure = s.departure ->> 'kind',
+        verdict = CASE WHEN EXISTS (
+                SELECT FROM entra_contact_links l
+                WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+                    AND l.object_id = i.object_id AND l.state = 'active')
+            THEN 'linked' ELSE i.verdict END,
+        departure = s.departure ->> 'kind',
         departed_at = CAST(s.departure ->> 'since' AS timestamptz),
         departure_settled = s.departure IS NOT NULL AND s.done
             AND CAST(s.departure ->> 'settled' AS boolean),

@@ -201,7 +201,8 @@ class History(RuleBasedStateMachine):
         number, local = slot
         domain = "contoso.example" if number == 0 else "fabrikam.example"
         names = {"given_name": None, "surname": None, "display_name": local.title()}
-        self.world.papers[directory].put(person(local, domain, **(names | attributes)))
+        user = msgspec.structs.replace(person(local, domain, **names), **attributes)
+        self.world.papers[directory].put(user)
 
     def key(self, slot) -> tuple[EntraTenantId, ObjectId]:
         number, local = slot
