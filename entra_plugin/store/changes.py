@@ -132,6 +132,12 @@ _DROP_READING = text("""
         AND state = 'planned'
 """)
 
+_DROP_FOR = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'planned'
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
 _DROP_OPEN = text("""
     DELETE FROM entra_sync_changes c
     USING entra_sync_run_tenants t
@@ -210,6 +216,14 @@ class Changes:
     async def drop_planned(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
+
+    async def drop_planned_for(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[ObjectId]
+    ) -> None:
+        """Forget what an earlier page of the reading planned for these identities."""
+        if object_ids:
+            values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+            await self._connection.execute(_DROP_FOR, values)
 
     async def drop_open(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId | None = None

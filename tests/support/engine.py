@@ -170,7 +170,9 @@ class Engine:
             return None
 
     def _customers(self, run: RunRef, ids: Sequence[str]) -> list[CustomerRef]:
-        return [CustomerRef(run.tenant_id, run.run_id, managed_tenant_id) for managed_tenant_id in ids]
+        return [
+            CustomerRef(run.tenant_id, run.run_id, managed_tenant_id) for managed_tenant_id in ids
+        ]
 
     async def attempt(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a step until it is done, as Temporal does.

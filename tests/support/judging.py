@@ -154,9 +154,7 @@ def _judge_new(world: World, after: State, contact: Row, rows: Iterable[Row]) ->
     assert contact["client"] == str(world.client_of(key))
 
 
-def _judge_field(
-    world: World, key: Key, old: Row, new: Row, name: str, link: Row | None
-) -> None:
+def _judge_field(world: World, key: Key, old: Row, new: Row, name: str, link: Row | None) -> None:
     """The three-way rule."""
     mode = world.rules.get(name)
     assert mode is not None, f"{name} was changed although its rule is off"
@@ -174,9 +172,7 @@ def _judge_field(
         assert not edited, f"a local edit of {name} was overwritten under {mode}"
 
 
-def _judge_active(
-    world: World, before: State, key: Key, old: Row, new: Row, now: datetime
-) -> None:
+def _judge_active(world: World, before: State, key: Key, old: Row, new: Row, now: datetime) -> None:
     contact_id = str(new["id"])
     if new["active"]:
         assert not world.has_left(key), "somebody became active who left"
@@ -222,7 +218,9 @@ def judge_books(state: State) -> None:
         "queued": "queue",
     }
     for part in state.parts:
-        rows = [r for r in state.of_run(part["run_id"]) if r["customer"] == part["managed_tenant_id"]]
+        rows = [
+            r for r in state.of_run(part["run_id"]) if r["customer"] == part["managed_tenant_id"]
+        ]
         applied = Counter(r["kind"] for r in rows if r["state"] == "applied")
         states = Counter(r["state"] for r in rows)
         told = {name: part[name] for name in (*verbs, "held", "stale", "failed")}

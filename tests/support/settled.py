@@ -59,9 +59,7 @@ class Settled:
         if verdict == "queued" and not self._waits(key, "move"):
             assert key in self.state.items, "queued without a question"
 
-    def _expected(
-        self, directory: EntraTenantId, key: Key, user: DirectoryUser
-    ) -> frozenset[str]:
+    def _expected(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> frozenset[str]:
         """The verdicts that somebody without a link may have."""
         if self._may_move(directory, key, user):
             return frozenset({"to be moved"})
@@ -72,9 +70,7 @@ class Settled:
             (contact,) = found
             if contact["id"] in self.world.hands_off and contact["id"] not in self.state.holders:
                 return frozenset({"ignored"})
-            if contact["id"] not in self.state.holders and not self._is_contested(
-                directory, user
-            ):
+            if contact["id"] not in self.state.holders and not self._is_contested(directory, user):
                 return frozenset({"to be linked"})
         elif not found and not self._elsewhere(user) and not self._is_contested(directory, user):
             return frozenset({"to be created"})
@@ -183,9 +179,7 @@ class Settled:
             return
         if not self.world.marks_inactive:
             return
-        excused = (
-            identity["settled"] or key in self.state.items or self._waits(key, "inactivate")
-        )
+        excused = identity["settled"] or key in self.state.items or self._waits(key, "inactivate")
         assert excused, f"{identity} left, and {contact} is active"
 
     def _waits(self, key: Key, kind: str) -> bool:

@@ -38,6 +38,7 @@ from entra_plugin.store.pages import PageCounts
 class PlannedUsers:
     """The plan of some users; ``notes`` are look-alikes of contacts to be created."""
 
+    object_ids: Sequence[ObjectId]
     plan: PagePlan
     notes: Mapping[ChangeId, Mapping[str, object]]
 
@@ -77,7 +78,11 @@ class UserPlanner:
         if pending:
             around = await self._around(connection).of_page(pending)
             self._planner().plan(pending, around, plan)
-        return PlannedUsers(plan=plan, notes=await self._look_alikes(connection, plan.changes))
+        return PlannedUsers(
+            object_ids=[user.object_id for user in users],
+            plan=plan,
+            notes=await self._look_alikes(connection, plan.changes),
+        )
 
     async def plan_absent(
         self,
@@ -98,16 +103,22 @@ class UserPlanner:
         planner = self._planner()
         for reading in readings:
             planner.plan_absent(reading, around, departures.get(reading.user.object_id), plan)
-        return PlannedUsers(plan=plan, notes={})
+        return PlannedUsers(object_ids=list(users), plan=plan, notes={})
 
     async def write(self, connection: AsyncConnection, planned: PlannedUsers) -> PageCounts:
-        """Write the change rows and the settled identities; a preview keeps rows alone."""
+        """Write the change rows and the settled identities; a preview keeps rows alone.
+
+        Of somebody who comes twice in a reading the later plan counts: he may have come back, or
+        left, since.
+        """
         plan = planned.plan
         changes = plan.changes
         if self.preview:
             left_alone = [*plan.settled, *plan.standing]
             changes = [*changes, *map(self._planner().left_alone, left_alone)]
-        await Changes(connection, self.tenant_id).add(
+        rows = Changes(connection, self.tenant_id)
+        await rows.drop_planned_for(self.run_id, self.policy.managed_tenant_id, planned.object_ids)
+        await rows.add(
             changes,
             run_id=self.run_id,
             managed_tenant_id=self.policy.managed_tenant_id,

@@ -261,6 +261,8 @@ class ReadAndPlan:
             await RunTenants(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
                 await attempt.planner.write(connection, absent)
+            if attempt.chosen.absences and not attempt.planner.preview:
+                await _forget_unlisted(connection, tenant_id, attempt)
             await settle_plan(
                 connection,
                 tenant_id,
@@ -281,3 +283,12 @@ async def _forget_questions(
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
     gone = await Identities(connection, tenant_id).note_deleted(directory, page.deleted, now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
+
+
+async def _forget_unlisted(
+    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt
+) -> None:
+    """Of those without a contact whom nobody listed nothing is left to be asked, either."""
+    directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
+    gone = await Items(connection, tenant_id).close_unlisted(attempt.fence, directory, now)
+    await Identities(connection, tenant_id).note_deleted(directory, gone, now)

@@ -8,42 +8,34 @@ judged after each sync by a simple model. The database and the host are real.
 import asyncio
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
 import msgspec
-import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from devhost.host import DevHost
-from devhost.servers.postgres import Urls, libpq
+from devhost.servers.postgres import Urls
 from entra_plugin.application.sync.start import SyncScope
 from entra_plugin.directory.protocol import Capabilities
-from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import EntraTenantId, GroupId, ObjectId, RunId, TenantId
 from support.builders import guid, person
-from support.devhost import running_host
 from support.engine import Engine, engine_over
 from support.judging import World, judge_bases, judge_books, judge_contacts
 from support.office import CLIENTS, CUSTOMERS, DIRECTORIES, FIELDS, Office, State
 from support.paper import FAULTS, PaperDirectory
-from support.postgres import fresh_database
 from support.settled import Settled
+from support.stage import Stage, standing_stage
 
 Loop = asyncio.AbstractEventLoop
 
@@ -53,24 +45,6 @@ ADDRESSES = tuple(f"{local}@contoso.example" for local in LOCALS)
 GROUP = GroupId(guid("history group"))
 
 _ROUNDS = 5
-
-
-@dataclass(slots=True, kw_only=True)
-class Stage:
-    """What all histories share: a host and its database, and what was done so far."""
-
-    loop: Loop
-    host: DevHost
-    administrator: psycopg.Connection[tuple[object, ...]]
-    histories: int = 0
-    rules: Counter[str] = field(default_factory=Counter)
-    crashes: int = 0
-    neighbour: Office | None = None
-    untouched: str = ""
-
-    def run(self, work: object) -> object:
-        """Wait for something."""
-        return self.loop.run_until_complete(work)  # type: ignore[arg-type]
 
 
 slots = st.sampled_from([(0, local) for local in LOCALS] + [(1, "eve"), (1, "fay")])
@@ -511,15 +485,8 @@ def judge_approved(world: World, before: State, after: State) -> None:
 
 @pytest.fixture
 def stage(postgres_server: Urls) -> Iterator[Stage]:
-    loop = asyncio.new_event_loop()
-    with fresh_database(postgres_server) as urls:
-        opening = running_host(urls, {})
-        test_host = loop.run_until_complete(opening.__aenter__())
-        admin = libpq(urls.admin).rpartition("/")[0] + "/" + urls.app.rpartition("/")[2]
-        with psycopg.connect(admin, autocommit=True) as administrator:
-            yield Stage(loop=loop, host=test_host.host, administrator=administrator)
-        loop.run_until_complete(opening.__aexit__(None, None, None))
-    loop.close()
+    with standing_stage(postgres_server) as standing:
+        yield standing
 
 
 def run_histories(stage: Stage, count: int) -> None:
