@@ -125,6 +125,34 @@ async def prepare(facts: Settings, simulator: Simulator) -> None:
         await _map(parts.context)
 
 
+async def prepare_everybody(facts: Settings, simulator: Simulator) -> None:
+    """As ``prepare``, with any seed: customers without an exact match get a client of their own."""
+    plugins = Plugins()
+    plugins.load()
+    await migrate(facts, plugins)
+    async with composed(facts) as parts:
+        await _connect(parts, simulator)
+        started = await StartCheck(parts.context, RunType.DISCOVERY)(TENANT, ACTOR)
+        await Discover(parts.context)(TENANT, started.run_id, lambda _: None)
+        preview = await PreviewMappings(parts.context)(TENANT)
+        decisions = [
+            MappingDecision(
+                managed_tenant_id=row.tenant.managed_tenant_id,
+                state=MappingState.MAPPED,
+                client_id=row.proposal.candidates[0].client_id,
+            )
+            for row in preview.auto_matched
+        ] + [
+            MappingDecision(
+                managed_tenant_id=row.tenant.managed_tenant_id, state=MappingState.CREATE_NEW
+            )
+            for row in (*preview.needs_review, *preview.unmatched)
+        ]
+        await ConfirmMappings(parts.context)(
+            _person(), version=preview.version, decisions=decisions
+        )
+
+
 async def _connect(parts: Composed, simulator: Simulator) -> None:
     ports, person = parts.opened.ports, _person()
     url = await StartSignIn(parts.context, ports)(person)

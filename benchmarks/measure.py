@@ -17,7 +17,7 @@ from benchmarks import floor
 from benchmarks.child import Child, Report
 from benchmarks.composed import TENANT, prepare, settings
 from benchmarks.counters import Counters, Counts
-from benchmarks.people import write_seed
+from benchmarks.people import few, write_seed
 from devhost import settings as settings_file
 from devhost.processes.tether import die_with_parent
 from devhost.servers.postgres import Urls, libpq
@@ -27,6 +27,9 @@ from devhost.simulator.running import Simulator, running_simulator
 
 FIRST = "first sync"
 AGAIN = "unchanged sync"
+DELTA = "unchanged sync, by delta"
+CHANGED = "1 % changed and 1 % disabled"
+CHANGED_DELTA = "1 % changed and 1 % disabled, by delta"
 FLOOR_FIRST = "floor of a first sync"
 FLOOR_AGAIN = "floor of an unchanged sync"
 WHOLE_FIRST = "first sync, whole run"
@@ -90,16 +93,16 @@ class Bench:
             environment["DEVHOST_SETTINGS"] = str(folder / "settings.json")
             os.environ.update(environment)
             template = stack.enter_context(self._template(folder, simulator))
-            self._plain(folder, template)
+            self._plain(folder, template, simulator)
             if latency:
                 simulator.control("/faults", _LATENCY)
-                self._plain(folder, template, suffix=", 100 ms per page")
+                self._plain(folder, template, simulator, suffix=", 100 ms per page")
                 simulator.control("/faults", {"faults": []})
             if self._whole:
                 self._through_temporal(folder, template)
             if others:
                 _add_others(self._server, template, others)
-                self._plain(folder, template, suffix=f", {others:,} other contacts")
+                self._plain(folder, template, simulator, suffix=f", {others:,} other contacts")
         return self._result
 
     @contextmanager
@@ -127,7 +130,9 @@ class Bench:
             finally:
                 counters.close()
 
-    def _plain(self, folder: Path, template: str, *, suffix: str = "") -> None:
+    def _plain(
+        self, folder: Path, template: str, simulator: Simulator, *, suffix: str = ""
+    ) -> None:
         """First sync and unchanged sync, by the floor and by the engine."""
         with Child("benchmarks.engine") as engine, Child("benchmarks.floor") as least:
             for _ in range(self._repeat):
@@ -136,16 +141,29 @@ class Bench:
                     engine.ask(do="open")
                     self._note(FLOOR_FIRST + suffix, least.ask(do="first"))
                     self._counted(FIRST + suffix, engine, counters)
-                    self._counted(AGAIN + suffix, engine, counters)
+                    self._counted(AGAIN + suffix, engine, counters, full="yes")
                     self._note(FLOOR_AGAIN + suffix, least.ask(do="again"))
+                    if not suffix:
+                        self._counted(DELTA, engine, counters)
+                        self._changed(engine, counters, simulator)
                     engine.ask(do="close")
                     least.ask(do="close")
 
-    def _counted(self, scenario: str, engine: Child, counters: Counters) -> None:
+    def _counted(
+        self, scenario: str, engine: Child, counters: Counters, *, full: str = "no"
+    ) -> None:
         engine.ask(do="warm")
         before = counters.read()
-        report = engine.ask(do="sync")
+        report = engine.ask(do="sync", full=full)
         self._note(scenario, report, counters.read().since(before))
+
+    def _changed(self, engine: Child, counters: Counters, simulator: Simulator) -> None:
+        """The same users as ever, but for a few: read as a whole, and by what changed."""
+        simulator.control("/users", few(self._result.users, title="Changed", disabled=True))
+        self._counted(CHANGED, engine, counters, full="yes")
+        simulator.control("/users", few(self._result.users, title="Changed again", disabled=False))
+        self._counted(CHANGED_DELTA, engine, counters)
+        simulator.control("/reset", {})
 
     def _through_temporal(self, folder: Path, template: str) -> None:
         """The same two runs, started at Temporal and carried out by a worker."""

@@ -109,3 +109,21 @@ def _user(
     elif kind < 0.17:
         given, family = _NON_LATIN[number % len(_NON_LATIN)]
     return person(customer.entra_tenant_id, given, family, domain, rng, **changes)
+
+
+def few(users: int, *, title: str, disabled: bool) -> Mapping[str, object]:
+    """For the simulator: another job title for one user in a hundred, and another one disabled.
+
+    ``disabled``: the others are disabled; if not, those are enabled again.
+    """
+    ids = [str(user["id"]) for user in _users(MEASURED, users) if _counts(user)]
+    part = max(1, users // 100)
+    return {
+        "tenant": str(MEASURED.entra_tenant_id),
+        "change": [{"id": id_, "set": {"jobTitle": title}} for id_ in ids[:part]],
+        "disable" if disabled else "enable": ids[-part:],
+    }
+
+
+def _counts(user: GraphUser) -> bool:
+    return user["userType"] == "Member" and user["accountEnabled"] is True

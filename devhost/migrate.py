@@ -127,7 +127,11 @@ async def _seed_contacts(connection: AsyncConnection, data: Seed) -> None:
     rows = []
     phones = []
     for number, contact in enumerate(data.contacts):
-        tenant_id = by_client[contact.client_id]
+        tenant_id = (
+            by_client[contact.client_id]
+            if contact.msp is None
+            else data.msps[contact.msp].tenant_id
+        )
         contact_id = uuid5(contact.client_id, f"contact {number}")
         rows.append(_contact(tenant_id, contact_id, contact))
         phones += [

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from openfeature import api
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import ErrorCode
+from openfeature.flag_evaluation import FlagEvaluationDetails
 
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.ids import TenantId
@@ -41,6 +43,13 @@ DISABLED = Decision(allowed=False, status=404, code="not_found")
 PORTAL_USER = Decision(allowed=False, status=403, code="portal_user")
 
 
+_MAY_PASS = frozenset({ErrorCode.GENERAL, ErrorCode.PROVIDER_NOT_READY})
+
+
+class FlagUnread(ConnectionError):
+    """The host's flags cannot be read just now: nothing is known about one of them."""
+
+
 class Flags:
     """Evaluates flags for a tenant; an error of any kind means off. Nothing is cached."""
 
@@ -54,11 +63,25 @@ class Flags:
         The tenant goes along both as targeting key and as attribute: a host's transaction context
         could otherwise supply another tenant's.
         """
+        return (await self._evaluated(flag, tenant_id)).value
+
+    async def is_on_now(self, flag: Flag, tenant_id: TenantId) -> bool:
+        """Evaluate one flag for work that is tried again: an outage of the host ends no run.
+
+        Raises:
+            FlagUnread: The provider failed; later it may not.
+        """
+        found = await self._evaluated(flag, tenant_id)
+        if found.error_code in _MAY_PASS:
+            raise FlagUnread(flag.value)
+        return found.value
+
+    async def _evaluated(self, flag: Flag, tenant_id: TenantId) -> FlagEvaluationDetails[bool]:
         client = api.get_client(domain="psa")
         context = EvaluationContext(
             targeting_key=str(tenant_id), attributes={"tenant_id": str(tenant_id)}
         )
-        return await client.get_boolean_value_async(flag.value, False, context)  # noqa: FBT003
+        return await client.get_boolean_details_async(flag.value, False, context)  # noqa: FBT003
 
 
 async def decide(

@@ -259,10 +259,10 @@ class Contacts(Protocol):
         self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
     ) -> Sequence[Contact]: ...
 
-    async def existing(
+    async def missing(
         self, connection: AsyncConnection, tenant_id: TenantId, ids: Sequence[ContactId]
     ) -> Sequence[ContactId]:
-        """Those among ``ids`` that still exist, inactive ones included. Up to 200,000 ids."""
+        """Those among ``ids`` that do not exist; inactive contacts do. Up to 200,000 ids."""
 
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: TenantId, addresses: Sequence[str]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -117,6 +118,13 @@ _INSERT = text("""
     SELECT id, creation_key, version FROM written
 """)
 
+_MISSING = text("""
+    SELECT w.id FROM unnest(CAST(:ids AS uuid[])) AS w (id)
+    WHERE w.id NOT IN (
+        SELECT id FROM psa_contacts
+        WHERE tenant_id = :tenant_id AND id = ANY(CAST(:ids AS uuid[])))
+""")
+
 _HOLDERS = text("""
     SELECT id, creation_key, email_key, version FROM psa_contacts
     WHERE tenant_id = :tenant_id AND (creation_key = ANY(:keys) OR email_key = ANY(:emails))
@@ -190,14 +198,15 @@ class ContactPort:
             connection, tenant_id, contacts.c.id == _any("wanted", ids, Uuid()), bool(ids)
         )
 
-    async def existing(
+    async def missing(
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
     ) -> list[UUID]:
-        """The ids of contacts that exist among ``ids``."""
-        statement = select(contacts.c.id).where(
-            contacts.c.tenant_id == tenant_id, contacts.c.id == _any("wanted", ids, Uuid())
-        )
-        return list((await connection.scalars(statement)).all())
+        """Those among ``ids`` that are no contact's."""
+        if not ids:
+            return []
+        wanted = "{" + ",".join([f"{i.int:032x}" for i in ids]) + "}"
+        parameters = {"tenant_id": tenant_id, "ids": wanted}
+        return list((await connection.scalars(_MISSING, parameters)).all())
 
     async def by_addresses(
         self, connection: AsyncConnection, tenant_id: UUID, addresses: Sequence[str]
@@ -237,7 +246,7 @@ class ContactPort:
             return []
         refused = {item.key: code for item in items if (code := _objection(item))}
         rows = [_new_row(item) for item in items if item.key not in refused]
-        parameters = {"tenant_id": tenant_id, "rows": json.dumps(rows)}
+        parameters = {"tenant_id": tenant_id, "rows": msgspec.json.encode(rows).decode()}
         written = {
             row.creation_key: Outcome(status="written", id=row.id, version=row.version)
             for row in await connection.execute(_INSERT, parameters)
@@ -368,9 +377,9 @@ def _objection(item: NewContact) -> str | None:
 
 def _new_row(item: NewContact) -> dict[str, object]:
     return {
-        "id": str(uuid4()),
-        "key": str(item.key),
-        "client_id": str(item.client_id),
+        "id": uuid4(),
+        "key": item.key,
+        "client_id": item.client_id,
         "full_name": item.full_name,
         "email": item.email,
         "role": item.role,

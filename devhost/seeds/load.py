@@ -40,10 +40,10 @@ def _from_folder(folder: Path) -> Seed:
     client_rows = list(_rows(folder / "clients.jsonl"))
     clients = tuple(_client(row) for row in client_rows)
     contacts = [_contact(row) for row in _rows(folder / "contacts.jsonl")]
-    detailed = {(c.client_id, (c.email or "").lower()) for c in contacts}
+    detailed = {(c.client_id, c.msp or 0, (c.email or "").lower()) for c in contacts}
     for client, row in zip(clients, client_rows, strict=True):
         for email in _list(row, "contact_emails"):
-            if (client.client_id, email.lower()) not in detailed:
+            if (client.client_id, client.msp, email.lower()) not in detailed:
                 contacts.append(_plain_contact(client, email))
     return Seed(
         msps=MSPS,
@@ -126,6 +126,7 @@ def _client(row: dict[str, object]) -> SeedClient:
         inbound_email_domains=tuple(map(_storable, _list(row, "inbound_email_domains"))),
         directory_tenant_id=UUID(str(guid)) if guid else None,
         is_active=bool(row.get("is_active", True)),
+        msp=int(str(row.get("msp", 0))),
     )
 
 
@@ -140,13 +141,14 @@ def _contact(row: dict[str, object]) -> SeedContact:
         if isinstance(phones, list)
         else (),
         is_active=bool(row.get("is_active", True)),
+        msp=int(str(row["msp"])) if "msp" in row else None,
     )
 
 
 def _plain_contact(client: SeedClient, email: str) -> SeedContact:
     email = _storable(email)
     name = email.partition("@")[0].replace(".", " ").title()
-    return SeedContact(client_id=client.client_id, full_name=name, email=email)
+    return SeedContact(client_id=client.client_id, full_name=name, email=email, msp=client.msp)
 
 
 def _text(row: dict[str, object], name: str) -> str | None:

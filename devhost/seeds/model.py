@@ -90,7 +90,7 @@ class SeedClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedContact:
-    """A contact at a client."""
+    """A contact at a client; ``msp`` tells which, where two MSPs have a client with the same id."""
 
     client_id: UUID
     full_name: str
@@ -98,6 +98,7 @@ class SeedContact:
     role: str | None = None
     phones: tuple[tuple[str, str], ...] = ()
     is_active: bool = True
+    msp: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

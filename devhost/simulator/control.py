@@ -24,6 +24,7 @@ from devhost.simulator.control_bodies import (
     Empty,
     ExpireBody,
     GroupsBody,
+    PagesBody,
     PermissionsBody,
     RelationshipsBody,
     SeedBody,
@@ -76,6 +77,7 @@ class Control:
         self.recorder.throttle.put(Limits())
         self.mint.restart()
         self.cipp.restart()
+        self.graph.largest_page = None
         self._permit(Permissions())
         for app in (self.sign_in.app, *self.sign_in.others):
             app.restart()
@@ -148,6 +150,10 @@ class Control:
         """Let next links expire."""
         self.graph.link_epoch += body.expire
 
+    def pages(self, body: PagesBody) -> None:
+        """Let the lists of users have shorter pages."""
+        self.graph.largest_page = body.largest
+
     def consent(self, body: ConsentBody) -> None:
         """Grant or take back consent, or put a Conditional Access policy in the way."""
         directory = directory_at(self.world, body.tenant, "$.tenant")
@@ -217,6 +223,7 @@ def control_app(control: Control) -> Starlette:
         "/throttle": _decoded(ThrottleBody, control.throttle),
         "/delta": _decoded(ExpireBody, control.delta),
         "/links": _decoded(ExpireBody, control.links),
+        "/pages": _decoded(PagesBody, control.pages),
         "/consent": _decoded(ConsentBody, control.consent),
         "/permissions": _decoded(PermissionsBody, control.permissions),
         "/relationships": _decoded(RelationshipsBody, control.relationships),

@@ -62,6 +62,13 @@ class ExpireBody(Strict):
     expire: bool
 
 
+class PagesBody(Strict):
+    """How long the pages of users are."""
+
+    largest: Annotated[int, msgspec.Meta(ge=1, le=999)] | None
+    """Users on a page at most; null for as many as asked for."""
+
+
 class ConsentBody(Strict):
     """What a customer allows."""
 

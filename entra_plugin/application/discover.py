@@ -65,7 +65,7 @@ class Discover:
             NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
             EntraError: The list itself could not be read; what was known stays.
         """
-        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
         run = await self._begin(tenant_id, run_id)
         directory = await self._context.directories.of_tenant(tenant_id)

@@ -129,7 +129,7 @@ class ValidateChain:
             NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
             EntraError: The connection itself is broken; the step that showed it is marked.
         """
-        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
         chain = _Chain(
             context=self._context,

@@ -4,7 +4,7 @@ Every method raises from ``domain.errors`` only: AuthorisationLost (the connecti
 ConsentMissing (this managed tenant), TransientFailure (later), ConfigurationInvalid.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -64,10 +64,16 @@ class TenantDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPage:
-    """One page of users; ``next_link`` is None on the last."""
+    """One page of users; ``next_link`` is None on the last.
+
+    ``digests`` stand for the text that each of ``users`` was read from, in their order, if the
+    adapter can tell. ``known`` are the digests of further users, who were asked to be left out.
+    """
 
     users: tuple[DirectoryUser, ...]
     next_link: str | None
+    digests: tuple[bytes, ...] = ()
+    known: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +156,15 @@ class Directory(Protocol):
         """Read the domains of one managed tenant, and prove that it is that one."""
 
     def user_pages(
-        self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        resume: str | None = None,
+        known: Collection[bytes] = (),
     ) -> AsyncGenerator[UserPage, None]:
         """List all users page by page, from the first page or an earlier reading's next link.
+
+        Users whose digest is ``known`` need not be decoded: a page may name their digests instead.
 
         Before the first page the directory has proved to be that one.
 

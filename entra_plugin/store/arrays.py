@@ -5,12 +5,15 @@ quote, and a page has thousands.
 """
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, Uuid
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class IdArray(TypeDecorator[object]):
@@ -22,7 +25,19 @@ class IdArray(TypeDecorator[object]):
     def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
         """Write the literal."""
         del dialect
-        return _literal
+        return _ids
+
+
+class PlainIdArray(TypeDecorator[object]):
+    """``uuid[]`` of ids that are given in their sixteen bytes."""
+
+    impl = ARRAY(Uuid())
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        """Write the literal."""
+        del dialect
+        return _plain_ids
 
 
 class WordArray(TypeDecorator[object]):
@@ -35,6 +50,20 @@ class WordArray(TypeDecorator[object]):
         """Write the literal."""
         del dialect
         return _literal
+
+
+def _ids(values: object) -> str | None:
+    """As ``_literal``; PostgreSQL needs no hyphens, and without them a UUID is written faster."""
+    if values is None:
+        return None
+    ids = cast("Iterable[UUID | None]", values)
+    return "{" + ",".join(["NULL" if i is None else f"{i.int:032x}" for i in ids]) + "}"
+
+
+def _plain_ids(values: object) -> str | None:
+    if values is None:
+        return None
+    return "{" + b"".join(cast("Iterable[bytes]", values)).hex(",", 16) + "}"
 
 
 def _literal(values: object) -> str | None:

@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, Text, bindparam, func, or_, select, text
+from sqlalchemy import Row, Select, Text, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,8 +23,9 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.planning import Change
+from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import ChangeKind, ChangeState
-from entra_plugin.store.arrays import IdArray, WordArray
+from entra_plugin.store.arrays import IdArray, PlainIdArray, WordArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
@@ -52,6 +52,8 @@ class ChangeRow:
 
 
 _COLUMNS = tuple(field.name for field in fields(ChangeRow))
+_DOCUMENTS = ("before", "after", "note")
+"""Read as text: the driver's own decoder takes ten times as long."""
 _KINDS = {kind.value: kind for kind in ChangeKind}
 _STATES = {state.value: state for state in ChangeState}
 
@@ -132,20 +134,25 @@ _DROP_READING = text("""
         AND state = 'planned'
 """)
 
-_DROP_FOR = text("""
+_DROP_UNSETTLED = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
-        AND object_id = ANY(:object_ids) AND state = 'planned'
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+        AND state IN ('planned', 'held')
+""")
 
 _DROP_OPEN = text("""
     DELETE FROM entra_sync_changes c
     USING entra_sync_run_tenants t
     WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state IN ('planned', 'held')
-        AND (CAST(:managed_tenant_id AS uuid) IS NULL OR c.managed_tenant_id = :managed_tenant_id)
         AND t.tenant_id = c.tenant_id AND t.run_id = c.run_id
         AND t.managed_tenant_id = c.managed_tenant_id AND t.state IN ('queued', 'running')
 """)
+
+_DROP_EARLIER = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'planned'
+""").bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
 _SETTLE = text("""
     UPDATE entra_sync_changes c
@@ -197,11 +204,18 @@ class Changes:
         client_id: ClientId,
         now: datetime,
         notes: Mapping[ChangeId, Mapping[str, object]],
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> None:
-        """Write planned rows; one that an earlier attempt wrote stays."""
+        """Write planned rows; one that an earlier attempt wrote stays.
+
+        ``digests`` are of the texts that users were read from, as far as they are known.
+        """
         if not changes:
             return
-        rows = [_recordset(change, notes.get(change.change_id)) for change in changes]
+        rows = [
+            _recordset(change, notes.get(change.change_id), digests.get(change.user.object_id))
+            for change in changes
+        ]
         await self._connection.execute(
             _INSERT,
             {
@@ -217,26 +231,23 @@ class Changes:
         """Forget the plan of a reading that has to start anew."""
         await self._connection.execute(_DROP_READING, self._scope(run_id, managed_tenant_id))
 
-    async def drop_planned_for(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[ObjectId]
-    ) -> None:
-        """Forget what an earlier page of the reading planned for these identities."""
-        if object_ids:
-            values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
-            await self._connection.execute(_DROP_FOR, values)
+    async def drop_unsettled(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+        """Forget what is planned or held for a managed tenant that did not get through."""
+        await self._connection.execute(_DROP_UNSETTLED, self._scope(run_id, managed_tenant_id))
 
-    async def drop_open(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId | None = None
+    async def drop_earlier(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, object_ids: Sequence[bytes]
     ) -> None:
-        """Forget what is planned or held for managed tenants of a run that did not get through.
+        """Forget what an earlier page planned for these identities: the later one counts.
 
-        What is held there nobody could decide on: it is planned again by the next run.
+        Their ids are in bytes.
         """
-        values = {
-            "tenant_id": self._tenant_id,
-            "run_id": run_id,
-            "managed_tenant_id": managed_tenant_id,
-        }
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": object_ids}
+        await self._connection.execute(_DROP_EARLIER, values)
+
+    async def drop_unsettled_of_open(self, run_id: RunId) -> None:
+        """Forget what is planned for managed tenants of a run that never got to be applied."""
+        values = {"tenant_id": self._tenant_id, "run_id": run_id}
         await self._connection.execute(_DROP_OPEN, values)
 
     async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
@@ -370,7 +381,7 @@ class Changes:
         following = encode_cursor(str(rows[size - 1].position)) if len(rows) > size else None
         return Page(items=tuple(rows[:size]), next_cursor=following)
 
-    def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, UUID]:
+    def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, object]:
         return {
             "tenant_id": self._tenant_id,
             "run_id": run_id,
@@ -378,7 +389,9 @@ class Changes:
         }
 
 
-def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, object]:
+def _recordset(
+    change: Change, note: Mapping[str, object] | None, digest: bytes | None
+) -> dict[str, object]:
     return {
         "change_id": change.change_id,
         "object_id": change.user.object_id,
@@ -389,19 +402,21 @@ def _recordset(change: Change, note: Mapping[str, object] | None) -> dict[str, o
         "search_key": search_key(change.user.display_name or change.address),
         "before": change.before,
         "after": change.after,
-        "snapshot": _snapshot(change),
+        "snapshot": _snapshot(change, digest),
         "candidates": "{" + ",".join(map(str, change.candidates)) + "}",
         "note": {**(change.note or {}), **(note or {})} or None,
     }
 
 
-def _snapshot(change: Change) -> dict[str, object]:
+def _snapshot(change: Change, digest: bytes | None) -> dict[str, object]:
     """The identity as read, and what its link and its departure become with this row."""
     snapshot: dict[str, object] = {
         "attributes": attributes(change.user),
         "fingerprint": change.fingerprint.hex(),
         "address": change.address,
     }
+    if digest is not None:
+        snapshot["digest"] = digest.hex()
     if change.base:
         snapshot["base"] = change.base
     if change.departure is not None:
@@ -410,7 +425,14 @@ def _snapshot(change: Change) -> dict[str, object]:
 
 
 def _rows() -> Select[*tuple[object, ...]]:
-    return select(*(sync_changes.c[name] for name in _COLUMNS))
+    return select(
+        *(
+            cast(sync_changes.c[name], Text).label(name)
+            if name in _DOCUMENTS
+            else sync_changes.c[name]
+            for name in _COLUMNS
+        )
+    )
 
 
 def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
@@ -418,4 +440,7 @@ def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
     values["kind"] = _KINDS[values["kind"]]
     values["state"] = _STATES[values["state"]]
     values["candidates"] = tuple(values["candidates"])
+    for name in _DOCUMENTS:
+        if (text_ := values[name]) is not None:
+            values[name] = msgspec.json.decode(text_)
     return ChangeRow(**values)

@@ -24,6 +24,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.leaving import Departure
 from entra_plugin.domain.planning import Known, Remembered, Settled
+from entra_plugin.domain.sameness import NO_DIGESTS, NOBODY, SettledUsers
 from entra_plugin.domain.states import DecisionKind, DepartureKind, Verdict, VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.mapping_tables import managed_tenants
@@ -104,27 +105,48 @@ Right after a first sync the tables have no statistics, and a plain join was the
 of all links for each identity: quadratic.
 """
 
+_SETTLED = text("""
+    SELECT string_agg(substring(i.read_as FOR 16) || uuid_send(i.object_id), '') AS ids,
+        string_agg(substring(i.read_as FOR 16), '') FILTER (WHERE i.verdict = 'filtered')
+            AS filtered
+    FROM entra_identities i
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND substring(i.read_as FROM 17) = i.acted_fingerprint
+        AND (i.departure IS NULL
+            OR (i.departure = 'disabled_upstream' AND i.departure_settled))
+        AND (i.verdict IN ('filtered', 'ignored', 'undone') OR i.object_id IN (
+            SELECT l.object_id FROM entra_contact_links l
+            WHERE l.tenant_id = :tenant_id AND l.entra_tenant_id = :entra_tenant_id
+                AND l.state = 'active'))
+        AND i.object_id NOT IN (
+            SELECT q.object_id FROM entra_reconciliation_items q
+            WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
+                AND q.state = 'open')
+    HAVING count(*) <= :at_most
+""")
+"""The rule of ``domain.planning.set_aside_unchanged``, for everybody at once."""
+
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _REASONS = {reason.value: reason for reason in VerdictReason}
 
 _REMEMBER = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
-        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
-        first_seen_at, changed_at, departure, departed_at, departure_settled)
+        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
+        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
         r.enabled, r.attributes, decode(r.fingerprint, 'hex'), decode(r.fingerprint, 'hex'),
-        r.verdict, r.reason, :now, :now, r.departure, r.departed_at,
-        coalesce(r.departure_settled, false)
+        decode(r.digest || r.fingerprint, 'hex'), r.verdict, r.reason, :now, :now,
+        r.departure, r.departed_at, coalesce(r.departure_settled, false)
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
-        verdict text, reason text, departure text, departed_at timestamptz,
+        digest text, verdict text, reason text, departure text, departed_at timestamptz,
         departure_settled boolean)
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
-        reason = excluded.reason, changed_at = excluded.changed_at,
+        acted_fingerprint = excluded.acted_fingerprint, read_as = excluded.read_as,
+        verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
         departure = excluded.departure, departed_at = excluded.departed_at,
         departure_settled = excluded.departure_settled
     WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled)
@@ -134,8 +156,8 @@ _REMEMBER = text("""
 
 _STORE_APPLIED = text("""
     INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,
-        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, verdict, reason,
-        first_seen_at, changed_at, departure, departed_at, departure_settled)
+        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
+        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, c.snapshot ->> 'address',
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
@@ -147,7 +169,8 @@ _STORE_APPLIED = text("""
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
                     AND o.kind = 'update' AND o.state IN ('planned', 'held')) THEN NULL
             ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
-        d.verdict, c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
+        decode((c.snapshot ->> 'digest') || (c.snapshot ->> 'fingerprint'), 'hex'), d.verdict,
+        c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
         coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
@@ -156,8 +179,8 @@ _STORE_APPLIED = text("""
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint, verdict = excluded.verdict,
-        reason = excluded.reason, changed_at = excluded.changed_at,
+        acted_fingerprint = excluded.acted_fingerprint, read_as = excluded.read_as,
+        verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
         departure = excluded.departure, departed_at = excluded.departed_at,
         departure_settled = excluded.departure_settled
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
@@ -168,6 +191,7 @@ _REFRESH_LINKED = text("""
         search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
         attributes = s.attributes, seen_fingerprint = s.fingerprint,
         acted_fingerprint = CASE WHEN s.done THEN s.fingerprint END,
+        read_as = s.digest || s.fingerprint,
         verdict = CASE WHEN EXISTS (
                 SELECT FROM entra_contact_links l
                 WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
@@ -182,6 +206,7 @@ _REFRESH_LINKED = text("""
         SELECT DISTINCT ON (c.object_id) c.object_id, c.search_key,
             c.snapshot ->> 'address' AS address, c.snapshot -> 'attributes' AS attributes,
             decode(c.snapshot ->> 'fingerprint', 'hex') AS fingerprint,
+            decode(c.snapshot ->> 'digest', 'hex') AS digest,
             c.snapshot -> 'departure' AS departure,
             bool_and(d.settled) OVER (PARTITION BY c.object_id) AND NOT EXISTS (
                 SELECT FROM entra_sync_changes o
@@ -287,13 +312,35 @@ class Identities:
         )
         return {object_id: _known(*held) for object_id, *held in rows}
 
+    async def settled(self, entra_tenant_id: EntraTenantId, *, at_most: int) -> SettledUsers:
+        """All settled identities of a directory; nobody if there are more than ``at_most``."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "at_most": at_most,
+        }
+        row = (await self._connection.execute(_SETTLED, values)).first()
+        if row is None or row.ids is None:
+            return NOBODY
+        ids = bytes(row.ids)
+        filtered = bytes(row.filtered or b"")
+        return SettledUsers(
+            ids={ids[n : n + 16]: ids[n + 16 : n + 32] for n in range(0, len(ids), 32)},
+            filtered=frozenset(filtered[n : n + 16] for n in range(0, len(filtered), 16)),
+        )
+
     async def remember(
-        self, entra_tenant_id: EntraTenantId, settled: Sequence[Settled], now: datetime
+        self,
+        entra_tenant_id: EntraTenantId,
+        settled: Sequence[Settled],
+        now: datetime,
+        *,
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> None:
         """Store identities that need no change; one that is as stored is not touched."""
         if not settled:
             return
-        rows = [_settled(item) for item in settled]
+        rows = [_settled(item, digests) for item in settled]
         await self._connection.execute(
             _REMEMBER,
             {
@@ -603,8 +650,9 @@ def _departure(
     return Departure(kind=DepartureKind(kind), since=since, settled=settled)
 
 
-def _settled(item: Settled) -> dict[str, object]:
+def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, object]:
     user = item.user
+    digest = digests.get(user.object_id)
     departure = item.departure
     return {
         **(departure_columns(departure) if departure is not None else {}),
@@ -615,6 +663,7 @@ def _settled(item: Settled) -> dict[str, object]:
         "enabled": user.enabled,
         "attributes": attributes(user),
         "fingerprint": item.fingerprint.hex(),
+        "digest": digest.hex() if digest is not None else None,
         "verdict": item.verdict,
         "reason": item.reason,
     }

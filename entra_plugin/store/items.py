@@ -21,7 +21,6 @@ from entra_plugin.domain.states import ItemState
 from entra_plugin.store.arrays import IdArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.people_tables import reconciliation_items as items
-from entra_plugin.store.run_tenants import Fence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +75,6 @@ _CLOSE_MOOT = text("""
         AND object_id = ANY(:object_ids) AND state = 'open'
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
-_CLOSE_UNLISTED = text("""
-    UPDATE entra_reconciliation_items q
-    SET state = 'resolved', settled_at = :now, settled_as = 'answered_itself',
-        version = q.version + 1
-    WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
-        AND NOT EXISTS (
-            SELECT FROM entra_contact_links l
-            WHERE l.tenant_id = q.tenant_id AND l.entra_tenant_id = q.entra_tenant_id
-                AND l.object_id = q.object_id AND l.state = 'active')
-        AND NOT EXISTS (
-            SELECT FROM entra_sync_pages p
-            WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
-                AND p.managed_tenant_id = :managed_tenant_id AND p.reading = :reading
-                AND q.object_id = ANY(p.object_ids))
-    RETURNING q.object_id
-""")
-
 
 class Items:
     """The review items of one tenant."""
@@ -124,23 +106,6 @@ class Items:
             "now": now,
         }
         await self._connection.execute(_CLOSE_MOOT, values)
-
-    async def close_unlisted(
-        self, fence: Fence, entra_tenant_id: EntraTenantId, now: datetime
-    ) -> list[ObjectId]:
-        """Close questions about people without a contact whom a complete reading did not list.
-
-        Answers who they are. One who is there after all is asked about again when he is seen.
-        """
-        values = {
-            "tenant_id": self._tenant_id,
-            "entra_tenant_id": entra_tenant_id,
-            "run_id": fence.run_id,
-            "managed_tenant_id": fence.managed_tenant_id,
-            "reading": fence.reading,
-            "now": now,
-        }
-        return list((await self._connection.scalars(_CLOSE_UNLISTED, values)).all())
 
     async def open_page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
         """Open items, oldest first.

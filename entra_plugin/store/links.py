@@ -166,20 +166,24 @@ _CLOSE = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _UNSEEN = text("""
-    SELECT i.object_id
-    FROM entra_identities i
-    JOIN entra_contact_links l ON l.tenant_id = i.tenant_id
-        AND l.entra_tenant_id = i.entra_tenant_id AND l.object_id = i.object_id
-        AND l.state = 'active'
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND (i.departure IS NULL OR NOT i.departure_settled)
-        AND NOT EXISTS (
-            SELECT FROM entra_sync_pages p
-            WHERE p.tenant_id = :tenant_id AND p.run_id = :run_id
-                AND p.managed_tenant_id = :managed_tenant_id AND p.reading = :reading
-                AND i.object_id = ANY(p.object_ids))
-    ORDER BY i.object_id
+    SELECT u.object_id
+    FROM (
+        (SELECT object_id FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
+        UNION
+        SELECT object_id FROM entra_reconciliation_items
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'open')
+        EXCEPT
+        SELECT unnest(object_ids) FROM entra_sync_pages
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id AND reading = :reading
+    ) u
+    JOIN entra_identities i ON i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = u.object_id
+    WHERE i.departure IS NULL OR NOT i.departure_settled
+    ORDER BY u.object_id
 """)
+"""As sets: asked for each identity whether a page has it, it would be quadratic."""
 
 _COUNT_BY_CLIENT = text("""
     SELECT client_id, count(*) AS linked
@@ -343,7 +347,10 @@ class Links:
         managed_tenant_id: ManagedTenantId,
         reading: int,
     ) -> list[ObjectId]:
-        """Linked identities that a reading did not list, and whose leaving is not settled."""
+        """Identities with a link or an open question that a reading did not list.
+
+        Those whose leaving is settled are not among them.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
@@ -353,14 +360,14 @@ class Links:
         }
         return list((await self._connection.scalars(_UNSEEN, values)).all())
 
-    async def contacts(self, entra_tenant_id: EntraTenantId) -> dict[ContactId, ObjectId]:
+    async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""
-        statement = select(contact_links.c.contact_id, contact_links.c.object_id).where(
+        statement = select(contact_links.c.contact_id).where(
             contact_links.c.tenant_id == self._tenant_id,
             contact_links.c.entra_tenant_id == entra_tenant_id,
             contact_links.c.state == "active",
         )
-        return {row.contact_id: row.object_id for row in await self._connection.execute(statement)}
+        return list((await self._connection.scalars(statement)).all())
 
     async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
         """The identities that hold an active link to these contacts."""

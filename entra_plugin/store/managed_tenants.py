@@ -238,13 +238,16 @@ class ManagedTenants:
         found = await self.by_ids([managed_tenant_id])
         return found[0] if found else None
 
+    async def of_directory(self, entra_tenant_id: EntraTenantId) -> ManagedTenant | None:
+        """The managed tenant that is this directory."""
+        statement = self._query().where(managed_tenants.c.entra_tenant_id == entra_tenant_id)
+        row = (await self._connection.execute(statement)).first()
+        return _managed_tenant(row) if row is not None else None
+
     async def by_ids(self, ids: Sequence[ManagedTenantId]) -> list[ManagedTenant]:
         """Those that exist among ``ids``."""
-        statement = self._query().where(
-            managed_tenants.c.managed_tenant_id
-            == func.any(bindparam("ids", list(ids), type_=ARRAY(Uuid())))
-        )
-        return [_managed_tenant(row) for row in await self._connection.execute(statement)]
+        values = {"tenant": self._tenant_id, "ids": list(ids)}
+        return [_managed_tenant(row) for row in await self._connection.execute(_THOSE, values)]
 
     async def known(self) -> list[ManagedTenant]:
         """All that were ever found, those that are gone included."""
@@ -386,6 +389,13 @@ def domains_of_managed_tenant() -> ScalarSelect[Sequence[str]]:
         .correlate(managed_tenants)
         .scalar_subquery()
     )
+
+
+_THOSE = select(managed_tenants, domains_of_managed_tenant().label("domains")).where(
+    managed_tenants.c.tenant_id == bindparam("tenant"),
+    managed_tenants.c.managed_tenant_id == func.any(bindparam("ids", type_=ARRAY(Uuid()))),
+)
+"""Made once: a sync asks for it again and again, and making it takes longer than the answer."""
 
 
 def _current_mapping() -> ColumnElement[bool]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.store.arrays import PlainIdArray
 from entra_plugin.store.run_tables import sync_pages
 from entra_plugin.store.run_tenants import Fence
 
@@ -39,6 +39,14 @@ class PageCounts:
         )
 
 
+_ADD = text("""
+    INSERT INTO entra_sync_pages (tenant_id, run_id, managed_tenant_id, reading, page, next_link,
+        object_ids, unchanged, filtered)
+    VALUES (:tenant_id, :run_id, :managed_tenant_id, :reading, :page, :next_link, :object_ids,
+        :unchanged, :filtered)
+""").bindparams(bindparam("object_ids", type_=PlainIdArray()))
+
+
 class Pages:
     """The page rows of one tenant's runs."""
 
@@ -65,22 +73,23 @@ class Pages:
         *,
         page: int,
         next_link: str | None,
-        object_ids: Sequence[ObjectId],
+        object_ids: Sequence[bytes],
         counts: PageCounts,
     ) -> None:
-        """Record a page, in the transaction that wrote its plan."""
+        """Record a page, in the transaction that wrote its plan; ids are in bytes."""
         await self._connection.execute(
-            insert(sync_pages).values(
-                tenant_id=self._tenant_id,
-                run_id=fence.run_id,
-                managed_tenant_id=fence.managed_tenant_id,
-                reading=fence.reading,
-                page=page,
-                next_link=next_link,
-                object_ids=list(object_ids),
-                unchanged=counts.unchanged,
-                filtered=counts.filtered,
-            )
+            _ADD,
+            {
+                "tenant_id": self._tenant_id,
+                "run_id": fence.run_id,
+                "managed_tenant_id": fence.managed_tenant_id,
+                "reading": fence.reading,
+                "page": page,
+                "next_link": next_link,
+                "object_ids": object_ids,
+                "unchanged": counts.unchanged,
+                "filtered": counts.filtered,
+            },
         )
 
     async def count_unchanged(self, fence: Fence, more: int) -> None:

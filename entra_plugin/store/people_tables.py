@@ -39,6 +39,7 @@ identities = Table(
     document("attributes", nullable=False),
     Column("seen_fingerprint", LargeBinary, nullable=False),
     Column("acted_fingerprint", LargeBinary),
+    Column("read_as", LargeBinary),
     Column("verdict", Text, nullable=False),
     Column("reason", Text, nullable=False),
     moment("first_seen_at", nullable=False),
@@ -49,7 +50,7 @@ identities = Table(
     one_of("verdict", Verdict),
     one_of("reason", VerdictReason),
     one_of("departure", DepartureKind, optional=True),
-    Index("ix_entra_identities_verdict", "tenant_id", "entra_tenant_id", "verdict", "reason"),
+    Index("ix_entra_identities_verdict", "tenant_id", "verdict", "reason", "entra_tenant_id"),
     Index(
         "ix_entra_identities_unsettled",
         "tenant_id",
@@ -62,6 +63,12 @@ identities = Table(
     ),
 )
 """What we last saw of each Entra user (``seen``) and what we last settled on (``acted``).
+
+``read_as`` is the digest of the text that it was read from, if that is known, and behind it the
+fingerprint that came of it: it says nothing of another fingerprint.
+
+No index but the key begins with tenant and directory: without statistics, as after a first sync,
+another was taken for a look-up by the key, and read the whole directory each time.
 
 ``departure`` is the evidence that the person left, ``departed_at`` when we first had it, and
 ``departure_settled`` whether it was acted on: a departure counts once.
@@ -104,6 +111,13 @@ contact_links = Table(
         "contact_id",
         unique=True,
         postgresql_where=text("state = 'active'"),
+    ),
+    Index(
+        "ix_entra_contact_links_closed",
+        "tenant_id",
+        "entra_tenant_id",
+        "object_id",
+        postgresql_where=text("state = 'closed'"),
     ),
 )
 """Identity to contact; closed, never deleted.

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, func, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
@@ -77,7 +89,7 @@ class Fence:
 _ADD = text("""
     INSERT INTO entra_sync_run_tenants
         (tenant_id, run_id, managed_tenant_id, client_id, client_name, state, writes)
-    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'queued', true
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'queued', :writes
     FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
         AS t (managed_tenant_id, client_id, client_name)
     ON CONFLICT DO NOTHING
@@ -86,6 +98,7 @@ _ADD = text("""
     bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
     bindparam("client_ids", type_=ARRAY(Uuid())),
     bindparam("client_names", type_=ARRAY(Text())),
+    bindparam("writes", type_=Boolean()),
 )
 
 _ADD_JOINED = text("""
@@ -140,10 +153,15 @@ class RunTenants:
 
     async def add(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
         """Take managed tenants into a run; one that another run is writing becomes ``joined``."""
-        taken = set((await self._connection.scalars(_ADD, self._arrays(run_id, rows))).all())
+        values = {**self._arrays(run_id, rows), "writes": True}
+        taken = set((await self._connection.scalars(_ADD, values)).all())
         busy = [row for row in rows if row.managed_tenant_id not in taken]
         if busy:
             await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+
+    async def add_planned(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
+        """Take managed tenants into a run that only plans: it is in nobody's way."""
+        await self._connection.execute(_ADD, {**self._arrays(run_id, rows), "writes": False})
 
     async def add_left_out(
         self, run_id: RunId, rows: Sequence[NewRunTenant], *, reason: str, now: datetime
@@ -183,10 +201,12 @@ class RunTenants:
         """One managed tenant in a run."""
         row = (
             await self._connection.execute(
-                self._query().where(
-                    sync_run_tenants.c.run_id == run_id,
-                    sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
-                )
+                _ONE,
+                {
+                    "tenant": self._tenant_id,
+                    "run": run_id,
+                    "managed_tenant": managed_tenant_id,
+                },
             )
         ).first()
         return _run_tenant(row) if row is not None else None
@@ -453,20 +473,28 @@ class RunTenants:
         )
 
     def _query(self) -> Select[*tuple[object, ...]]:
-        joined = sync_run_tenants.join(
-            managed_tenants,
-            and_(
-                managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
-                managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
-            ),
-        )
-        return (
-            select(
-                sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
-            )
-            .select_from(joined)
-            .where(sync_run_tenants.c.tenant_id == self._tenant_id)
-        )
+        return _every().where(sync_run_tenants.c.tenant_id == self._tenant_id)
+
+
+def _every() -> Select[*tuple[object, ...]]:
+    joined = sync_run_tenants.join(
+        managed_tenants,
+        and_(
+            managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
+            managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
+        ),
+    )
+    return select(
+        sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
+    ).select_from(joined)
+
+
+_ONE = _every().where(
+    sync_run_tenants.c.tenant_id == bindparam("tenant"),
+    sync_run_tenants.c.run_id == bindparam("run"),
+    sync_run_tenants.c.managed_tenant_id == bindparam("managed_tenant"),
+)
+"""Made once: a sync asks for it again and again, and making it takes longer than the answer."""
 
 
 def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -199,7 +210,9 @@ class Runs:
 
     async def get(self, run_id: RunId) -> Run | None:
         """One run with its counts."""
-        row = (await self._connection.execute(self._query().where(self._is(run_id)))).first()
+        row = (
+            await self._connection.execute(_ONE, {"tenant": self._tenant_id, "run": run_id})
+        ).first()
         return _run(row) if row is not None else None
 
     async def open_run(self, types: Sequence[RunType]) -> Run | None:
@@ -267,22 +280,30 @@ class Runs:
         return and_(sync_runs.c.tenant_id == self._tenant_id, sync_runs.c.run_id == run_id)
 
     def _query(self) -> Select[*tuple[object, ...]]:
-        sums = (
-            select(
-                func.max(sync_run_tenants.c.waiting_until).label("tenants_wait_until"),
-                *(func.coalesce(func.sum(sync_run_tenants.c[n]), 0).label(n) for n in COUNTERS),
-            )
-            .where(
-                sync_run_tenants.c.tenant_id == sync_runs.c.tenant_id,
-                sync_run_tenants.c.run_id == sync_runs.c.run_id,
-            )
-            .lateral("sums")
+        return _every().where(sync_runs.c.tenant_id == self._tenant_id)
+
+
+def _every() -> Select[*tuple[object, ...]]:
+    sums = (
+        select(
+            func.max(sync_run_tenants.c.waiting_until).label("tenants_wait_until"),
+            *(func.coalesce(func.sum(sync_run_tenants.c[n]), 0).label(n) for n in COUNTERS),
         )
-        return (
-            select(sync_runs, *sums.c)
-            .select_from(sync_runs.join(sums, onclause=sync_runs.c.tenant_id.is_not(None)))
-            .where(sync_runs.c.tenant_id == self._tenant_id)
+        .where(
+            sync_run_tenants.c.tenant_id == sync_runs.c.tenant_id,
+            sync_run_tenants.c.run_id == sync_runs.c.run_id,
         )
+        .lateral("sums")
+    )
+    return select(sync_runs, *sums.c).select_from(
+        sync_runs.join(sums, onclause=sync_runs.c.tenant_id.is_not(None))
+    )
+
+
+_ONE = _every().where(
+    sync_runs.c.tenant_id == bindparam("tenant"), sync_runs.c.run_id == bindparam("run")
+)
+"""Made once: a sync asks for it again and again, and making it takes longer than the answer."""
 
 
 def failure_of(row: Row[*tuple[object, ...]]) -> Failure | None:

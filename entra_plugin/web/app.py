@@ -17,11 +17,14 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    explaining,
+    held,
     managed_tenants,
     mapping_files,
     mappings,
     meta,
     people,
+    previews,
     runs,
     schedule,
     settings,
@@ -57,9 +60,12 @@ API_ROUTERS = (
     mappings.router,
     mapping_files.router,
     runs.router,
+    held.router,
+    previews.router,
     settings.router,
     schedule.router,
     people.router,
+    explaining.router,
     meta.router,
 )
 CALLBACK_ROUTERS = (callback.router,)

@@ -75,6 +75,9 @@ API = _entries(
     ("GET", "/runs/{run_id}/changes.csv", VIEW),
     ("GET", "/runs/{run_id}/events", VIEW),
     ("POST", "/runs/{run_id}/cancel", CHANGE),
+    ("POST", "/runs/{run_id}/approve", CHANGE),
+    ("POST", "/runs/{run_id}/discard", CHANGE),
+    ("POST", "/sync/preview", CHANGE),
     ("GET", "/settings", VIEW),
     ("PUT", "/settings", CHANGE),
     ("GET", "/schedule", VIEW),
@@ -83,6 +86,8 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("GET", "/identities/{entra_tenant_id}/{object_id}/explain", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )
 
 CALLBACK = _entries(("GET", "/callback", CHANGE))

@@ -11,7 +11,9 @@ from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.explain import Explain
 from entra_plugin.application.find_groups import FindGroups
+from entra_plugin.application.held import ApproveHeld, DiscardHeld
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
 from entra_plugin.application.read_mappings import ReadMappings
@@ -22,6 +24,8 @@ from entra_plugin.application.settings import Settings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.support_bundle import SupportBundle
 from entra_plugin.application.sync.start import StartSync
+from entra_plugin.application.sync.start_person import StartPerson
+from entra_plugin.application.sync.start_preview import StartPreview
 from entra_plugin.application.tenant_settings import TenantSettings
 from entra_plugin.domain.states import RunType
 
@@ -52,7 +56,12 @@ class Runtime:
     start_discovery: StartCheck
     start_validation: StartCheck
     start_sync: StartSync
+    start_preview: StartPreview
+    start_person: StartPerson
+    approve_held: ApproveHeld
+    discard_held: DiscardHeld
     read_runs: ReadRuns
+    explain: Explain
     cancel_run: CancelRun
     remedies: Remedies
     support_bundle: SupportBundle
@@ -83,7 +92,12 @@ class Runtime:
             start_discovery=StartCheck(context, RunType.DISCOVERY),
             start_validation=StartCheck(context, RunType.VALIDATION),
             start_sync=StartSync(context),
+            start_preview=StartPreview(context),
+            start_person=StartPerson(context),
+            approve_held=ApproveHeld(context),
+            discard_held=DiscardHeld(context),
             read_runs=ReadRuns(context),
+            explain=Explain(context),
             cancel_run=CancelRun(context),
             remedies=Remedies(context, ports),
             support_bundle=SupportBundle(context),

@@ -7,7 +7,7 @@ a row.
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -40,7 +40,7 @@ from entra_plugin.domain.errors import (
     TransientFailure,
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import RunState, RunType, Trigger
+from entra_plugin.domain.states import ChangeKind, RunState, RunType, Trigger
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
@@ -136,9 +136,10 @@ class Activities:
         step = await self._step(
             customer, lambda: self._read(*_customer(customer), activity.heartbeat)
         )
-        if step.go_on:
-            return replace(step, rows=await self._has_additive(customer))
-        return step
+        if not step.go_on:
+            return step
+        rows = await _guarded(lambda: self._has_planned(customer, ADDITIVE))
+        return replace(step, rows=rows)
 
     @activity.defn(name=interface.APPLY)
     async def apply(self, customer: CustomerRef) -> Step:
@@ -160,7 +161,8 @@ class Activities:
         """Apply what the guard let through, and record the outcome."""
 
         async def work() -> None:
-            await self._apply(*_customer(customer), kinds=ADDITIVE | GUARDED)
+            if await self._has_planned(customer, ADDITIVE | GUARDED):
+                await self._apply(*_customer(customer))
             await self._record.completed(*_customer(customer))
 
         return await self._step(customer, work)
@@ -289,11 +291,11 @@ class Activities:
 
         return await _guarded(attempt)
 
-    async def _has_additive(self, customer: CustomerRef) -> bool:
+    async def _has_planned(self, customer: CustomerRef, kinds: Collection[ChangeKind]) -> bool:
         tenant_id, run_id, managed_tenant_id = _customer(customer)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             changes = Changes(connection, tenant_id)
-            return await changes.has_planned(run_id, managed_tenant_id, ADDITIVE)
+            return await changes.has_planned(run_id, managed_tenant_id, kinds)
 
     async def _leave(self, customer: CustomerRef, error: NotAcceptable) -> Step:
         """The conditions of the sync are gone: for this managed tenant, or for all of them."""

@@ -13,6 +13,8 @@ branch_labels = None
 depends_on = None
 
 UNSETTLED = "ix_entra_identities_unsettled"
+VERDICT = "ix_entra_identities_verdict"
+CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
     "entra_contact_links",
@@ -50,9 +52,24 @@ def upgrade() -> None:
             " OR (departure IS NOT NULL AND NOT departure_settled)"
         ),
     )
+    op.create_index(
+        CLOSED,
+        "entra_contact_links",
+        ["tenant_id", "entra_tenant_id", "object_id"],
+        postgresql_where=sa.text("state = 'closed'"),
+    )
+    op.drop_index(VERDICT, table_name="entra_identities")
+    op.create_index(
+        VERDICT, "entra_identities", ["tenant_id", "verdict", "reason", "entra_tenant_id"]
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(VERDICT, table_name="entra_identities")
+    op.create_index(
+        VERDICT, "entra_identities", ["tenant_id", "entra_tenant_id", "verdict", "reason"]
+    )
+    op.drop_index(CLOSED, table_name="entra_contact_links")
     op.drop_index(UNSETTLED, table_name="entra_identities")
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
@@ -77,6 +94,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
     """The new columns by table."""
     return {
         "entra_identities": (
+            sa.Column("read_as", sa.LargeBinary()),
             sa.Column("departure", sa.Text()),
             sa.Column("departed_at", sa.DateTime(timezone=True)),
             sa.Column(

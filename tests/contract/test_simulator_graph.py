@@ -369,6 +369,22 @@ def test_an_expired_next_link_says_so(
     error_of(microsoft.get(link, token), 400, "Directory_ExpiredPageToken")
 
 
+@pytest.mark.parametrize("path", ["users?$select=id&$top=999", "users/delta?$select=id"])
+def test_pages_are_as_short_as_told(
+    microsoft: Microsoft, simulator: Simulator, token: str, path: str
+) -> None:
+    simulator.control("/pages", {"largest": 30})
+    sizes, ids, link = [], set(), f"/v1.0/{path}"
+    while link:
+        page = microsoft.get(link, token).json()
+        sizes.append(len(page["value"]))
+        ids |= {row["id"] for row in page["value"]}
+        link = page.get("@odata.nextLink")
+    assert set(sizes[:-1]) == {30}
+    assert sizes[-1] <= 30
+    assert ids == {user["id"] for user in users_of(simulator, ALPINE)}
+
+
 def test_users_are_counted_with_the_header_for_it(
     microsoft: Microsoft, simulator: Simulator, token: str
 ) -> None:

@@ -31,7 +31,7 @@ either = pytest.mark.parametrize("type_", [DISCOVERY, VALIDATION])
 class AllOff(Flags):
     """Every flag is off."""
 
-    async def is_on(self, flag: Flag, tenant_id: TenantId) -> bool:
+    async def is_on_now(self, flag: Flag, tenant_id: TenantId) -> bool:
         return False
 
 

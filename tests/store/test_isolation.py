@@ -5,6 +5,7 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import Table, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from devhost.servers.postgres import Urls
@@ -155,3 +156,51 @@ async def test_a_tenant_transaction_rolls_back_when_its_block_raises(filled: Url
     async with store.tenant_transaction(TenantId(OURS)) as connection:
         assert await connection.scalar(text("SELECT count(*) FROM entra_delta_cursors")) == 1
     await engine.dispose()
+
+
+@every_table
+async def test_in_a_tenant_transaction_a_forgotten_filter_reaches_the_own_rows_only(
+    filled: Urls, table: Table
+) -> None:
+    engine = create_async_engine(filled.app)
+    async with Store(engine).tenant_transaction(TenantId(OURS)) as connection:
+        seen = await connection.scalars(text(f"SELECT tenant_id FROM {table.name}"))
+        assert list(seen) == [OURS]
+        changed = text(f"UPDATE {table.name} SET tenant_id = tenant_id RETURNING tenant_id")
+        assert list(await connection.scalars(changed)) == [OURS]
+        await connection.rollback()
+    await engine.dispose()
+
+
+@every_table
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM {}",
+        "SELECT count(*) FROM {}",
+        "SELECT 1 FROM {} LIMIT 1",
+        "UPDATE {} SET tenant_id = tenant_id",
+        "DELETE FROM {}",
+    ],
+)
+async def test_on_the_plain_engine_every_statement_is_an_error_and_never_an_empty_list(
+    filled: Urls, table: Table, statement: str
+) -> None:
+    engine = create_async_engine(filled.app)
+    async with engine.connect() as connection:
+        with pytest.raises(ProgrammingError, match=TENANT_SETTING):
+            await connection.execute(text(statement.format(table.name)))
+    await engine.dispose()
+
+
+@every_table
+def test_without_a_tenant_an_empty_table_is_an_error_as_well(
+    owner: Connection, table: Table
+) -> None:
+    for tenant_id in (OURS, THEIRS):
+        enter_tenant(owner, tenant_id)
+        for other in reversed(metadata.sorted_tables):
+            owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(other.name)))
+    owner.execute("SELECT set_config(%s, '', true)", [TENANT_SETTING])
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        owner.execute(select(table))

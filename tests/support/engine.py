@@ -53,6 +53,10 @@ class Switches(Flags):
         """Whether it is on."""
         return flag in self.on
 
+    async def is_on_now(self, flag: Flag, tenant_id: TenantId) -> bool:
+        """Whether it is on."""
+        return flag in self.on
+
 
 @dataclass(slots=True)
 class PaperDirectories:

@@ -44,6 +44,14 @@ class Inside:
         with psycopg.connect(self._url) as connection:
             return connection.execute(query, values).fetchall()
 
+    def count(self, table: str, tenant_id: str) -> int:
+        """How many rows of a table an MSP has."""
+        query = sql.SQL("SELECT count(*) FROM {} WHERE tenant_id = %s")
+        with psycopg.connect(self._url) as connection:
+            found = connection.execute(query.format(sql.Identifier(table)), [tenant_id]).fetchone()
+        assert found is not None
+        return int(found[0])
+
     def contacts(self, tenant_id: str) -> list[Person]:
         """The contacts of an MSP."""
         return [

@@ -1,8 +1,9 @@
-"""A provider of directories on paper: users, deltas, groups and proofs, and readings that go wrong."""
+"""A provider of directories on paper: users, deltas, groups, proofs, and readings gone wrong."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import msgspec
 
@@ -146,9 +147,13 @@ class PaperDirectory:
         return TenantDetails(domains=())
 
     async def user_pages(
-        self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        resume: str | None = None,
+        known: Collection[bytes] = (),
     ) -> AsyncGenerator[UserPage, None]:
-        """The users of now, from a position on."""
+        """The users of now, from a position on; only the digests of those who are known."""
         paper = self.papers[entra_tenant_id]
         start = int(resume.partition(":")[2]) if resume else 0
         while True:
@@ -167,7 +172,7 @@ class PaperDirectory:
             if paper.goes_wrong("empty_page"):
                 page, start = [], start - PAGE
             more = start < len(users)
-            yield UserPage(users=tuple(page), next_link=f"users:{start}" if more else None)
+            yield _page(page, f"users:{start}" if more else None, known)
             if not more:
                 return
 
@@ -241,6 +246,18 @@ class PaperDirectory:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _page(users: list[DirectoryUser], next_link: str | None, known: Collection[bytes]) -> UserPage:
+    """A page that leaves out those who are known."""
+    digests = [blake2b(repr(user).encode(), digest_size=16).digest() for user in users]
+    told = [(u, d) for u, d in zip(users, digests, strict=True) if d not in known]
+    return UserPage(
+        users=tuple(user for user, _ in told),
+        next_link=next_link,
+        digests=tuple(digest for _, digest in told),
+        known=tuple(digest for digest in digests if digest in known),
+    )
 
 
 def _fail(paper: Paper, start: int) -> None:

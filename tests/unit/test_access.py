@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from openfeature import api
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import FlagNotFoundError
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
 from openfeature.provider import AbstractProvider, Metadata
 
-from entra_plugin.access import CHANGE, VIEW, Flags, Needs, Permission, decide
+from entra_plugin.access import CHANGE, VIEW, Flags, FlagUnread, Needs, Permission, decide
 from entra_plugin.domain.flags import EffectiveFlags, Flag
 from entra_plugin.domain.ids import TenantId
 from support.builders import guid
@@ -198,6 +199,19 @@ async def test_the_flags_that_the_host_switched_on_are_on() -> None:
 async def test_a_flag_that_cannot_be_read_is_off(error: Exception) -> None:
     flags({Flag.UI.value: error, Flag.CIPP.value: True})
     assert (await Flags().enabled(TENANT)).on == {Flag.CIPP}
+
+
+async def test_for_a_run_a_flag_that_cannot_be_read_is_neither_on_nor_off() -> None:
+    flags({Flag.UI.value: RuntimeError("broken"), Flag.CIPP.value: True, Flag.QUEUE.value: False})
+    with pytest.raises(FlagUnread):
+        await Flags().is_on_now(Flag.UI, TENANT)
+    assert await Flags().is_on_now(Flag.CIPP, TENANT)
+    assert not await Flags().is_on_now(Flag.QUEUE, TENANT)
+
+
+async def test_for_a_run_a_flag_that_the_host_does_not_have_is_off() -> None:
+    flags({Flag.UI.value: FlagNotFoundError("no such flag")})
+    assert not await Flags().is_on_now(Flag.UI, TENANT)
 
 
 async def test_without_a_provider_everything_is_off() -> None:

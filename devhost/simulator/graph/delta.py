@@ -29,7 +29,8 @@ def delta(service: "GraphService", caller: Caller, ask: "Ask") -> Page:
     if query.skip_token is not None:
         state = dict(resume(caller, query.skip_token, "delta", epoch=service.link_epoch))
     else:
-        state = {"t": caller.tenant, "k": "delta", "o": 0, "n": PAGE, "s": select,
+        state = {"t": caller.tenant, "k": "delta", "o": 0,
+                 "n": service.page_size(PAGE), "s": select,
                  "e": service.link_epoch, "r": directory.revision}  # fmt: skip
         if query.delta_token:  # an empty one begins anew
             since = _since(service, caller, ask, query.delta_token)

@@ -56,7 +56,7 @@ def users(service: "GraphService", caller: Caller, ask: "Ask") -> Page:
         "t": caller.tenant,
         "k": "users",
         "o": 0,
-        "n": query.top or PAGE,
+        "n": service.page_size(query.top or PAGE),
         "s": list(query.select or default),
         "e": service.link_epoch,
     }

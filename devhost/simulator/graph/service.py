@@ -28,6 +28,8 @@ class GraphService:
     base: str = ""
     link_epoch: int = 0
     delta_epoch: int = 0
+    largest_page: int | None = None
+    """Users on a page at most, whatever was asked for; Microsoft, too, may answer fewer."""
     encoded: dict[tuple[object, ...], list[bytes]] = field(default_factory=dict)
 
     @property
@@ -76,6 +78,10 @@ class GraphService:
         if unknown is not None:
             raise GraphError(400, "BadRequest", f"Resource not found for the segment '{unknown}'.")
         raise GraphError(501, "NotImplemented", "This operation target is not yet supported.")
+
+    def page_size(self, asked: int) -> int:
+        """How many users a page has that was asked for with so many."""
+        return min(asked, self.largest_page or asked)
 
     def encoded_users(self, tenant: Directory, select: Sequence[str]) -> list[bytes]:
         """Every user of a directory as JSON, kept until something changes."""

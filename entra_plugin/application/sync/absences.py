@@ -16,14 +16,22 @@ from entra_plugin.store.run_tenants import Fence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The plan of those who are missing, and who of them is proved to be deleted."""
+
+    planned: PlannedUsers
+    deleted: frozenset[ObjectId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absences:
-    """Looks for the linked identities that a reading did not list."""
+    """Looks for identities with a link or an open question that a reading did not list."""
 
     context: Context
     planner: UserPlanner
     directory: Directory
 
-    async def plan(self, fence: Fence, now: datetime) -> PlannedUsers | None:
+    async def plan(self, fence: Fence, now: datetime) -> Absent | None:
         """Ask for evidence of each, then plan; None when nobody is missing.
 
         Only as many single ids are asked for as may become inactive without a person's look: the
@@ -33,7 +41,7 @@ class Absences:
         if not unseen:
             return None
         proved = await self._proved(unseen, allowed)
-        return await self.plan_deleted(unseen, proved, now)
+        return Absent(planned=await self.plan_deleted(unseen, proved, now), deleted=proved)
 
     async def plan_deleted(
         self, object_ids: Sequence[ObjectId], proved: frozenset[ObjectId], now: datetime

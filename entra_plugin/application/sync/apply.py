@@ -100,8 +100,9 @@ class ApplyRows:
                 )
             if not rows:
                 return
-            last = rows[-1]
-            yield rows
+            whole = _whole_identities(rows)
+            last = whole[-1]
+            yield whole
 
     async def _apply(self, application: Application, rows: Sequence[ChangeRow]) -> None:
         """Apply one batch, all of it or nothing."""
@@ -181,6 +182,14 @@ class Apply:
             await planner.write(connection, plan)
             await settle_plan(connection, tenant_id, fence, policy, now=planner.now)
         return True
+
+
+def _whole_identities(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
+    """The rows without those of the last identity, of which more may follow in the next batch."""
+    if len(rows) < BATCH:
+        return rows
+    last = rows[-1].object_id
+    return [row for row in rows if row.object_id != last]
 
 
 def sync_application(

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -342,7 +341,7 @@ def _new_contact(row: ChangeRow) -> NewContact:
     after = row.after or {}
     phones = after.get("phones")
     return NewContact(
-        key=UUID(int=row.change_id.int),
+        key=row.change_id,
         client_id=row.client_id,
         full_name=str(after["fullName"]),
         email=str(after["email"]),

@@ -4,7 +4,7 @@ The number of statements is the same for one user and for a page of 999.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,6 +25,7 @@ from entra_plugin.domain.planning import (
     read,
     set_aside_unchanged,
 )
+from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
@@ -38,9 +39,10 @@ from entra_plugin.store.pages import PageCounts
 class PlannedUsers:
     """The plan of some users; ``notes`` are look-alikes of contacts to be created."""
 
-    object_ids: Sequence[ObjectId]
     plan: PagePlan
     notes: Mapping[ChangeId, Mapping[str, object]]
+    digests: Mapping[ObjectId, bytes] = field(default_factory=dict)
+    """Of the texts that the users were read from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,10 @@ class UserPlanner:
     """Linked identities whose contact the host does not have any more."""
 
     async def plan(
-        self, connection: AsyncConnection, users: Sequence[DirectoryUser]
+        self,
+        connection: AsyncConnection,
+        users: Sequence[DirectoryUser],
+        digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> PlannedUsers:
         """Compare these users with what we hold and with the contacts; writes nothing."""
         known = await Identities(connection, self.tenant_id).known(
@@ -78,11 +83,8 @@ class UserPlanner:
         if pending:
             around = await self._around(connection).of_page(pending)
             self._planner().plan(pending, around, plan)
-        return PlannedUsers(
-            object_ids=[user.object_id for user in users],
-            plan=plan,
-            notes=await self._look_alikes(connection, plan.changes),
-        )
+        notes = await self._look_alikes(connection, plan.changes)
+        return PlannedUsers(plan=plan, notes=notes, digests=digests)
 
     async def plan_absent(
         self,
@@ -103,22 +105,16 @@ class UserPlanner:
         planner = self._planner()
         for reading in readings:
             planner.plan_absent(reading, around, departures.get(reading.user.object_id), plan)
-        return PlannedUsers(object_ids=list(users), plan=plan, notes={})
+        return PlannedUsers(plan=plan, notes={})
 
     async def write(self, connection: AsyncConnection, planned: PlannedUsers) -> PageCounts:
-        """Write the change rows and the settled identities; a preview keeps rows alone.
-
-        Of somebody who comes twice in a reading the later plan counts: he may have come back, or
-        left, since.
-        """
+        """Write the change rows and the settled identities; a preview keeps rows alone."""
         plan = planned.plan
         changes = plan.changes
         if self.preview:
             left_alone = [*plan.settled, *plan.standing]
             changes = [*changes, *map(self._planner().left_alone, left_alone)]
-        rows = Changes(connection, self.tenant_id)
-        await rows.drop_planned_for(self.run_id, self.policy.managed_tenant_id, planned.object_ids)
-        await rows.add(
+        await Changes(connection, self.tenant_id).add(
             changes,
             run_id=self.run_id,
             managed_tenant_id=self.policy.managed_tenant_id,
@@ -126,14 +122,17 @@ class UserPlanner:
             client_id=self.policy.client_id,
             now=self.now,
             notes=planned.notes,
+            digests=planned.digests,
         )
         if not self.preview:
-            await self._remember(connection, plan)
+            await self._remember(connection, planned)
         return PageCounts(unchanged=plan.unchanged, filtered=plan.filtered)
 
-    async def _remember(self, connection: AsyncConnection, plan: PagePlan) -> None:
-        directory = self.policy.entra_tenant_id
-        await Identities(connection, self.tenant_id).remember(directory, plan.settled, self.now)
+    async def _remember(self, connection: AsyncConnection, planned: PlannedUsers) -> None:
+        directory, plan = self.policy.entra_tenant_id, planned.plan
+        await Identities(connection, self.tenant_id).remember(
+            directory, plan.settled, self.now, digests=planned.digests
+        )
         await Links(connection, self.tenant_id).rebase(directory, plan.rebased)
         await Items(connection, self.tenant_id).close_moot(directory, plan.answered, self.now)
 

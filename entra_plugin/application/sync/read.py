@@ -1,13 +1,14 @@
 """Read a directory page by page and plan it; the page row is where a killed attempt goes on."""
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.absences import Absences
+from entra_plugin.application.sync.absences import Absences, Absent
 from entra_plugin.application.sync.ahead import one_ahead
 from entra_plugin.application.sync.choose import ChooseReading, Chosen
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
@@ -25,7 +26,8 @@ from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.ids import ManagedTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.planning import Remembered
-from entra_plugin.domain.states import ReadingKind, RunType
+from entra_plugin.domain.sameness import NOBODY, SettledUsers
+from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.items import Items
@@ -36,6 +38,9 @@ from entra_plugin.store.runs import Run, Runs
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
+
+_MOST_SETTLED = 50_000
+"""Settled identities that are held in memory at once: about ten megabytes."""
 
 _MAX_READINGS = 3
 """How often a listing starts anew in one attempt when Microsoft forgets its pages."""
@@ -60,6 +65,7 @@ class _Attempt:
     progress: Progress
     chosen: Chosen
     directory: Directory
+    settled: SettledUsers
 
     @property
     def policy(self) -> Policy:
@@ -143,7 +149,14 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        if chosen.kind != ReadingKind.PERSON:
+        settled = NOBODY
+        if chosen.kind == ReadingKind.FULL and not planner.everybody:
+            vanished, settled = await asyncio.gather(
+                self._vanished(tenant_id, policy), self._settled(tenant_id, policy)
+            )
+            planner = replace(planner, vanished=vanished)
+            settled = settled.without(object_id.bytes for object_id in vanished)
+        elif chosen.kind != ReadingKind.PERSON:
             planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
         return _Attempt(
             run=begun.run,
@@ -152,23 +165,37 @@ class ReadAndPlan:
             progress=begun.progress,
             chosen=chosen,
             directory=directory,
+            settled=settled,
         )
+
+    async def _settled(self, tenant_id: TenantId, policy: Policy) -> SettledUsers:
+        """Those who need no look if they come as they came; of huge directories nobody."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Identities(connection, tenant_id).settled(
+                policy.entra_tenant_id, at_most=_MOST_SETTLED
+            )
 
     async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            linked = await Links(connection, tenant_id).contacts(policy.entra_tenant_id)
+            links = Links(connection, tenant_id)
+            linked = await links.contacts(policy.entra_tenant_id)
             if not linked:
                 return frozenset()
-            there = await self._context.host.contacts.existing(connection, tenant_id, list(linked))
-        return frozenset(linked[contact_id] for contact_id in linked.keys() - set(there))
+            missing = await self._context.host.contacts.missing(connection, tenant_id, linked)
+            holders = await links.holders(missing)
+        return frozenset(
+            key.object_id
+            for key in holders.values()
+            if key.entra_tenant_id == policy.entra_tenant_id
+        )
 
     async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
         number = attempt.progress.pages
         plans = self._plans(tenant_id, attempt, one_ahead(self._pages(tenant_id, attempt)))
         async with aclosing(one_ahead(plans)) as ahead:
             async for page, planned in ahead:
-                number += 1
+                number += page.pages
                 await self._write_page(tenant_id, attempt, number, page, planned)
                 heartbeat(number)
 
@@ -179,7 +206,7 @@ class ReadAndPlan:
         if attempt.chosen.kind == ReadingKind.PERSON and subject is not None:
             return person_reading(directory, tenant, subject.object_id)
         if attempt.chosen.kind == ReadingKind.FULL:
-            return full_reading(directory, tenant, resume)
+            return full_reading(directory, tenant, resume, attempt.settled)
         reading = DeltaReading(
             store=self._context.store,
             tenant_id=tenant_id,
@@ -199,7 +226,7 @@ class ReadAndPlan:
                 planned: list[PlannedUsers] = []
                 if page.users:
                     async with self._context.store.tenant_transaction(tenant_id) as connection:
-                        planned.append(await planner.plan(connection, page.users))
+                        planned.append(await planner.plan(connection, page.users, page.digests))
                 if page.deleted:
                     planned.append(
                         await self._absences(attempt).plan_deleted(
@@ -219,16 +246,22 @@ class ReadAndPlan:
         """Write a page's plan; its rows, its page row and the counters are one transaction."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            await tenants.advance(attempt.fence, pages=1, users=len(page.users))
+            await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
+            same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
+            ids = page.ids
+            if number > page.pages and ids:
+                await Changes(connection, tenant_id).drop_earlier(
+                    attempt.fence.run_id, attempt.fence.managed_tenant_id, ids
+                )
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
-                await _forget_questions(connection, tenant_id, attempt, page)
+                await _forget_questions(connection, tenant_id, attempt, page.deleted)
             await Pages(connection, tenant_id).add(
                 attempt.fence,
                 page=number,
                 next_link=page.next_link,
-                object_ids=[user.object_id for user in page.users],
-                counts=sum(counts, PageCounts(unchanged=0, filtered=0)),
+                object_ids=ids,
+                counts=sum(counts, same),
             )
             if page.cursor is not None:
                 await tenants.put_cursor(attempt.fence, page.cursor)
@@ -254,15 +287,15 @@ class ReadAndPlan:
 
     async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> None:
         """Look for those who are gone, then settle what the whole plan shows."""
-        absent: PlannedUsers | None = None
+        absent: Absent | None = None
         if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
             absent = await self._absences(attempt).plan(attempt.fence, attempt.planner.now)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
-                await attempt.planner.write(connection, absent)
-            if attempt.chosen.absences and not attempt.planner.preview:
-                await _forget_unlisted(connection, tenant_id, attempt)
+                await attempt.planner.write(connection, absent.planned)
+                if not attempt.planner.preview:
+                    await _forget_questions(connection, tenant_id, attempt, absent.deleted)
             await settle_plan(
                 connection,
                 tenant_id,
@@ -271,24 +304,36 @@ class ReadAndPlan:
                 now=attempt.planner.now,
                 preview=attempt.planner.preview,
             )
+            if attempt.planner.preview:
+                await _close_planned(connection, tenant_id, attempt)
 
     def _absences(self, attempt: _Attempt) -> Absences:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)
 
 
 async def _forget_questions(
-    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt, page: ReadPage
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    attempt: _Attempt,
+    deleted: Collection[ObjectId],
 ) -> None:
     """Of deleted identities without a contact nothing is left to be asked."""
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
-    gone = await Identities(connection, tenant_id).note_deleted(directory, page.deleted, now)
+    gone = await Identities(connection, tenant_id).note_deleted(directory, list(deleted), now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
 
 
-async def _forget_unlisted(
+async def _close_planned(
     connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt
 ) -> None:
-    """Of those without a contact whom nobody listed nothing is left to be asked, either."""
-    directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
-    gone = await Items(connection, tenant_id).close_unlisted(attempt.fence, directory, now)
-    await Identities(connection, tenant_id).note_deleted(directory, gone, now)
+    """A preview has come to its end with the plan; the rows stay planned until they are applied."""
+    run_id, managed_tenant_id = attempt.fence.run_id, attempt.fence.managed_tenant_id
+    pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
+    await RunTenants(connection, tenant_id).close(
+        run_id,
+        [managed_tenant_id],
+        RunState.COMPLETED,
+        attempt.planner.now,
+        counts={"unchanged": pages.unchanged, "filtered": pages.filtered},
+    )
+    await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)

@@ -3,14 +3,15 @@
 Each is a sequence of pages that can go on where a killed attempt stopped.
 """
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from entra_plugin.directory.protocol import ChangePage, Directory, UserChange
+from entra_plugin.directory.protocol import ChangePage, Directory, UserChange, UserPage
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import DepartureKind
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.transaction import Store
@@ -20,32 +21,92 @@ _TAKE_UP = "take-up:"
 
 _BATCH = 999
 
+_TOGETHER = 5
+"""Pages that are written as one, when hardly anybody in them has to be looked at."""
+
+_FEW = 10
+"""One in how many."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPage:
     """Some users, and some who are proved to be deleted; ``next_link`` is None on the last page.
 
-    ``cursor`` comes with the last page of a delta reading: where the next one starts.
+    ``cursor`` comes with the last page of a delta reading: where the next one starts. ``digests``
+    are of the texts that ``users`` were read from. ``same`` are the object ids of those who need no
+    look, ``filtered`` of them by a filter. A page may be ``pages`` of the directory's.
     """
 
     users: tuple[DirectoryUser, ...]
+    digests: Mapping[ObjectId, bytes] = field(default_factory=dict)
+    same: tuple[bytes, ...] = ()
+    filtered: int = 0
+    pages: int = 1
     deleted: tuple[ObjectId, ...] = ()
     next_link: str | None = None
     cursor: str | None = None
 
+    @property
+    def listed(self) -> int:
+        """How many users there are in all."""
+        return len(self.users) + len(self.same)
+
+    @property
+    def ids(self) -> list[bytes]:
+        """Everybody's object ids, in bytes."""
+        users = [user.object_id.bytes for user in self.users]
+        return [*self.same, *users, *(object_id.bytes for object_id in self.deleted)]
+
+    def and_then(self, other: "ReadPage") -> "ReadPage":
+        """Two pages of a full reading as one; who comes twice is as he came last."""
+        later = frozenset(other.same)
+        return ReadPage(
+            users=(
+                *(user for user in self.users if user.object_id.bytes not in later),
+                *other.users,
+            ),
+            digests={**self.digests, **other.digests},
+            same=self.same + other.same,
+            filtered=self.filtered + other.filtered,
+            pages=self.pages + other.pages,
+            next_link=other.next_link,
+        )
+
 
 async def full_reading(
-    directory: Directory, entra_tenant_id: EntraTenantId, resume: str | None
+    directory: Directory,
+    entra_tenant_id: EntraTenantId,
+    resume: str | None,
+    settled: SettledUsers = NOBODY,
 ) -> AsyncGenerator[ReadPage, None]:
-    """Every user.
+    """Every user; a few pages in which hardly anybody has to be looked at come as one.
 
     Raises:
         PageExpired: The listing has to start again.
     """
-    pages = directory.user_pages(entra_tenant_id, resume=resume)
+    held: ReadPage | None = None
+    pages = directory.user_pages(entra_tenant_id, resume=resume, known=settled.ids.keys())
     async with aclosing(pages):
         async for page in pages:
-            yield ReadPage(users=page.users, next_link=page.next_link)
+            read = _read(page, settled)
+            held = read if held is None else held.and_then(read)
+            few = len(held.users) * _FEW < held.listed
+            if held.next_link is None or held.pages == _TOGETHER or not few:
+                yield held
+                held = None
+
+
+def _read(page: UserPage, settled: SettledUsers) -> ReadPage:
+    return ReadPage(
+        users=page.users,
+        digests={
+            user.object_id: digest
+            for user, digest in zip(page.users, page.digests, strict=bool(page.digests))
+        },
+        same=tuple(settled.ids[digest] for digest in page.known),
+        filtered=sum(digest in settled.filtered for digest in page.known),
+        next_link=page.next_link,
+    )
 
 
 async def person_reading(

@@ -3,6 +3,7 @@
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
@@ -14,9 +15,6 @@ from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import OPEN_STATES, Failure, Runs
-
-WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
-"""Runs that read all of a managed tenant, and so say what it is like now."""
 
 
 class Record:
@@ -54,6 +52,8 @@ class Record:
                     row.entra_tenant_id, run_id, managed_tenant_id
                 )
                 users, unchanged, filtered = tally.every, tally.unchanged, tally.filtered
+            if run.type == RunType.PREVIEW:
+                unchanged, filtered = row.counts["unchanged"], row.counts["filtered"]
             counts |= {"unchanged": unchanged, "filtered": filtered}
             state = RunState.HELD if counts["held"] else RunState.COMPLETED
             await tenants.close(run_id, [managed_tenant_id], state, now, counts=counts)
@@ -86,8 +86,8 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
-            await changes.drop_open(run_id, managed_tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
+            await changes.drop_unsettled(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
@@ -132,7 +132,7 @@ class Record:
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            await Changes(connection, tenant_id).drop_open(run_id)
+            await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             for row in await tenants.of_run(run_id):
                 if row.state in OPEN_STATES:

@@ -4,6 +4,7 @@ May this sync still touch it, and by which policy?
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,12 +15,12 @@ from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.guarding import Guard
-from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.states import MappingState
 from entra_plugin.store.connections import Connections
-from entra_plugin.store.managed_tenants import ManagedTenants
-from entra_plugin.store.mappings import Mappings
+from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
+from entra_plugin.store.mappings import CurrentMapping, Mappings
 from entra_plugin.store.pins import Pins
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
@@ -38,7 +39,7 @@ class Scopes:
         Raises:
             NotAcceptable: ``feature_off``.
         """
-        if not await self._context.flags.is_on(Flag.UI, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
 
     async def require_taken(
@@ -87,12 +88,26 @@ class Scopes:
             or mapping.client_id != row.client_id
         ):
             raise NotAcceptable("mapping_changed")
+        return await self.policy_of(
+            connection, tenant_id, tenant, mapping, mapping.client_id, what_if=run.what_if or {}
+        )
+
+    async def policy_of(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        tenant: ManagedTenant,
+        mapping: CurrentMapping,
+        client_id: ClientId,
+        *,
+        what_if: Mapping[str, object] = MappingProxyType({}),
+    ) -> Policy:
+        """The rules of now for a managed tenant that is mapped to this client."""
         settings = await SettingsRows(connection, tenant_id).get()
-        what_if = run.what_if or {}
         return Policy(
-            managed_tenant_id=managed_tenant_id,
+            managed_tenant_id=tenant.managed_tenant_id,
             entra_tenant_id=tenant.entra_tenant_id,
-            client_id=mapping.client_id,
+            client_id=client_id,
             filters=Filters()
             .overridden(_document(what_if, "userFilterConfig", settings.user_filter_config))
             .overridden(mapping.filter_overrides),
@@ -106,7 +121,7 @@ class Scopes:
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:
         """The rules that are on; none while their flag is off."""
-        if not await self._context.flags.is_on(Flag.FIELD_SYNC, tenant_id):
+        if not await self._context.flags.is_on_now(Flag.FIELD_SYNC, tenant_id):
             return {}
         return field_rules(config, self._context.host.contacts.capabilities)
 

@@ -1,8 +1,9 @@
 """Start a run, or join the one that is already at it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.clients import KnownClients, LeftOut, known_clients, left_out
 from entra_plugin.application.context import Context
-from entra_plugin.domain.errors import EntraError, NotAcceptable
+from entra_plugin.domain.errors import Conflict, EntraError, NotAcceptable
 from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
 from entra_plugin.domain.states import MappingState, RunType, Trigger
 from entra_plugin.store.connections import Connections
@@ -20,6 +21,10 @@ from entra_plugin.store.runs import NewRun, Run, Runs
 
 ALONE = (RunType.INITIAL, RunType.ALL)
 """Of these kinds one run is open at a time."""
+
+
+WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
+"""Runs that read all of a managed tenant, and so say what it is like now."""
 
 
 class SyncScope(StrEnum):
@@ -70,6 +75,7 @@ class StartSync:
         Raises:
             NotAcceptable: ``not_connected``, ``nothing_mapped``, ``not_mapped``, or
                 ``nothing_to_sync``: all of it is gone, paused, or of a client that is not active.
+            Conflict: ``sync_under_way``: all of it is being written by what does not read it whole.
             TransientFailure: ``temporal_unavailable``; nothing is left behind.
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
@@ -87,11 +93,18 @@ class StartSync:
         tenant_id = command.tenant_id
         if await Connections(connection, tenant_id).active() is None:
             raise NotAcceptable("not_connected")
-        scope = await self._scope(connection, command)
+        scope = await scope_of(
+            self._context,
+            connection,
+            tenant_id,
+            client_id=command.client_id if command.scope == SyncScope.CLIENT else None,
+            one_client=command.scope == SyncScope.CLIENT,
+            states=(MappingState.MAPPED,) if command.trigger == Trigger.SCHEDULED else None,
+        )
         runs = Runs(connection, tenant_id)
         under_way = await self._under_way(connection, command, scope.rows)
         if under_way is not None:
-            return _joined(under_way)
+            return joined(under_way)
         run_id = RunId(uuid4())
         run = NewRun(
             run_id=run_id,
@@ -106,45 +119,11 @@ class StartSync:
             other = await runs.open_run(ALONE)
             if other is None:
                 return await self._register(connection, command)
-            return _joined(other)
+            return joined(other)
         tenants = RunTenants(connection, tenant_id)
         await tenants.add(run_id, [scope.run_tenant(row) for row in scope.rows])
-        for reason, rows in scope.left_out.items():
-            await tenants.add_left_out(
-                run_id,
-                [scope.run_tenant(row) for row in rows],
-                reason=reason.value,
-                now=self._context.clock(),
-            )
+        await scope.note_left_out(tenants, run_id, self._context.clock())
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
-
-    async def _scope(self, connection: AsyncConnection, command: StartSyncCommand) -> "_Scope":
-        """What is asked for, and what of it is left out and why.
-
-        Raises:
-            NotAcceptable: Nothing of it is mapped, or all of it is left out.
-        """
-        rows = await Mappings(connection, command.tenant_id).to_sync()
-        if command.scope == SyncScope.CLIENT:
-            rows = [row for row in rows if row.client_id == command.client_id]
-            if command.client_id is None or not rows:
-                raise NotAcceptable("not_mapped", details={"clientId": str(command.client_id)})
-        elif command.trigger == Trigger.SCHEDULED:
-            rows = [row for row in rows if row.state == MappingState.MAPPED]
-        if not rows:
-            raise NotAcceptable("nothing_mapped")
-        ids = (row.client_id for row in rows)
-        clients = await known_clients(self._context, connection, command.tenant_id, ids)
-        now = self._context.clock()
-        taken: list[CurrentMapping] = []
-        left: defaultdict[LeftOut, list[CurrentMapping]] = defaultdict(list)
-        for row in rows:
-            reason = left_out(row, clients, now)
-            (taken if reason is None else left[reason]).append(row)
-        if not taken:
-            counts = {reason.value: len(found) for reason, found in left.items()}
-            raise NotAcceptable("nothing_to_sync", details={"leftOut": counts})
-        return _Scope(rows=taken, left_out=left, clients=clients)
 
     async def _under_way(
         self,
@@ -161,11 +140,14 @@ class StartSync:
         )
         if len(writers) < len(scope) or len(set(writers)) != 1:
             return None
-        return await runs.get(writers[0])
+        run = await runs.get(writers[0])
+        if run is not None and run.type not in WHOLE:
+            raise Conflict("sync_under_way", details={"runId": str(run.run_id)})
+        return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Scope:
+class RunScope:
     """The mappings that a run takes, and those that it leaves out, by reason."""
 
     rows: Sequence[CurrentMapping]
@@ -179,11 +161,57 @@ class _Scope:
             managed_tenant_id=row.managed_tenant_id, client_id=row.client_id, client_name=name
         )
 
+    async def note_left_out(self, tenants: RunTenants, run_id: RunId, now: datetime) -> None:
+        """Let the run say what it leaves out, and why."""
+        for reason, rows in self.left_out.items():
+            await tenants.add_left_out(
+                run_id, [self.run_tenant(row) for row in rows], reason=reason.value, now=now
+            )
+
+
+async def scope_of(
+    context: Context,
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    *,
+    client_id: ClientId | None,
+    one_client: bool = False,
+    states: Collection[MappingState] | None = None,
+) -> RunScope:
+    """What of the mappings a run takes: of one client, or all; and what it leaves out, and why.
+
+    Raises:
+        NotAcceptable: ``not_mapped``, ``nothing_mapped``, or ``nothing_to_sync``: all of it is left
+            out.
+    """
+    rows = await Mappings(connection, tenant_id).to_sync()
+    if states is not None:
+        rows = [row for row in rows if row.state in states]
+    if one_client or client_id is not None:
+        rows = [row for row in rows if row.client_id == client_id]
+        if client_id is None or not rows:
+            raise NotAcceptable("not_mapped", details={"clientId": str(client_id)})
+    if not rows:
+        raise NotAcceptable("nothing_mapped")
+    ids = (row.client_id for row in rows)
+    clients = await known_clients(context, connection, tenant_id, ids)
+    now = context.clock()
+    taken: list[CurrentMapping] = []
+    left: defaultdict[LeftOut, list[CurrentMapping]] = defaultdict(list)
+    for row in rows:
+        reason = left_out(row, clients, now)
+        (taken if reason is None else left[reason]).append(row)
+    if not taken:
+        counts = {reason.value: len(found) for reason, found in left.items()}
+        raise NotAcceptable("nothing_to_sync", details={"leftOut": counts})
+    return RunScope(rows=taken, left_out=left, clients=clients)
+
 
 def workflow_id(tenant_id: TenantId, run_id: RunId) -> str:
     """The id of the workflow of a sync run; starting it twice starts it once."""
     return f"entra/{tenant_id}/run/{run_id}"
 
 
-def _joined(run: Run) -> StartedRun:
+def joined(run: Run) -> StartedRun:
+    """The answer to a start that found its run under way."""
     return StartedRun(run_id=run.run_id, workflow_id=run.workflow_id, joined=True)

@@ -7,7 +7,15 @@ caches.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, contextmanager
 
 import httpx
@@ -114,7 +122,11 @@ class CippDirectory:
         return TenantDetails(domains=domains)
 
     async def user_pages(
-        self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        resume: str | None = None,
+        known: Collection[bytes] = (),
     ) -> AsyncGenerator[UserPage, None]:
         """List the users, once the directory has been proved to be the right one.
 
@@ -128,6 +140,7 @@ class CippDirectory:
             raise PageExpired
         if resume is None:
             await self._organization(entra_tenant_id)
+        del known
         seen = 0
         pages = self._pages(entra_tenant_id, USERS, wire.UserAnswer, resume)
         async with aclosing(pages):

@@ -1,7 +1,15 @@
 """Microsoft Graph as a ``Directory``."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+)
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,6 +24,7 @@ from entra_plugin.directory.microsoft.groups import (
     members_path,
     to_groups,
 )
+from entra_plugin.directory.microsoft.pages import user_page
 from entra_plugin.directory.microsoft.reading import Bearer, GraphReader, Links
 from entra_plugin.directory.microsoft.refusals import (
     is_expired,
@@ -104,7 +113,11 @@ class MicrosoftDirectory:
         return TenantDetails(domains=domains)
 
     async def user_pages(
-        self, entra_tenant_id: EntraTenantId, *, resume: str | None = None
+        self,
+        entra_tenant_id: EntraTenantId,
+        *,
+        resume: str | None = None,
+        known: Collection[bytes] = (),
     ) -> AsyncGenerator[UserPage, None]:
         """List the users; the next page is fetched while the caller works on this one.
 
@@ -116,9 +129,9 @@ class MicrosoftDirectory:
         bearer = self._reader.bearer(entra_tenant_id)
         links = Links(resume or first)
         coming = asyncio.create_task(
-            self._proven_page(bearer, first)
+            self._proven_page(bearer, first, known)
             if resume is None
-            else self._page(bearer, resume, first=False)
+            else self._page(bearer, resume, first=False, known=known)
         )
         seen = 0
         try:
@@ -126,8 +139,8 @@ class MicrosoftDirectory:
                 page = await coming
                 if page.next_link is not None:
                     link = links.follow(page.next_link)
-                    coming = asyncio.create_task(self._page(bearer, link, first=False))
-                seen += len(page.users)
+                    coming = asyncio.create_task(self._page(bearer, link, first=False, known=known))
+                seen += len(page.users) + len(page.known)
                 if page.next_link is None and not seen and resume is None:
                     raise TransientFailure("empty_listing", retry_after=60)
                 yield page
@@ -219,7 +232,9 @@ class MicrosoftDirectory:
     async def close(self) -> None:
         """Nothing of its own is open: transport and sign-in are shared."""
 
-    async def _page(self, bearer: Bearer, url: str, *, first: bool) -> UserPage:
+    async def _page(
+        self, bearer: Bearer, url: str, *, first: bool, known: Collection[bytes]
+    ) -> UserPage:
         with self._translated(bearer.tenant):
             try:
                 body = await self._reader.get(bearer, url)
@@ -227,8 +242,7 @@ class MicrosoftDirectory:
                 if is_expired(answer, followed=not first):
                     raise PageExpired from None
                 raise
-        page = wire.decode(body, wire.UserList)
-        return UserPage(users=wire.to_users(page.value, body), next_link=page.next_link)
+        return user_page(body, known)
 
     async def _listed_domains(self, bearer: Bearer) -> tuple[Domain, ...]:
         url = self._endpoints.graph_url(_DOMAINS)
@@ -263,9 +277,11 @@ class MicrosoftDirectory:
             raise TransientFailure("unusable_answer", retry_after=60)
         return found
 
-    async def _proven_page(self, bearer: Bearer, url: str) -> UserPage:
+    async def _proven_page(self, bearer: Bearer, url: str, known: Collection[bytes]) -> UserPage:
         with self._translated(bearer.tenant):
-            return await self._proven_answer(bearer, lambda: self._page(bearer, url, first=True))
+            return await self._proven_answer(
+                bearer, lambda: self._page(bearer, url, first=True, known=known)
+            )
 
     async def _proven_answer(self, bearer: Bearer, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """What is asked for, answered to the very token that proved the directory.

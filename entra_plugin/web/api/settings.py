@@ -107,7 +107,7 @@ async def write(known: Known, runtime: Started, body: SettingsBody) -> Envelope[
     """Replace the objects that the body names; the others stay."""
     change = SettingsChange(
         version=body.version,
-        field_sync=_rules(body.field_sync_config) if body.field_sync_config else None,
+        field_sync=field_rules(body.field_sync_config) if body.field_sync_config else None,
         user_filter=_document(body.user_filter_config),
         guard=_document(body.guard_config),
         notification=_document(body.notification_config),
@@ -119,7 +119,7 @@ def _document(body: Body | None) -> Mapping[str, object] | None:
     return None if body is None else body.model_dump(by_alias=True)
 
 
-def _rules(config: FieldSyncConfig) -> dict[str, Mapping[str, object]]:
+def field_rules(config: FieldSyncConfig) -> dict[str, Mapping[str, object]]:
     """Every rule in its long form."""
     return {
         name: rule if isinstance(rule, dict) else {"enabled": bool(rule), "mode": "directory_wins"}

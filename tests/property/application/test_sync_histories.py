@@ -1,5 +1,4 @@
-"""Whatever happens at an MSP, and whenever a process dies of it: a sync does what it may, all of it,
-and nothing else.
+"""Whatever happens at an MSP, whenever a process dies of it: a sync does what it may, and all of it.
 
 Random histories of directories, contacts, mappings, rules, flags, pins, bad readings and crashes,
 judged after each sync by a simple model. The database and the host are real.
@@ -452,7 +451,9 @@ class History(RuleBasedStateMachine):
         for _ in range(_ROUNDS):
             versions = self.office.versions()
             run_id = self.sync()
-            if not self.office.state().of_run(run_id):
+            state = self.office.state()
+            assert state.runs[str(run_id)]["state"] in {"completed", "held"}
+            if not state.of_run(run_id):
                 break
         else:
             raise AssertionError("there is always something to do")

@@ -1,0 +1,205 @@
+"""Explain an identity: its verdict, by which rule and evidence, and what the next sync would do.
+
+The next sync is asked for by planning the identity as it was last seen, with the planner of every
+run, and writing nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.plan_users import UserPlanner
+from entra_plugin.application.sync.policy import Policy
+from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.surroundings import values_of_contact
+from entra_plugin.domain.errors import NotFound
+from entra_plugin.domain.filters import FilterRule, address_of
+from entra_plugin.domain.identity import DirectoryUser, IdentityKey
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.matching import other_addresses
+from entra_plugin.domain.merging import merge, values_of
+from entra_plugin.domain.planning import Change, PagePlan
+from entra_plugin.domain.states import ChangeKind, MappingState, Verdict
+from entra_plugin.store.explaining import (
+    Explaining,
+    HeldDecision,
+    HeldIdentity,
+    HeldLinkFacts,
+    HeldPin,
+    OpenQuestion,
+    WaitingRow,
+)
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
+from entra_plugin.store.mappings import CurrentMapping, Mappings
+
+_NOBODY = RunId(UUID(int=0))
+"""No run: what is planned here is never written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldFacts:
+    """One field rule that is on: base, directory, contact, and what comes of it."""
+
+    name: str
+    mode: str
+    base: str | None
+    directory: str | None
+    contact: str | None
+    outcome: str
+    """``write``, ``ask`` or ``keep``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """What the next sync would do: its rows, or the verdict that stays."""
+
+    rows: Sequence[Change]
+    verdict: Verdict | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Everything that decides about one identity."""
+
+    managed_tenant_id: ManagedTenantId
+    client_id: ClientId | None
+    mapping_state: MappingState | None
+    held: HeldIdentity
+    address: str | None
+    other_addresses: tuple[str, ...]
+    due_at: datetime | None
+    """When a departure that waits will be acted on."""
+    decision: HeldDecision | None
+    link: HeldLinkFacts | None
+    question: OpenQuestion | None
+    pins: Sequence[HeldPin]
+    waiting: Sequence[WaitingRow]
+    fields: Sequence[FieldFacts]
+    next: Next | None
+    """None for what no sync looks at: it is not mapped, or was erased."""
+
+
+class Explain:
+    """Explains identities."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._scopes = Scopes(context)
+
+    async def __call__(self, tenant_id: TenantId, identity: IdentityKey) -> Explanation:
+        """Explain one identity.
+
+        Raises:
+            NotFound: It was never seen here.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            explaining = Explaining(connection, tenant_id, identity)
+            held = await explaining.identity()
+            tenant = await ManagedTenants(connection, tenant_id).of_directory(
+                identity.entra_tenant_id
+            )
+            if held is None or tenant is None:
+                raise NotFound("not_found", details={"objectId": str(identity.object_id)})
+            mapping = await Mappings(connection, tenant_id).current(tenant.managed_tenant_id)
+            link = await explaining.link()
+            policy = await self._policy(connection, tenant_id, tenant, mapping)
+            user = held.user
+            address = address_of(user) if user is not None else None
+            waits = held.departure is not None and not held.departure.settled
+            return Explanation(
+                managed_tenant_id=tenant.managed_tenant_id,
+                client_id=mapping.client_id if mapping is not None else None,
+                mapping_state=mapping.state if mapping is not None else None,
+                held=held,
+                address=address,
+                other_addresses=other_addresses(user, address) if user is not None else (),
+                due_at=held.departure.since + policy.guard.grace
+                if waits and held.departure is not None and policy is not None
+                else None,
+                decision=await explaining.decision(),
+                link=link,
+                question=await explaining.question(),
+                pins=await explaining.pins(link.contact_id if link is not None else None),
+                waiting=await explaining.waiting(),
+                fields=await self._fields(connection, tenant_id, policy, user, link),
+                next=await self._next(connection, tenant_id, policy, user),
+            )
+
+    async def _policy(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        tenant: ManagedTenant,
+        mapping: CurrentMapping | None,
+    ) -> Policy | None:
+        if mapping is None or mapping.state != MappingState.MAPPED or mapping.client_id is None:
+            return None
+        return await self._scopes.policy_of(
+            connection, tenant_id, tenant, mapping, mapping.client_id
+        )
+
+    async def _fields(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        policy: Policy | None,
+        user: DirectoryUser | None,
+        link: HeldLinkFacts | None,
+    ) -> list[FieldFacts]:
+        if policy is None or user is None or link is None or not policy.fields:
+            return []
+        found = await self._context.host.contacts.by_ids(connection, tenant_id, [link.contact_id])
+        if not found:
+            return []
+        directory, contact = values_of(user), values_of_contact(found[0])
+        merged = merge(policy.fields, base=link.base, directory=directory, contact=contact)
+        outcomes: Mapping[object, str] = {
+            **dict.fromkeys(merged.after, "write"),
+            **dict.fromkeys(merged.conflicts, "ask"),
+        }
+        return [
+            FieldFacts(
+                name=name.value,
+                mode=mode.value,
+                base=link.base.get(name.value),
+                directory=directory.get(name),
+                contact=contact.get(name),
+                outcome=outcomes.get(name, "keep"),
+            )
+            for name, mode in policy.fields.items()
+        ]
+
+    async def _next(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        policy: Policy | None,
+        user: DirectoryUser | None,
+    ) -> Next | None:
+        if policy is None or user is None:
+            return None
+        planner = UserPlanner(
+            tenant_id=tenant_id,
+            run_id=_NOBODY,
+            policy=policy,
+            contacts=self._context.host.contacts,
+            rule=FilterRule(policy.filters),
+            decisions=await Identities(connection, tenant_id).decided(policy.entra_tenant_id),
+            now=self._context.clock(),
+            everybody=True,
+        )
+        return _next_of((await planner.plan(connection, [user])).plan)
+
+
+def _next_of(plan: PagePlan) -> Next:
+    rows = [row for row in plan.changes if row.kind != ChangeKind.NONE]
+    left = [*plan.settled, *plan.standing]
+    if rows or not left:
+        return Next(rows=rows, verdict=None, reason=None)
+    return Next(rows=(), verdict=left[0].verdict, reason=left[0].reason.value)

@@ -1,0 +1,40 @@
+"""A page of Microsoft's users, decoded as far as somebody has to look at it."""
+
+from collections.abc import Collection
+from hashlib import blake2b
+
+import msgspec
+
+from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.protocol import UserPage
+
+
+class _RawList(msgspec.Struct):
+    """A page whose users are left as they came."""
+
+    value: list[msgspec.Raw]
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+
+
+def user_page(body: bytes, known: Collection[bytes]) -> UserPage:
+    """Decode a page; of the users whose text has a ``known`` digest, the digest is all there is.
+
+    The text has every property that is read, the id among them: the same text is the same user.
+
+    Raises:
+        TransientFailure: ``unusable_answer``, as ``wire.decode``.
+    """
+    page = wire.decode(body, _RawList)
+    digests = [blake2b(raw, digest_size=16).digest() for raw in page.value]
+    left = [place for place, digest in enumerate(digests) if digest not in known]
+    if len(left) == len(digests):
+        users = wire.to_users(wire.decode(body, wire.UserList).value, body)
+        return UserPage(users=users, next_link=page.next_link, digests=tuple(digests))
+    return UserPage(
+        users=tuple(
+            wire.to_user(wire.decode(bytes(page.value[place]), wire.User)) for place in left
+        ),
+        next_link=page.next_link,
+        digests=tuple(digests[place] for place in left),
+        known=tuple(digest for digest in digests if digest in known),
+    )

@@ -1,0 +1,88 @@
+"""An explanation tells the verdict, what it rests on, and what the next sync would do."""
+
+import pytest
+
+from support.program import Json, Program
+from support.simulator import Simulator
+
+ALPINE = "e0000000-0000-4000-8000-000000000001"
+
+
+@pytest.fixture(scope="module")
+def identities(microsoft: Simulator, admin: Program) -> dict[str, Json]:
+    """The identities of Alpine by address, after a first sync."""
+    admin.connect(microsoft)
+    admin.discover()
+    admin.accept_exact()
+    admin.sync("initial")
+    rows = admin.items("/identities")
+    return {str(r["address"]): r for r in rows if r["entraTenantId"] == ALPINE}
+
+
+def explained(admin: Program, row: Json) -> Json:
+    return admin.get(f"/identities/{row['entraTenantId']}/{row['objectId']}/explain").data
+
+
+def test_a_linked_user_is_told_with_his_contact_and_that_nothing_would_change(
+    admin: Program, identities: dict[str, Json]
+) -> None:
+    found = explained(admin, identities["anna.abbott@alpinedental.example"])
+    assert (found["verdict"], found["link"]["contactId"] is not None) == ("linked", True)
+    assert found["reasonText"].strip()
+    assert (found["next"]["rows"], found["next"]["verdict"]) == ([], "linked")
+
+
+def test_a_user_who_is_left_out_is_told_by_which_filter(
+    admin: Program, identities: dict[str, Json]
+) -> None:
+    found = explained(admin, identities["svc-backup@alpinedental.example"])
+    assert (found["verdict"], found["reason"]) == ("filtered", "service_account")
+    assert (found["next"]["verdict"], found["next"]["reason"]) == ("filtered", "service_account")
+    assert found["link"] is None
+
+
+def test_an_open_question_is_named_and_would_be_asked_again(
+    admin: Program, identities: dict[str, Json]
+) -> None:
+    asked = next(r for r in identities.values() if r["verdict"] == "queued")
+    found = explained(admin, asked)
+    assert found["question"]["reason"] == asked["reason"]
+    assert found["next"]["verdict"] in {"queued", None}
+
+
+def test_rules_that_are_on_are_told_with_the_three_values(
+    admin: Program, identities: dict[str, Json]
+) -> None:
+    settings = admin.get("/settings").data
+    rules = {"role": {"enabled": True, "mode": "ask"}}
+    body = {"version": settings["version"], "fieldSyncConfig": rules}
+    assert admin.post("/settings", body, method="PUT").status == 200
+    found = explained(admin, identities["anna.abbott@alpinedental.example"])
+    (role,) = found["fields"]
+    assert (role["field"], role["mode"], role["outcome"]) == ("role", "ask", "write")
+    assert (role["directory"], role["contact"], role["base"]) == ("Partner", None, None)
+    (row,) = found["next"]["rows"]
+    assert (row["kind"], row["before"], row["after"]) == (
+        "update",
+        {"role": None},
+        {"role": "Partner"},
+    )
+
+
+def test_a_departure_under_grace_is_told_with_the_day_it_will_be_acted_on(
+    admin: Program, microsoft: Simulator, identities: dict[str, Json]
+) -> None:
+    settings = admin.get("/settings").data
+    body = {"version": settings["version"], "guardConfig": {"graceDays": 3}}
+    assert admin.post("/settings", body, method="PUT").status == 200
+    row = identities["ben.berger@alpinedental.example"]
+    microsoft.control("/users", {"tenant": ALPINE, "disable": [row["objectId"]]})
+    admin.sync("all")
+    departure = explained(admin, row)["departure"]
+    assert (departure["reason"], departure["settled"]) == ("disabled_upstream", False)
+    assert departure["dueAt"] > departure["since"]
+
+
+def test_nobody_is_explained_who_was_never_seen(admin: Program) -> None:
+    refused = admin.get(f"/identities/{ALPINE}/{ALPINE}/explain")
+    assert refused.failure == (404, "not_found")
