@@ -137,27 +137,35 @@ class Engine:
     ) -> RunEnd:
         opened = await self.attempt(lambda: activities.open_run(run))
         if opened.phase == PLANNING:
-            planned = []
-            for customer in self._customers(run, opened.managed_tenant_ids):
-                step = await self._step(activities, customer, activities.read_and_plan)
-                if step is not None and step.stop:
-                    return RunEnd(run=run, code=step.stop)
-                if step is not None and step.go_on and step.rows:
-                    planned.append(customer)
-            if meanwhile is not None:
+            customers = self._customers(run, opened.managed_tenant_ids)
+            stop, planned = await self._each(activities, customers, activities.read_and_plan)
+            if meanwhile is not None and stop is None:
                 await meanwhile()
-            if not opened.writes:
-                return RunEnd(run=run, applied=False)
-            for customer in planned:
-                step = await self._step(activities, customer, activities.apply)
-                if step is not None and step.stop:
-                    return RunEnd(run=run, code=step.stop)
+            if stop is not None or not opened.writes:
+                return RunEnd(run=run, code=stop, applied=stop is not None)
+            stop, _ = await self._each(activities, planned, activities.apply)
+            if stop is not None:
+                return RunEnd(run=run, code=stop)
             opened = await self.attempt(lambda: activities.guard(run))
-        for customer in self._customers(run, opened.managed_tenant_ids):
-            step = await self._step(activities, customer, activities.finish)
+        customers = self._customers(run, opened.managed_tenant_ids)
+        stop, _ = await self._each(activities, customers, activities.finish)
+        return RunEnd(run=run, code=stop)
+
+    async def _each(
+        self,
+        activities: Activities,
+        customers: Sequence[CustomerRef],
+        work: "Callable[[CustomerRef], Awaitable[Step]]",
+    ) -> tuple[str | None, list[CustomerRef]]:
+        """Do a step of each; answers what stops the run, and who has rows to be applied."""
+        left: list[CustomerRef] = []
+        for customer in customers:
+            step = await self._step(activities, customer, work)
             if step is not None and step.stop:
-                return RunEnd(run=run, code=step.stop)
-        return RunEnd(run=run)
+                return step.stop, left
+            if step is not None and step.go_on and step.rows:
+                left.append(customer)
+        return None, left
 
     async def _step(
         self,

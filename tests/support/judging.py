@@ -117,29 +117,49 @@ def judge_contacts(
         if old is None:
             _judge_new(world, after, contact, mine)
             continue
-        told: dict[str, object] = {}
-        for row in mine:
-            if row["kind"] in {"update", "inactivate", "reactivate", "move"}:
-                told |= dict(row["after"])  # type: ignore[call-overload]
-        differs = {
-            "clientId" if n == "client" else n: contact[n]
-            for n in (*FIELDS, "active", "client")
-            if contact[n] != old[n]
-        }
-        assert differs.items() <= told.items(), f"{differs} is not what was written down: {told}"
-        if (contact["version"] != old["version"]) != bool(told):
-            raise AssertionError(f"a contact was written to without need: {old} {contact}")
-        if not differs:
-            continue
-        assert contact_id not in world.hands_off, "a contact was changed that is pinned"
-        key = after.holders.get(contact_id) or before.holders.get(contact_id)
-        assert key is not None, "a contact was changed that nobody is linked to"
-        assert key not in world.ignored, "a contact of an ignored identity was changed"
-        for name in differs.keys() & set(FIELDS):
-            base = bases.links.get(key) or bases.closed.get(key)
-            _judge_field(world, key, old, contact, name, base)
-        if "active" in differs:
-            _judge_active(world, before, key, old, contact, now)
+        differs = _judge_told(old, contact, mine)
+        if differs:
+            _judge_change(world, before, after, old, contact, differs, bases=bases, now=now)
+
+
+def _judge_told(old: Row, contact: Row, rows: Iterable[Row]) -> frozenset[str]:
+    """What differs is what the run wrote down; answers what it is."""
+    told: dict[str, object] = {}
+    for row in rows:
+        if row["kind"] in {"update", "inactivate", "reactivate", "move"}:
+            told |= dict(row["after"])  # type: ignore[call-overload]
+    differs = {
+        "clientId" if n == "client" else n: contact[n]
+        for n in (*FIELDS, "active", "client")
+        if contact[n] != old[n]
+    }
+    assert differs.items() <= told.items(), f"{differs} is not what was written down: {told}"
+    written = contact["version"] != old["version"]
+    assert written == bool(told), f"a contact was written to without need: {old} {contact}"
+    return frozenset(differs)
+
+
+def _judge_change(
+    world: World,
+    before: State,
+    after: State,
+    old: Row,
+    contact: Row,
+    differs: frozenset[str],
+    *,
+    bases: State,
+    now: datetime,
+) -> None:
+    contact_id = str(contact["id"])
+    assert contact_id not in world.hands_off, "a contact was changed that is pinned"
+    key = after.holders.get(contact_id) or before.holders.get(contact_id)
+    assert key is not None, "a contact was changed that nobody is linked to"
+    assert key not in world.ignored, "a contact of an ignored identity was changed"
+    for name in differs & set(FIELDS):
+        base = bases.links.get(key) or bases.closed.get(key)
+        _judge_field(world, key, old, contact, name, base)
+    if "active" in differs:
+        _judge_active(world, before, key, old, contact, now)
 
 
 def _judge_new(world: World, after: State, contact: Row, rows: Iterable[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens at an MSP, whenever a process dies of it: a sync does what it may, and all of it.
+"""Whatever happens at an MSP, and whenever a process dies: a sync does what it may, and all of it.
 
 Random histories of directories, contacts, mappings, rules, flags, pins, bad readings and crashes,
 judged after each sync by a simple model. The database and the host are real.
@@ -6,8 +6,10 @@ judged after each sync by a simple model. The database and the host are real.
 
 import asyncio
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from secrets import randbelow
 from typing import cast
 from uuid import UUID
 
@@ -27,7 +29,7 @@ from entra_plugin.application.sync.start import SyncScope
 from entra_plugin.directory.protocol import Capabilities
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import EntraTenantId, GroupId, ObjectId, RunId, TenantId
+from entra_plugin.domain.ids import ClientId, EntraTenantId, GroupId, ObjectId, RunId, TenantId
 from support.builders import guid, person
 from support.engine import Engine, engine_over
 from support.judging import World, judge_bases, judge_books, judge_contacts
@@ -43,8 +45,15 @@ ADDRESSES = tuple(f"{local}@contoso.example" for local in LOCALS)
 """Few enough that people and contacts meet."""
 GROUP = GroupId(guid("history group"))
 
+FEW, MANY = 200, 10_000
+"""Histories in the normal run, and in the long one."""
 _ROUNDS = 5
 
+
+Slot = tuple[int, str]
+"""A customer and the local part of a user's address."""
+DirectoryEdits = list[tuple[Slot, tuple[str, object]]]
+ContactEdits = list[tuple[int, tuple[str, object]]]
 
 slots = st.sampled_from([(0, local) for local in LOCALS] + [(1, "eve"), (1, "fay")])
 texts = st.sampled_from([None, "One", "Two", "Three"])
@@ -116,7 +125,15 @@ class History(RuleBasedStateMachine):
             st.sampled_from(FIELDS), st.sampled_from(["directory_wins", "local_wins", "ask"])
         ),
     )
-    def begin(self, both, delta, proves, people, contacts, modes) -> None:
+    def begin(
+        self,
+        both: bool,
+        delta: bool,
+        proves: bool,
+        people: DirectoryEdits,
+        contacts: list[tuple[ClientId, str]],
+        modes: dict[str, str],
+    ) -> None:
         self.directory.capabilities = Capabilities(
             delta=delta, proves_absence=proves, groups=True, concurrency=1
         )
@@ -135,41 +152,42 @@ class History(RuleBasedStateMachine):
     # --- The directory ---
 
     @rule(edits=directory_edits)
-    def directories_change(self, edits) -> None:
+    def directories_change(self, edits: DirectoryEdits) -> None:
         self.count("directories_change")
         self.change_directory(edits)
 
-    def change_directory(self, edits) -> None:
+    def change_directory(self, edits: DirectoryEdits) -> None:
         for slot, (name, value) in edits:
             self.change_user(slot, name, value)
             directory, object_id = self.key(slot)
             self.world.note(directory, object_id, self.engine.clock())
 
-    def change_user(self, slot, name, value) -> None:
+    def change_user(self, slot: Slot, name: str, value: object) -> None:
         directory, object_id = self.key(slot)
         paper = self.world.papers[directory]
         user = paper.users.get(object_id)
-        match name, value, user:
-            case "do", "restore", None:
-                if object_id in paper.deleted:
-                    paper.put(paper.deleted[object_id])
-            case "do", "purge", None:
-                if object_id in paper.deleted:
-                    paper.purge(object_id)
-            case "do", "come", None:
-                self.come(slot, {})
-            case "do", "disable" | "enable", u if u is not None:
-                paper.put(msgspec.structs.replace(u, enabled=value == "enable"))
-            case "do", "delete" | "purge", u if u is not None:
-                paper.delete(object_id, purge=value == "purge")
-            case "do", _, _:
-                pass
-            case _, _, None:
-                self.come(slot, {name: value})
-            case _, _, u:
-                paper.put(msgspec.structs.replace(u, **{name: value}))
+        if user is None and name == "do":
+            self.change_absent(slot, value)
+        elif user is None:
+            self.come(slot, {name: value})
+        elif name != "do":
+            paper.put(msgspec.structs.replace(user, **{name: value}))
+        elif value in {"enable", "disable"}:
+            paper.put(msgspec.structs.replace(user, enabled=value == "enable"))
+        elif value in {"delete", "purge"}:
+            paper.delete(object_id, purge=value == "purge")
 
-    def come(self, slot, attributes) -> None:
+    def change_absent(self, slot: Slot, what: object) -> None:
+        directory, object_id = self.key(slot)
+        paper = self.world.papers[directory]
+        if what == "come":
+            self.come(slot, {})
+        elif what == "restore" and object_id in paper.deleted:
+            paper.put(paper.deleted[object_id])
+        elif what == "purge" and object_id in paper.deleted:
+            paper.purge(object_id)
+
+    def come(self, slot: Slot, attributes: dict[str, object]) -> None:
         directory, object_id = self.key(slot)
         if object_id in self.world.papers[directory].deleted:
             return
@@ -179,7 +197,7 @@ class History(RuleBasedStateMachine):
         user = msgspec.structs.replace(person(local, domain, **names), **attributes)
         self.world.papers[directory].put(user)
 
-    def key(self, slot) -> tuple[EntraTenantId, ObjectId]:
+    def key(self, slot: Slot) -> tuple[EntraTenantId, ObjectId]:
         number, local = slot
         domain = "contoso.example" if number == 0 else "fabrikam.example"
         return DIRECTORIES[number], person(local, domain).object_id
@@ -187,11 +205,11 @@ class History(RuleBasedStateMachine):
     # --- The host ---
 
     @rule(edits=contact_edits)
-    def people_edit_contacts(self, edits) -> None:
+    def people_edit_contacts(self, edits: ContactEdits) -> None:
         self.count("people_edit_contacts")
         self.edit_contacts(edits)
 
-    def edit_contacts(self, edits) -> None:
+    def edit_contacts(self, edits: ContactEdits) -> None:
         contacts = list(self.office.state().contacts)
         for number, (name, value) in edits:
             if (name, value) == ("do", "hire"):
@@ -210,7 +228,7 @@ class History(RuleBasedStateMachine):
             st.sampled_from(FIELDS), st.sampled_from(["directory_wins", "local_wins", "ask"])
         )
     )
-    def rules_are_saved(self, modes) -> None:
+    def rules_are_saved(self, modes: dict[str, str]) -> None:
         self.count("rules_are_saved")
         self.world.modes = modes
         self.save_settings()
@@ -233,7 +251,7 @@ class History(RuleBasedStateMachine):
             },
         )
     )
-    def filters_are_saved(self, filters) -> None:
+    def filters_are_saved(self, filters: dict[str, object]) -> None:
         self.count("filters_are_saved")
         self.world.filters = filters
         self.save_settings()
@@ -251,13 +269,13 @@ class History(RuleBasedStateMachine):
             },
         )
     )
-    def the_guard_is_set(self, guard) -> None:
+    def the_guard_is_set(self, guard: dict[str, object]) -> None:
         self.count("the_guard_is_set")
         self.world.guard = guard
         self.save_settings()
 
     @rule(on=st.booleans())
-    def the_flag_of_field_rules_is_switched(self, on) -> None:
+    def the_flag_of_field_rules_is_switched(self, on: bool) -> None:
         self.count("the_flag_of_field_rules_is_switched")
         self.world.rules_flag = on
         (self.engine.switches.on.add if on else self.engine.switches.on.discard)(Flag.FIELD_SYNC)
@@ -268,11 +286,11 @@ class History(RuleBasedStateMachine):
         slot=slots,
         name=st.sampled_from(FIELDS),
     )
-    def somebody_pins(self, kind, number, slot, name) -> None:
+    def somebody_pins(self, kind: str | None, number: int, slot: Slot, name: str) -> None:
         self.count("somebody_pins")
         self.pin(kind, number, slot, name)
 
-    def pin(self, kind, number, slot, name) -> None:
+    def pin(self, kind: str | None, number: int, slot: Slot, name: str) -> None:
         world, contacts = self.world, list(self.office.state().contacts)
         if kind is None:
             self.office.unpin()
@@ -292,14 +310,16 @@ class History(RuleBasedStateMachine):
                 self.office.pin(kind, contact_id=contact_id)
 
     @rule(number=st.integers(0, 1), client=st.sampled_from([*CLIENTS, None]), grouped=st.booleans())
-    def somebody_maps(self, number, client, grouped) -> None:
+    def somebody_maps(self, number: int, client: ClientId | None, grouped: bool) -> None:
         self.count("somebody_maps")
         self.decide(number, client, grouped=grouped)
 
-    def decide(self, number, client, *, grouped=False) -> None:
+    def decide(self, number: int, client: ClientId | None, *, grouped: bool = False) -> None:
         self.stage.run(self.deciding(number, client, grouped=grouped))
 
-    async def deciding(self, number, client, *, grouped=False) -> None:
+    async def deciding(
+        self, number: int, client: ClientId | None, *, grouped: bool = False
+    ) -> None:
         directory = DIRECTORIES[number]
         overrides = {"includeGroupIds": [str(GROUP)]} if grouped else {}
         self.world.group_of.pop(directory, None)
@@ -311,12 +331,12 @@ class History(RuleBasedStateMachine):
         await self.engine.map(CUSTOMERS[number], client, overrides)
 
     @rule(days=st.sampled_from([1, 3, 8, 40]))
-    def time_passes(self, days) -> None:
+    def time_passes(self, days: int) -> None:
         self.count("time_passes")
         self.engine.clock.move(days=days)
 
     @rule(approve=st.booleans(), one=st.booleans())
-    def somebody_decides_on_held_rows(self, approve, one) -> None:
+    def somebody_decides_on_held_rows(self, approve: bool, one: bool) -> None:
         before = self.office.state()
         held = [row for row in before.changes if row["state"] == "held"]
         if not held:
@@ -340,17 +360,17 @@ class History(RuleBasedStateMachine):
         self.sync()
 
     @rule(number=st.integers(0, 2))
-    def a_sync_of_one_client(self, number) -> None:
+    def a_sync_of_one_client(self, number: int) -> None:
         self.count("a_sync_of_one_client")
         self.sync(client=CLIENTS[number])
 
     @rule(at=moments)
-    def a_sync_with_a_crash(self, at) -> None:
+    def a_sync_with_a_crash(self, at: int) -> None:
         self.count("a_sync_with_a_crash")
         self.sync(crash_at=at)
 
     @rule(edits=contact_edits, at=st.none() | moments)
-    def a_sync_while_people_edit(self, edits, at) -> None:
+    def a_sync_while_people_edit(self, edits: ContactEdits, at: int | None) -> None:
         self.count("a_sync_while_people_edit")
 
         async def meanwhile() -> None:
@@ -364,7 +384,7 @@ class History(RuleBasedStateMachine):
         slot=slots,
         name=st.sampled_from(FIELDS),
     )
-    def a_sync_while_somebody_pins(self, kind, number, slot, name) -> None:
+    def a_sync_while_somebody_pins(self, kind: str, number: int, slot: Slot, name: str) -> None:
         self.count("a_sync_while_somebody_pins")
 
         async def meanwhile() -> None:
@@ -373,7 +393,7 @@ class History(RuleBasedStateMachine):
         self.sync(meanwhile=meanwhile)
 
     @rule(number=st.integers(0, 1), client=st.sampled_from([*CLIENTS, None]))
-    def a_sync_while_somebody_maps(self, number, client) -> None:
+    def a_sync_while_somebody_maps(self, number: int, client: ClientId | None) -> None:
         self.count("a_sync_while_somebody_maps")
 
         async def meanwhile() -> None:
@@ -387,7 +407,9 @@ class History(RuleBasedStateMachine):
         lasting=st.booleans(),
         at=st.none() | moments,
     )
-    def a_sync_with_bad_readings(self, faults, number, lasting, at) -> None:
+    def a_sync_with_bad_readings(
+        self, faults: list[str], number: int, lasting: bool, at: int | None
+    ) -> None:
         self.count("a_sync_with_bad_readings")
         paper = self.world.papers[DIRECTORIES[number]]
         paper.faults.extend(faults)
@@ -405,7 +427,13 @@ class History(RuleBasedStateMachine):
         assert self.office.state().contacts == before.contacts
         self.engine.switches.on.add(Flag.UI)
 
-    def sync(self, *, client=None, crash_at=None, meanwhile=None) -> RunId | None:
+    def sync(
+        self,
+        *,
+        client: ClientId | None = None,
+        crash_at: int | None = None,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+    ) -> RunId | None:
         """Sync, and judge what came of it; None when there was nothing to sync."""
         self.sound = False
         bases = before = self.office.state()
@@ -475,7 +503,7 @@ def judge_approved(world: World, before: State, after: State) -> None:
         told: dict[str, object] = {}
         for row in after.changes:
             if row["contact"] == contact_id and row["id"] in waited and row["state"] == "applied":
-                told |= dict(row["after"])
+                told |= dict(row["after"])  # type: ignore[call-overload]
         assert differs.items() <= told.items()
         if differs:
             assert contact_id not in world.hands_off
@@ -490,10 +518,16 @@ def stage(postgres_server: Urls) -> Iterator[Stage]:
         yield standing
 
 
-def run_histories(stage: Stage, count: int) -> None:
+def live(stage: Stage, count: int, number: int, told_aloud: pytest.CaptureFixture[str]) -> None:
+    """Run histories, and say what was run."""
     begun = time.monotonic()
+
+    def history() -> History:
+        return History(stage)
+
+    history._hypothesis_internal_use_seed = number  # type: ignore[attr-defined]
     run_state_machine_as_test(
-        cast("type[RuleBasedStateMachine]", lambda: History(stage)),
+        cast("type[RuleBasedStateMachine]", history),
         settings=settings(
             max_examples=count,
             stateful_step_count=12,
@@ -502,10 +536,26 @@ def run_histories(stage: Stage, count: int) -> None:
             print_blob=True,
         ),
     )
-    seconds = time.monotonic() - begun
-    print(f"\n{stage.histories} histories in {seconds:.0f} s, {stage.crashes} crashes")
-    print(dict(stage.rules.most_common()))
+    rules = ", ".join(f"{name} {times}" for name, times in stage.rules.most_common())
+    told = (
+        f"{stage.histories} histories in {time.monotonic() - begun:.0f} s with seed {number}:"
+        f" {sum(stage.rules.values())} rules, {stage.crashes} crashes ({rules})"
+    )
+    with told_aloud.disabled():
+        sys.stdout.write(f"\n{told}\n")
 
 
-def test_a_few_hundred_histories(stage: Stage) -> None:
-    run_histories(stage, int(os.environ.get("HISTORIES", "300")))
+def test_whatever_happens_a_sync_does_what_it_may_and_all_of_it(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live(stage, FEW, seed(), capsys)
+
+
+@pytest.mark.long
+def test_ten_thousand_histories(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    live(stage, MANY, seed(), capsys)
+
+
+def seed() -> int:
+    """The seed of this run: chosen anew unless it is told, and printed in the end."""
+    return int(os.environ.get("ENTRA_HISTORY_SEED") or randbelow(2**32))
