@@ -80,6 +80,7 @@ class Dormant:
 
     contact: Candidate
     undone: bool
+    base: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

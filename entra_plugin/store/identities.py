@@ -163,7 +163,7 @@ _STORE_APPLIED = text("""
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
         CASE WHEN d.verdict = 'failed' OR c.state = 'held' THEN NULL
-            WHEN c.kind = 'link' AND EXISTS (
+            WHEN c.kind IN ('link', 'move', 'reactivate') AND EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id

@@ -145,3 +145,12 @@ def test_questions_about_people_without_a_contact_who_are_gone_are_closed(case: 
     case.directory.capabilities = replace(case.directory.capabilities, delta=False)
     case.sync()
     assert not case.office.state().items
+
+
+def test_a_conflict_that_is_met_when_linking_is_asked_about(case: Case) -> None:
+    case.office.hire(CLIENTS[0], "Cyd", "cyd@contoso.example")
+    case.office.edit(str(case.contact("cyd")["id"]), "role", "Local")
+    case.save(guard={}, role="ask")
+    case.change("cyd")
+    case.sync()
+    assert [item["reason"] for item in case.office.state().items.values()] == ["field_conflict"]

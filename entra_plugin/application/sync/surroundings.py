@@ -54,7 +54,7 @@ class Around:
                 for object_id, link in links.items()
             },
             dormant={
-                object_id: Dormant(contact=contact, undone=link.undone)
+                object_id: Dormant(contact=contact, undone=link.undone, base=link.base)
                 for object_id, link in dormant.items()
                 if (contact := by_id.get(link.contact_id)) is not None
                 and contact.version == link.version

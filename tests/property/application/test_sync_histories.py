@@ -146,6 +146,7 @@ class History(RuleBasedStateMachine):
         for number in range(1 + both):
             self.decide(number, CLIENTS[number])
         self.come((0, "ada"), {})
+        self.come((1, "eve"), {})
         self.change_directory(people)
         self.sound = True
 
@@ -174,7 +175,7 @@ class History(RuleBasedStateMachine):
             paper.put(msgspec.structs.replace(user, **{name: value}))
         elif value in {"enable", "disable"}:
             paper.put(msgspec.structs.replace(user, enabled=value == "enable"))
-        elif value in {"delete", "purge"}:
+        elif value in {"delete", "purge"} and len(paper.users) > 1:
             paper.delete(object_id, purge=value == "purge")
 
     def change_absent(self, slot: Slot, what: object) -> None:
