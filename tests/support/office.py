@@ -284,15 +284,15 @@ class Office:
             parts=tuple(found["parts"]),
         )
 
-    def versions(self) -> dict[str, list[tuple[object, ...]]]:
+    def versions(self) -> list[tuple[object, ...]]:
         """Which transaction wrote each row of the tables that must keep still."""
-        found: dict[str, list[tuple[object, ...]]] = {}
-        for table in KEPT:
-            query = sql.SQL(
-                "SELECT ctid::text, xmin::text FROM {} WHERE tenant_id = %s ORDER BY 1"
-            ).format(sql.Identifier(table))
-            found[table] = self._connection.execute(query, [self.tenant_id]).fetchall()
-        return found
+        looks = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {}, ctid::text, xmin::text FROM {} WHERE tenant_id = %(t)s").format(
+                sql.Literal(table), sql.Identifier(table)
+            )
+            for table in KEPT
+        )
+        return sorted(self._connection.execute(looks, {"t": self.tenant_id}).fetchall())
 
     def _run(self, statement: LiteralString, *values: object) -> None:
         self._connection.execute(statement, values)

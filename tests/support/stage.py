@@ -12,6 +12,7 @@ import psycopg
 from devhost.host import DevHost
 from devhost.servers.postgres import Urls, libpq
 from support.devhost import running_host
+from support.office import Office
 from support.postgres import fresh_database
 
 Result = TypeVar("Result")
@@ -24,6 +25,8 @@ class Stage:
     loop: asyncio.AbstractEventLoop
     host: DevHost
     administrator: psycopg.Connection[tuple[object, ...]]
+    neighbour: Office | None = None
+    """Another MSP with the same directories, clients and customers, by their ids."""
     histories: int = 0
     crashes: int = 0
     rules: Counter[str] = field(default_factory=Counter)

@@ -114,6 +114,8 @@ class History(RuleBasedStateMachine):
             stage.host, self.directory, TenantId(self.office.tenant_id)
         )
         self.sound = False
+        self.neighbour = stage.neighbour
+        self.untouched = self.neighbour.versions() if self.neighbour else []
 
     @initialize(
         both=st.sampled_from([False, False, True]),
@@ -471,6 +473,9 @@ class History(RuleBasedStateMachine):
                 return
         self.settle()
         Settled(world=self.world, state=self.office.state()).judge()
+        if self.neighbour is not None:
+            assert self.neighbour.versions() == self.untouched, "another MSP was touched"
+        self.stage.neighbour = self.office
 
     def settle(self) -> None:
         """Sync until there is nothing to do, which is soon; then nothing is written.
