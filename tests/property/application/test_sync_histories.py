@@ -45,7 +45,7 @@ ADDRESSES = tuple(f"{local}@contoso.example" for local in LOCALS)
 """Few enough that people and contacts meet."""
 GROUP = GroupId(guid("history group"))
 
-FEW, MANY = 200, 10_000
+FEW, MANY = 100, 10_000
 """Histories in the normal run, and in the long one."""
 _ROUNDS = 5
 
