@@ -173,6 +173,16 @@ _DROP_EARLIER = text("""
         AND object_id = ANY(:object_ids) AND state = 'planned'
 """).bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
+_OUTDATED = text("""
+    SELECT c.change_id
+    FROM entra_sync_changes c
+    JOIN entra_identities i ON i.tenant_id = c.tenant_id
+        AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND i.changed_at > c.created_at
+        AND i.seen_fingerprint <> decode(c.snapshot ->> 'fingerprint', 'hex')
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
 _SETTLE = text("""
     UPDATE entra_sync_changes c
     SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id),
@@ -322,6 +332,7 @@ class Changes:
             sync_changes.c.managed_tenant_id == managed_tenant_id,
             sync_changes.c.state == ChangeState.STALE.value,
             sync_changes.c.kind == ChangeKind.CREATE.value,
+            sync_changes.c.note["found"].astext == "exists",
         )
         return [row.snapshot["attributes"] for row in await self._connection.execute(statement)]
 
@@ -340,6 +351,11 @@ class Changes:
             sync_changes.c.kind.in_([kind.value for kind in kinds]),
         )
         return (await self._connection.execute(statement.limit(1))).first() is not None
+
+    async def outdated(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
+        """Rows whose identity a later run has seen otherwise than they were planned for."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        return set((await self._connection.scalars(_OUTDATED, values)).all())
 
     async def settle(self, done: Sequence[Done], now: datetime) -> None:
         """Mark rows as applied, stale or failed; an applied row gives up its snapshot."""

@@ -145,6 +145,7 @@ sync_run_tenants = Table(
     Column("cursor_link", Text),
     Column("absences", Boolean, nullable=False, server_default=text("false")),
     Column("policy_fingerprint", LargeBinary),
+    Column("select_fingerprint", LargeBinary),
     one_of("state", RunState),
     one_of("reading_kind", ReadingKind, optional=True),
     ForeignKeyConstraint(
@@ -166,7 +167,8 @@ sync_run_tenants = Table(
 listing had to start again from its first page. ``waited_seconds`` is all the waiting that the
 provider asked for. ``cursor_link`` is where the next delta round will start, once this reading is
 recorded; ``absences`` says that the reading looks for those who are gone; ``policy_fingerprint`` is
-that of the rules by which the reading was planned.
+that of the rules by which the reading was planned, ``select_fingerprint`` that of the properties
+that the cursor keeps.
 """
 
 sync_pages = Table(

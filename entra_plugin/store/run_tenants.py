@@ -73,6 +73,8 @@ class ReadingPlan:
     kind: ReadingKind
     absences: bool
     cursor_link: str | None
+    select_fingerprint: bytes | None
+    """Of the properties that the cursor keeps; None where there is no delta."""
     policy_fingerprint: bytes
 
 
@@ -378,6 +380,8 @@ class RunTenants:
                     columns.reading_kind,
                     columns.absences,
                     columns.cursor_link,
+                    columns.select_fingerprint,
+                    columns.select_fingerprint,
                     columns.policy_fingerprint,
                 ).where(self._is(run_id, managed_tenant_id))
             )
@@ -388,6 +392,7 @@ class RunTenants:
             kind=ReadingKind(row.reading_kind),
             absences=row.absences,
             cursor_link=row.cursor_link,
+            select_fingerprint=row.select_fingerprint,
             policy_fingerprint=row.policy_fingerprint,
         )
 
@@ -403,6 +408,7 @@ class RunTenants:
                 reading_kind=plan.kind.value,
                 absences=plan.absences,
                 cursor_link=plan.cursor_link,
+                select_fingerprint=plan.select_fingerprint,
                 policy_fingerprint=plan.policy_fingerprint,
             )
         )

@@ -122,7 +122,13 @@ class SyncTenants:
         if job.remaining is not None:
             return job
         opening = await _opening(interface.OPEN_RUN, job.run)
-        return _following(job, opening)
+        return SyncJob(
+            run=job.run,
+            remaining=opening.managed_tenant_ids,
+            window=opening.window,
+            phase=opening.phase,
+            writes=opening.writes,
+        )
 
     async def _planned(self, job: SyncJob) -> SyncJob:
         """Plan all managed tenants; what is additive is applied on the way, then the guard judges.
@@ -136,7 +142,8 @@ class SyncTenants:
             workflow.continue_as_new(replace(job, remaining=rest))
         if not job.writes:
             return job
-        following = _following(job, await _opening(interface.GUARD, job.run))
+        left = await _opening(interface.GUARD, job.run)
+        following = replace(job, remaining=left.managed_tenant_ids, phase=left.phase)
         if len(job.remaining or []) > interface.CONTINUE_AFTER // 2:
             workflow.continue_as_new(following)
         return following
@@ -280,16 +287,6 @@ async def _end_customer(customer: CustomerRef, error: BaseException) -> None:
     else:
         end = CustomerEnd(customer=customer, state="cancelled", code=None)
     await _close(interface.CLOSE_CUSTOMER, end)
-
-
-def _following(job: SyncJob, opening: Opening) -> SyncJob:
-    return SyncJob(
-        run=job.run,
-        remaining=opening.managed_tenant_ids,
-        window=opening.window,
-        phase=opening.phase,
-        writes=opening.writes,
-    )
 
 
 def _rest(job: SyncJob) -> list[str]:

@@ -137,6 +137,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
             sa.Column("cursor_link", sa.Text()),
             sa.Column("absences", sa.Boolean(), server_default=sa.text("false"), nullable=False),
             sa.Column("policy_fingerprint", sa.LargeBinary()),
+            sa.Column("select_fingerprint", sa.LargeBinary()),
         ),
         "entra_sync_changes": (
             sa.Column("source_change_id", sa.Uuid()),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +19,7 @@ from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.states import ChangeKind, RunType
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.mappings import Mappings
@@ -59,6 +59,8 @@ class Application:
     kinds: Collection[ChangeKind]
     require: Callable[[AsyncConnection], Awaitable[None]]
     """Raises NotAcceptable inside a batch's transaction when nothing may be applied any more."""
+    aged: bool = False
+    """The plan was read by a person first: other runs may have overtaken it."""
 
 
 class ApplyRows:
@@ -118,6 +120,7 @@ class ApplyRows:
                 pinned=application.pinned,
                 now=self._context.clock(),
                 rows=rows,
+                aged=application.aged,
             )
             await ApplyBatch(connection, self._context.host.contacts, batch)()
 
@@ -151,8 +154,10 @@ class Apply:
             )
             if fence is None:
                 raise NotAcceptable("run_closed")
-            policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
-        application = sync_application(tenant_id, fence, policy, kinds)
+            found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+            policy = await self._scopes.policy_under(connection, tenant_id, found)
+        aged = found.run.type == RunType.PREVIEW
+        application = replace(sync_application(tenant_id, fence, policy, kinds), aged=aged)
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
             await self._rows(application)

@@ -72,6 +72,8 @@ class Batch:
     """There are pins that may concern these rows."""
     now: datetime
     rows: Sequence[ChangeRow]
+    aged: bool = False
+    """They were planned by a run that others may have overtaken since."""
 
     def of(self, *kinds: ChangeKind) -> list[ChangeRow]:
         """The rows of these kinds."""
@@ -122,8 +124,24 @@ class ApplyBatch:
     async def _overruled(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
         """Rows that a person's decision of meanwhile forbids: he answered while this was planned.
 
-        Looked at before a contact is created, which nobody could take back.
+        Looked at before a contact is created, which nobody could take back. So are the rows of an
+        aged plan whose identity a later run has seen otherwise.
         """
+        return {**await self._outdated(rows), **await self._decided(rows)}
+
+    async def _outdated(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+        if not self._batch.aged:
+            return {}
+        found = await Changes(self._connection, self._batch.tenant_id).outdated(
+            [row.change_id for row in rows]
+        )
+        return {
+            row.change_id: stale(row, {"found": "seen_since"})
+            for row in rows
+            if row.change_id in found
+        }
+
+    async def _decided(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
         asking = [row for row in rows if row.kind in DECIDABLE]
         if not asking:
             return {}

@@ -48,7 +48,7 @@ class ChooseReading:
         begins = None
         if chosen.kind == ReadingKind.FULL and run.type != RunType.PREVIEW:
             begins = await _cursor_from_now_on(policy, directory)
-        await self._keep(tenant_id, fence, policy, chosen, begins)
+        await self._keep(tenant_id, fence, policy, chosen, begins, directory)
         return chosen
 
     async def everything(
@@ -57,7 +57,7 @@ class ChooseReading:
         """Read everybody after all, the cursor being of no use; absence then proves nothing."""
         chosen = Chosen(kind=ReadingKind.FULL, absences=False)
         begins = await _cursor_from_now_on(policy, directory)
-        await self._keep(tenant_id, fence, policy, chosen, begins)
+        await self._keep(tenant_id, fence, policy, chosen, begins, directory)
         return chosen
 
     async def members(self, policy: Policy, directory: Directory) -> Members:
@@ -95,11 +95,14 @@ class ChooseReading:
         policy: Policy,
         chosen: Chosen,
         begins: str | None,
+        directory: Directory,
     ) -> None:
+        delta = directory.capabilities.delta
         plan = ReadingPlan(
             kind=chosen.kind,
             absences=chosen.absences,
             cursor_link=begins,
+            select_fingerprint=directory.select_fingerprint if delta else None,
             policy_fingerprint=policy.fingerprint,
         )
         async with self._context.store.tenant_transaction(tenant_id) as connection:

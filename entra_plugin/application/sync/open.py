@@ -82,19 +82,8 @@ class OpenRun:
             await self._provision(tenant_id, run.run_id)
         return directory.capabilities.concurrency
 
-    async def planned(self, tenant_id: TenantId, run_id: RunId) -> OpenedRun:
+    async def planned(self, tenant_id: TenantId, run_id: RunId) -> tuple[ManagedTenantId, ...]:
         """What is left of a run once all of it is planned: to be applied and recorded."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            run = await Runs(connection, tenant_id).get(run_id)
             rows = await RunTenants(connection, tenant_id).of_run(run_id)
-        window = _UNDONE_AT_ONCE
-        if run is not None and run.type != RunType.UNDO:
-            directory = await self._context.directories.of_tenant(tenant_id)
-            window = directory.capabilities.concurrency
-        return OpenedRun(
-            managed_tenant_ids=tuple(
-                row.managed_tenant_id for row in rows if row.state == RunState.RUNNING
-            ),
-            window=window,
-            plans=False,
-        )
+        return tuple(row.managed_tenant_id for row in rows if row.state == RunState.RUNNING)

@@ -34,7 +34,7 @@ from entra_plugin.store.items import Items
 from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts, Pages, Progress
 from entra_plugin.store.run_tenants import Fence, RunTenants
-from entra_plugin.store.runs import Run, Runs
+from entra_plugin.store.runs import Run
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
@@ -120,14 +120,16 @@ class ReadAndPlan:
             fence = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
-            run = await Runs(connection, tenant_id).get(run_id)
-            if fence is None or run is None:
+            if fence is None:
                 raise NotAcceptable("run_closed")
-            await self._scopes.require_taken(connection, tenant_id, managed_tenant_id)
-            policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
+            found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+            await self._scopes.require_taken(connection, tenant_id, found.mapping)
+            policy = await self._scopes.policy_under(connection, tenant_id, found)
             decisions = await Identities(connection, tenant_id).decided(policy.entra_tenant_id)
             progress = await Pages(connection, tenant_id).progress(fence)
-        return _Begun(run=run, fence=fence, policy=policy, decisions=decisions, progress=progress)
+        return _Begun(
+            run=found.run, fence=fence, policy=policy, decisions=decisions, progress=progress
+        )
 
     async def _prepared(self, tenant_id: TenantId, begun: _Begun, directory: Directory) -> _Attempt:
         """Read the groups that the filters name, and choose how to read the users."""

@@ -34,7 +34,6 @@ class Record:
             NotAcceptable: ``run_closed``, ``not_connected`` or ``mapping_changed``.
         """
         now = self._context.clock()
-        directory = await self._context.directories.of_tenant(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
             run = await Runs(connection, tenant_id).get(run_id)
@@ -43,7 +42,7 @@ class Record:
             if run is None or fence is None or row is None:
                 raise NotAcceptable("run_closed")
             if run.type in WHOLE:
-                await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
+                await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             plan = await tenants.reading_plan(run_id, managed_tenant_id)
@@ -62,11 +61,11 @@ class Record:
                 await ManagedTenants(connection, tenant_id).stamp_success(
                     managed_tenant_id, plan.policy_fingerprint, users, now
                 )
-                if plan.cursor_link is not None:
+                if plan.cursor_link is not None and plan.select_fingerprint is not None:
                     await Cursors(connection, tenant_id).put(
                         managed_tenant_id,
                         plan.cursor_link,
-                        select_fingerprint=directory.select_fingerprint,
+                        select_fingerprint=plan.select_fingerprint,
                         now=now,
                         verified=plan.absences,
                     )

@@ -4,6 +4,7 @@ May this sync still touch it, and by which policy?
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,9 +23,20 @@ from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 from entra_plugin.store.pins import Pins
-from entra_plugin.store.run_tenants import RunTenants
-from entra_plugin.store.runs import Runs
+from entra_plugin.store.run_tenants import RunTenant, RunTenants
+from entra_plugin.store.runs import Run, Runs
 from entra_plugin.store.settings import SettingsRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """A managed tenant in a run, whose connection and mapping are as the run began with."""
+
+    run: Run
+    row: RunTenant
+    mapping: CurrentMapping
+    tenant: ManagedTenant
+    client_id: ClientId
 
 
 class Scopes:
@@ -43,7 +55,7 @@ class Scopes:
             raise NotAcceptable("feature_off")
 
     async def require_taken(
-        self, connection: AsyncConnection, tenant_id: TenantId, managed_tenant_id: ManagedTenantId
+        self, connection: AsyncConnection, tenant_id: TenantId, mapping: CurrentMapping
     ) -> None:
         """Refuse what became gone or paused, or lost its client, since the run began.
 
@@ -52,22 +64,19 @@ class Scopes:
         Raises:
             NotAcceptable: ``mapping_changed``.
         """
-        mapping = await Mappings(connection, tenant_id).current(managed_tenant_id)
-        if mapping is None:
-            raise NotAcceptable("mapping_changed")
         clients = await known_clients(self._context, connection, tenant_id, [mapping.client_id])
         reason = left_out(mapping, clients, self._context.clock())
         if reason is not None:
             raise NotAcceptable("mapping_changed", details={"leftOut": reason.value})
 
-    async def policy(
+    async def conditions(
         self,
         connection: AsyncConnection,
         tenant_id: TenantId,
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
-    ) -> Policy:
-        """The policy of a managed tenant, if connection and mapping are as the run began with.
+    ) -> Conditions:
+        """Refuse when connection or mapping are not as the run began with.
 
         Raises:
             NotAcceptable: ``not_connected`` or ``mapping_changed``.
@@ -88,8 +97,32 @@ class Scopes:
             or mapping.client_id != row.client_id
         ):
             raise NotAcceptable("mapping_changed")
+        return Conditions(
+            run=run, row=row, mapping=mapping, tenant=tenant, client_id=mapping.client_id
+        )
+
+    async def policy(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+    ) -> Policy:
+        """The policy of a managed tenant, if connection and mapping are as the run began with.
+
+        Raises:
+            NotAcceptable: ``not_connected`` or ``mapping_changed``.
+        """
+        found = await self.conditions(connection, tenant_id, run_id, managed_tenant_id)
+        return await self.policy_under(connection, tenant_id, found)
+
+    async def policy_under(
+        self, connection: AsyncConnection, tenant_id: TenantId, found: Conditions
+    ) -> Policy:
+        """The policy under these conditions; of a preview with the settings that it was given."""
+        what_if = found.run.what_if or {}
         return await self.policy_of(
-            connection, tenant_id, tenant, mapping, mapping.client_id, what_if=run.what_if or {}
+            connection, tenant_id, found.tenant, found.mapping, found.client_id, what_if=what_if
         )
 
     async def policy_of(
