@@ -360,6 +360,8 @@ class Planner:
             return False
         contact = dormant.contact
         if contact.contact_id in around.pins.hands_off:
+            if self._rules.filters.reason(reading.user) is not None:
+                return False
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
             return True
         if not dormant.ours:

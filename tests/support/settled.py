@@ -65,6 +65,8 @@ class Settled:
             return frozenset({"to be moved"})
         if left_out(self.world, directory, user):
             return frozenset({"filtered"})
+        if self._is_pinned(key):
+            return frozenset({"ignored"})
         found = self._matches(directory, user)
         if len(found) == 1:
             (contact,) = found
@@ -90,6 +92,14 @@ class Settled:
             and contact["version"] == link["host_version"]
             and contact["client"] != str(self.world.mapped[directory])
         )
+
+    def _is_pinned(self, key: Key) -> bool:
+        """His contact of before the mapping changed is nobody's to touch."""
+        link = self.state.closed.get(key)
+        if link is None or link["closed_reason"] != "mapping_changed":
+            return False
+        contact_id = str(link["contact_id"])
+        return contact_id in self.state.contacts and contact_id in self.world.hands_off
 
     def _matches(self, directory: EntraTenantId, user: DirectoryUser) -> Sequence[Row]:
         client = str(self.world.mapped[directory])
