@@ -19,7 +19,7 @@ from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.states import ChangeKind, RunType
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.mappings import Mappings
@@ -57,6 +57,8 @@ class Application:
     fields: FieldRules
     pinned: bool
     kinds: Collection[ChangeKind]
+    earlier: bool
+    """What is applied was planned by a preview, some time ago."""
     require: Callable[[AsyncConnection], Awaitable[None]]
     """Raises NotAcceptable inside a batch's transaction when nothing may be applied any more."""
 
@@ -116,6 +118,7 @@ class ApplyRows:
                 client_id=application.client_id,
                 fields=application.fields,
                 pinned=application.pinned,
+                earlier=application.earlier,
                 now=self._context.clock(),
                 rows=rows,
             )
@@ -151,8 +154,10 @@ class Apply:
             )
             if fence is None:
                 raise NotAcceptable("run_closed")
-            policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
-        application = sync_application(tenant_id, fence, policy, kinds)
+            found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+            policy = await self._scopes.policy_under(connection, tenant_id, found)
+        earlier = found.run.type == RunType.PREVIEW
+        application = sync_application(tenant_id, fence, policy, kinds, earlier=earlier)
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
             await self._rows(application)
@@ -193,7 +198,12 @@ def _whole_identities(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
 
 
 def sync_application(
-    tenant_id: TenantId, fence: Fence, policy: Policy, kinds: Collection[ChangeKind]
+    tenant_id: TenantId,
+    fence: Fence,
+    policy: Policy,
+    kinds: Collection[ChangeKind],
+    *,
+    earlier: bool = False,
 ) -> Application:
     """What a sync applies: never for a client of until now."""
 
@@ -210,5 +220,6 @@ def sync_application(
         fields=policy.fields,
         pinned=bool(policy.pins),
         kinds=kinds,
+        earlier=earlier,
         require=require,
     )
