@@ -56,6 +56,11 @@ class NoWorkflows:
     ) -> None:
         """Leave it to the caller."""
 
+    async def is_open(self, workflow_id: str) -> bool:
+        """Say that all is well."""
+        del workflow_id
+        return True
+
     async def cancel(self, workflow_id: str) -> None:
         """Nothing runs."""
 

@@ -321,7 +321,11 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something that a person of the tenant should hear of; text is looked up by ``key``."""
+    """Something that a person of the tenant should hear of; text is looked up by ``key``.
+
+    ``level`` is ``info`` or ``warning``. ``params`` fill the places of the text; among them is
+    ``text``, the whole of it in English. ``link`` is a path of ours, below the host's address.
+    """
 
     key: str
     level: str
@@ -411,6 +415,9 @@ class Workflows(Protocol):
         approval_id: UUID,
     ) -> None:
         """Start the workflow that applies what was approved of a held run."""
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """True while a workflow runs; one that ended, or that nobody knows, does not."""
 
     async def cancel(self, workflow_id: str) -> None:
         """Ask a workflow to stop; one that is gone already is no error."""

@@ -9,6 +9,8 @@ from entra_plugin.domain.remedies import Forewarning
 
 RELATIONSHIP_NOTICE = timedelta(days=30)
 SECRET_NOTICE = timedelta(days=30)
+WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+"""How long before an end people are told of it, the last time first."""
 IDLE_NOTICE = timedelta(days=60)
 """Microsoft lets a refresh token die after about 90 days without use (microsoft identity platform,
 "Refresh tokens in the Microsoft identity platform")."""
@@ -76,3 +78,13 @@ def _relationship(now: datetime, one: Relationship) -> Iterator[Expiry]:
         ended = one.ends_at <= now
         notice = Forewarning.RELATIONSHIP_ENDED if ended else Forewarning.RELATIONSHIP_EXPIRING
         yield Expiry(notice=notice, at=one.ends_at, relationship=one)
+
+
+def warning_due(now: datetime, at: datetime) -> datetime | None:
+    """When the warning was due that is to be given now of an end at ``at``; None if there is none.
+
+    A warning is known by that moment: it is another one for another threshold, and for another end.
+    """
+    if at <= now:
+        return None
+    return next((at - before for before in WARNINGS if at - before <= now), None)

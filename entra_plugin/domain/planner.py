@@ -47,6 +47,9 @@ class Planner:
     def plan(self, pending: Sequence[Reading], around: Surroundings, plan: PagePlan) -> None:
         """Give every pending identity exactly one verdict, or its change rows."""
         for reading in pending:
+            if self._stays_erased(reading):
+                plan.unchanged += 1
+                continue
             rows = len(plan.changes)
             self._plan_one(reading, around, plan)
             known, object_id = reading.known, reading.user.object_id
@@ -120,6 +123,16 @@ class Planner:
             self._settle(reading, Verdict.FILTERED, reason, plan)
             return
         self._match(reading, address, around, plan)
+
+    def _stays_erased(self, reading: Reading) -> bool:
+        """True for a person who was erased and is ignored: nothing of him is written again."""
+        decision = self._rules.decisions.get(reading.user.object_id)
+        return (
+            reading.known is not None
+            and reading.known.erased
+            and decision is not None
+            and decision.kind == DecisionKind.IGNORED
+        )
 
     # --- Linked identities ---
 

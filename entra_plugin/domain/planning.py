@@ -35,7 +35,8 @@ Raised when the rules here change, so that everybody is planned anew.
 class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we hold of an identity.
 
-    ``question`` is the reason and candidates of its open review item.
+    ``question`` is the reason and candidates of its open review item. ``erased``: nothing is left
+    of it but its ids.
     """
 
     acted: bytes | None
@@ -44,6 +45,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     linked: ContactId | None
     question: tuple[VerdictReason, tuple[ContactId, ...]] | None
     departure: Departure | None = None
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,9 +29,6 @@ from entra_plugin.store.arrays import IdArray, PlainIdArray, WordArray
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
-SEEN_SINCE = "seen_since"
-"""Found by a row of a preview: another run has seen the identity otherwise since."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRow:
@@ -176,6 +173,18 @@ _DROP_EARLIER = text("""
         AND object_id = ANY(:object_ids) AND state = 'planned'
 """).bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
+_OUTDATED = text("""
+    SELECT c.change_id
+    FROM entra_sync_changes c
+    JOIN entra_identities i ON i.tenant_id = c.tenant_id
+        AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND i.changed_at > c.created_at
+        AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
+            OR (i.departure = 'deleted_upstream'
+                AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
 _SETTLE = text("""
     UPDATE entra_sync_changes c
     SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id),
@@ -210,21 +219,6 @@ _COUNTS = text("""
             AND managed_tenant_id = :managed_tenant_id
     ) c
 """)
-
-
-_SEEN_SINCE = text("""
-    SELECT c.change_id
-    FROM entra_sync_changes c
-    JOIN entra_sync_run_tenants t ON t.tenant_id = c.tenant_id AND t.run_id = c.run_id
-        AND t.managed_tenant_id = c.managed_tenant_id
-    JOIN entra_identities i ON i.tenant_id = c.tenant_id
-        AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
-        AND i.changed_at > t.started_at
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
-            OR (i.departure = 'deleted_upstream'
-                AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
-""").bindparams(bindparam("change_ids", type_=IdArray()))
 
 
 class Changes:
@@ -340,14 +334,9 @@ class Changes:
             sync_changes.c.managed_tenant_id == managed_tenant_id,
             sync_changes.c.state == ChangeState.STALE.value,
             sync_changes.c.kind == ChangeKind.CREATE.value,
-            sync_changes.c.note["found"].astext.is_distinct_from(SEEN_SINCE),
+            sync_changes.c.note["found"].astext == "exists",
         )
         return [row.snapshot["attributes"] for row in await self._connection.execute(statement)]
-
-    async def seen_since(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
-        """Rows of identities that another run has seen otherwise since these were planned."""
-        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
-        return set((await self._connection.scalars(_SEEN_SINCE, values)).all())
 
     async def has_planned(
         self,
@@ -364,6 +353,11 @@ class Changes:
             sync_changes.c.kind.in_([kind.value for kind in kinds]),
         )
         return (await self._connection.execute(statement.limit(1))).first() is not None
+
+    async def outdated(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
+        """Rows whose identity a later run has seen otherwise than they were planned for."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        return set((await self._connection.scalars(_OUTDATED, values)).all())
 
     async def settle(self, done: Sequence[Done], now: datetime) -> None:
         """Mark rows as applied, stale or failed; an applied row gives up its snapshot."""

@@ -84,7 +84,8 @@ class LinkRow:
 
 _KNOWN = text("""
     SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
-        q.reason AS question, q.candidates, i.departure, i.departed_at, i.departure_settled
+        q.reason AS question, q.candidates, i.departure, i.departed_at, i.departure_settled,
+        i.attributes = '{}' AS erased
     FROM entra_identities i
     LEFT JOIN LATERAL (
         SELECT contact_id FROM entra_contact_links
@@ -647,6 +648,7 @@ def _known(
     departure: str | None,
     since: datetime,
     settled: bool,  # noqa: FBT001 - a column
+    erased: bool,  # noqa: FBT001 - a column
 ) -> Known:
     return Known(
         acted=acted,
@@ -655,6 +657,7 @@ def _known(
         linked=linked,
         question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
         departure=_departure(departure, since, settled),
+        erased=erased,
     )
 
 

@@ -43,6 +43,7 @@ managed_tenants = Table(
     moment("gone_at"),
     moment("last_success_at"),
     Column("policy_fingerprint", LargeBinary),
+    moment("relationship_warned_for"),
     UniqueConstraint("tenant_id", "entra_tenant_id"),
     Index("ix_entra_managed_tenants_search", "tenant_id", "search_key"),
 )
@@ -51,7 +52,8 @@ managed_tenants = Table(
 ``default_domain`` is what the directory says of itself, ``listed_domain`` what the partner's lists
 say, which can be out of date. ``health_code`` is an error code of the last reading or check, empty
 when all is well.
-``policy_fingerprint`` is that of the last successful sync.
+``policy_fingerprint`` is that of the last successful sync. ``relationship_warned_for`` is when the
+last warning that was given of its end was due.
 """
 
 managed_tenant_domains = Table(

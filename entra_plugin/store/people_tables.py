@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from entra_plugin.domain.states import (
     DecisionKind,
     DepartureKind,
+    FieldName,
     ItemState,
     LinkState,
     PinKind,
@@ -202,6 +203,7 @@ pins = Table(
     Column("created_by_name", Text),
     moment("created_at", nullable=False),
     one_of("kind", PinKind),
+    one_of("field", FieldName, optional=True),
     Index(
         "uq_entra_pins_subject",
         "tenant_id",

@@ -2,15 +2,36 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
+from uuid import UUID, uuid4
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, and_, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, TenantId, UserId
+from entra_plugin.domain.pins import Pin
 from entra_plugin.domain.pins import Pins as Found
-from entra_plugin.domain.states import PinKind
+from entra_plugin.domain.states import FieldName, PinKind
+from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
 from entra_plugin.store.people_tables import pins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPin:
+    """A pin as people read it."""
+
+    pin_id: UUID
+    pin: Pin
+    reason: str | None
+    created_by: UserId | None
+    created_by_name: str | None
+    created_at: datetime
+
+
+_SUBJECT = ("tenant_id", "kind", "contact_id", "entra_tenant_id", "object_id", "field")
 
 
 class Pins:
@@ -59,3 +80,103 @@ class Pins:
         )
         rows = [tuple(map(str, row)) for row in await self._connection.execute(statement)]
         return blake2b(repr(rows).encode(), digest_size=16).digest() if rows else b""
+
+    async def put(
+        self,
+        pin: Pin,
+        *,
+        reason: str | None,
+        user_id: UserId | None,
+        name: str | None,
+        now: datetime,
+    ) -> StoredPin:
+        """Stick a pin; one that sticks already keeps its author, and takes the reason."""
+        statement = insert(pins).values(
+            tenant_id=self._tenant_id,
+            pin_id=uuid4(),
+            kind=pin.kind.value,
+            contact_id=pin.contact_id,
+            entra_tenant_id=pin.entra_tenant_id,
+            object_id=pin.object_id,
+            field=pin.field.value if pin.field is not None else None,
+            reason=reason,
+            created_by=user_id,
+            created_by_name=name,
+            created_at=now,
+        )
+        kept = statement.on_conflict_do_update(
+            index_elements=_SUBJECT, set_={"reason": statement.excluded.reason}
+        )
+        return _stored((await self._connection.execute(kept.returning(pins))).one())
+
+    async def remove(self, pin: Pin) -> bool:
+        """Take a pin out; False when there was none."""
+        statement = delete(pins).where(
+            pins.c.tenant_id == self._tenant_id,
+            pins.c.kind == pin.kind.value,
+            pins.c.contact_id.is_not_distinct_from(pin.contact_id),
+            pins.c.entra_tenant_id.is_not_distinct_from(pin.entra_tenant_id),
+            pins.c.object_id.is_not_distinct_from(pin.object_id),
+            pins.c.field.is_not_distinct_from(pin.field.value if pin.field is not None else None),
+        )
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def of_contact(self, contact_id: ContactId) -> tuple[StoredPin, ...]:
+        """The pins of one contact, oldest first; at most one per kind, and per field locked."""
+        statement = (
+            select(pins)
+            .where(pins.c.tenant_id == self._tenant_id, pins.c.contact_id == contact_id)
+            .order_by(pins.c.created_at, pins.c.pin_id)
+        )
+        return tuple(_stored(row) for row in await self._connection.execute(statement))
+
+    async def page(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        kind: PinKind | None = None,
+        contact_id: ContactId | None = None,
+    ) -> Page[StoredPin]:
+        """Pins, youngest first.
+
+        Raises:
+            NotAcceptable: The cursor is none of ours.
+        """
+        size = clamp(limit)
+        statement = select(pins).where(pins.c.tenant_id == self._tenant_id)
+        if kind is not None:
+            statement = statement.where(pins.c.kind == kind.value)
+        if contact_id is not None:
+            statement = statement.where(pins.c.contact_id == contact_id)
+        if cursor is not None:
+            moment, last = decode_moment(cursor)
+            older = pins.c.created_at < moment
+            statement = statement.where(
+                or_(older, and_(pins.c.created_at == moment, pins.c.pin_id < last))
+            )
+        ordered = statement.order_by(pins.c.created_at.desc(), pins.c.pin_id.desc())
+        rows = (await self._connection.execute(ordered.limit(size + 1))).all()
+        found = tuple(_stored(row) for row in rows[:size])
+        more = len(rows) > size
+        following = (
+            encode_cursor(found[-1].created_at.isoformat(), str(found[-1].pin_id)) if more else None
+        )
+        return Page(items=found, next_cursor=following)
+
+
+def _stored(row: Row[*tuple[object, ...]]) -> StoredPin:
+    return StoredPin(
+        pin_id=row.pin_id,
+        pin=Pin(
+            kind=PinKind(row.kind),
+            contact_id=row.contact_id,
+            entra_tenant_id=row.entra_tenant_id,
+            object_id=row.object_id,
+            field=FieldName(row.field) if row.field is not None else None,
+        ),
+        reason=row.reason,
+        created_by=row.created_by,
+        created_by_name=row.created_by_name,
+        created_at=row.created_at,
+    )

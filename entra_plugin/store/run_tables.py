@@ -42,12 +42,14 @@ sync_settings = Table(
     Column("mapping_version", BigInteger, nullable=False, server_default="0"),
     moment("last_discovery_at"),
     moment("client_secret_expires_at"),
+    moment("secret_warned_for"),
     moment("updated_at", nullable=False),
     ref("updated_by", nullable=True),
 )
 """One row per tenant. ``version`` guards edits, ``mapping_version`` counts decisions.
 
-``client_secret_expires_at`` is what a person entered with the tenant's own Microsoft credentials.
+``client_secret_expires_at`` is what a person entered with the tenant's own Microsoft credentials;
+``secret_warned_for`` is when the last warning of it that was given was due.
 """
 
 sync_runs = Table(
@@ -76,6 +78,7 @@ sync_runs = Table(
     ref("subject_object_id", nullable=True),
     ref("undoes_run_id", nullable=True),
     document("what_if"),
+    moment("notified_at"),
     one_of("type", RunType),
     one_of("trigger", Trigger),
     one_of("state", RunState),
@@ -94,7 +97,8 @@ sync_runs = Table(
 """One execution. ``progress`` holds what a discovery or validation found so far.
 
 A person's run names its identity in ``subject_...``, an undo the run that it undoes; ``what_if``
-holds unsaved settings that a preview was made with.
+holds unsaved settings that a preview was made with. ``notified_at`` is the end of which people were
+told: a run that is applied later ends twice.
 """
 
 COUNTERS = (

@@ -65,14 +65,15 @@ _SOURCES = text("""
         before, after, applied_at
     FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
-        AND state = 'applied' AND kind = ANY(:kinds) AND object_id = ANY(ARRAY(
+        AND state = 'applied' AND kind = ANY(:kinds) AND label <> '' AND object_id = ANY(ARRAY(
             SELECT DISTINCT object_id FROM entra_sync_changes
             WHERE tenant_id = :tenant_id AND run_id = :run_id
                 AND managed_tenant_id = :managed_tenant_id
-                AND state = 'applied' AND kind = ANY(:kinds) AND object_id > :after
+                AND state = 'applied' AND kind = ANY(:kinds) AND label <> '' AND object_id > :after
             ORDER BY object_id LIMIT :limit))
     ORDER BY object_id, kind
 """).bindparams(bindparam("kinds", type_=WordArray()))
+"""Rows of people who were erased have no label, and nothing left that could be put back."""
 
 _LATER = text("""
     SELECT c.object_id, c.run_id, c.applied_at, c.kind, c.after

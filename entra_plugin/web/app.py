@@ -17,6 +17,7 @@ from entra_plugin.host import HttpApp
 from entra_plugin.web import problems
 from entra_plugin.web.api import connection as connection_api
 from entra_plugin.web.api import (
+    erase,
     explaining,
     held,
     managed_tenants,
@@ -24,6 +25,7 @@ from entra_plugin.web.api import (
     mappings,
     meta,
     people,
+    pins,
     previews,
     review,
     runs,
@@ -68,6 +70,8 @@ API_ROUTERS = (
     settings.router,
     schedule.router,
     people.router,
+    pins.router,
+    erase.router,
     explaining.router,
     review.router,
     meta.router,

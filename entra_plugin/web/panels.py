@@ -17,6 +17,7 @@ from entra_plugin.store.identities import Identities, LinkRow
 from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.people_tables import identities
+from entra_plugin.store.pins import Pins, StoredPin
 from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
 from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
@@ -43,10 +44,11 @@ class ContactChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactFacts:
-    """The active link of a contact, and its last changes."""
+    """The active link of a contact, its last changes, and its pins."""
 
     link: LinkRow
     changes: tuple[ContactChange, ...]
+    pins: tuple[StoredPin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,8 @@ async def contact_facts(
         if link is None:
             raise NotFound("not_found", details={"contactId": str(contact_id)})
         changes = await _changes_of_link(connection, tenant_id, link.link_id)
-    return ContactFacts(link=link, changes=changes)
+        pins = await Pins(connection, tenant_id).of_contact(contact_id)
+    return ContactFacts(link=link, changes=changes, pins=pins)
 
 
 async def client_or_nothing(

@@ -100,6 +100,10 @@ API = _entries(
     ("GET", "/clients/{client_id}", VIEW),
     ("GET", "/contacts/{contact_id}", VIEW),
     ("GET", "/identities", VIEW),
+    ("POST", "/identities/{entra_tenant_id}/{object_id}/erase", CHANGE),
+    ("GET", "/pins", VIEW),
+    ("PUT", "/pins", CHANGE),
+    ("DELETE", "/pins", CHANGE),
     ("GET", "/identities/{entra_tenant_id}/{object_id}/explain", VIEW),
     ("POST", "/identities/{entra_tenant_id}/{object_id}/sync", CHANGE),
 )

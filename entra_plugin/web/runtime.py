@@ -12,11 +12,13 @@ from entra_plugin.application.connect.rotate import RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Context
 from entra_plugin.application.decision_file import ExportDecisions, ImportDecisions
+from entra_plugin.application.erase_person import ErasePerson
 from entra_plugin.application.explain import Explain
 from entra_plugin.application.find_groups import FindGroups
 from entra_plugin.application.held import ApproveHeld, DiscardHeld
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.overview import Overview
+from entra_plugin.application.pins import StandingOrders
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
 from entra_plugin.application.review.read import ReadReview
@@ -68,6 +70,8 @@ class Runtime:
     read_runs: ReadRuns
     explain: Explain
     cancel_run: CancelRun
+    standing_orders: StandingOrders
+    erase_person: ErasePerson
     read_review: ReadReview
     resolve_item: ResolveItem
     resolve_items: ResolveItems
@@ -110,6 +114,8 @@ class Runtime:
             read_runs=ReadRuns(context),
             explain=Explain(context),
             cancel_run=CancelRun(context),
+            standing_orders=StandingOrders(context),
+            erase_person=ErasePerson(context),
             read_review=ReadReview(context),
             resolve_item=ResolveItem(context),
             resolve_items=ResolveItems(context),

@@ -17,6 +17,7 @@ VALIDATE = "entra.validate"
 CLOSE_CHECK = "entra.close_check"
 START_DISCOVERY = "entra.start_discovery"
 START_SCHEDULED_SYNC = "entra.start_scheduled_sync"
+KEEP_HOUSE = "entra.keep_house"
 
 SYNC_TENANTS = "entra.SyncTenants"
 SYNC_MANAGED_TENANT = "entra.SyncManagedTenant"
@@ -25,6 +26,10 @@ VALIDATE_CONNECTION = "entra.ValidateConnection"
 SCHEDULED_DISCOVERY = "entra.ScheduledDiscovery"
 SCHEDULED_SYNC = "entra.ScheduledSync"
 APPLY_APPROVED = "entra.ApplyHeld"
+HOUSEKEEPING = "entra.Housekeeping"
+
+HOUSEKEEPING_SCHEDULE = "entra/housekeeping"
+"""The one schedule of the whole installation."""
 
 HEARTBEAT = timedelta(seconds=15)
 """A worker that is silent for so long is dead, and its work is given to another."""
@@ -37,6 +42,12 @@ READING = timedelta(hours=4)
 
 SHORT = timedelta(minutes=10)
 """For steps that work on our own database."""
+
+CHORES = timedelta(hours=1)
+"""One round of housekeeping through all tenants."""
+
+SILENCE = timedelta(minutes=5)
+"""The longest that one chore of one tenant may take."""
 
 RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),

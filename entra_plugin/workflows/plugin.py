@@ -3,7 +3,9 @@
 from temporalio.plugin import SimplePlugin
 
 from entra_plugin.application.context import Context
+from entra_plugin.workflows import housekeeping_schedule
 from entra_plugin.workflows.activities import Activities
+from entra_plugin.workflows.chores import Chores
 from entra_plugin.workflows.definitions import (
     ApplyApproved,
     DiscoverManagedTenants,
@@ -13,6 +15,7 @@ from entra_plugin.workflows.definitions import (
     SyncTenants,
     ValidateConnection,
 )
+from entra_plugin.workflows.housekeeping import Housekeeping
 
 
 class EntraWorkerPlugin(SimplePlugin):
@@ -24,11 +27,13 @@ class EntraWorkerPlugin(SimplePlugin):
             workflows=[
                 ApplyApproved,
                 DiscoverManagedTenants,
+                Housekeeping,
                 ScheduledDiscovery,
                 ScheduledSync,
                 SyncManagedTenant,
                 SyncTenants,
                 ValidateConnection,
             ],
-            activities=Activities(context).all(),
+            activities=[*Activities(context).all(), Chores(context).keep_house],
+            run_context=lambda: housekeeping_schedule.kept(context.host),
         )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from uuid import UUID
 
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -73,6 +74,18 @@ class TemporalWorkflows:
             customer.tenant_id, customer.run_id, customer.managed_tenant_id
         )
         await self._start(interface.APPLY_APPROVED, customer, f"{held}/{approval_id}")
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """True while a workflow runs; one that continued as new is the same."""
+        found: list[bool] = []
+
+        async def ask() -> None:
+            handle = (await self._host.temporal()).get_workflow_handle(workflow_id)
+            description = await handle.describe(rpc_timeout=_PATIENCE)
+            found.append(description.status == WorkflowExecutionStatus.RUNNING)
+
+        await _reached(ask())
+        return found == [True]
 
     async def cancel(self, workflow_id: str) -> None:
         """Ask a workflow to stop; one that is gone already is no error."""

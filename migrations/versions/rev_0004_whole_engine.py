@@ -27,6 +27,7 @@ REASONS = (
     *("excluded_pattern", "multiple_matches", "linked_elsewhere", "claimed_twice"),
     *("other_client", "field_conflict", "missing_upstream", "decided", "rejected_by_host"),
 )
+FIELDS = ("displayName", "email", "phone", "mobile", "role", "department", "officeLocation")
 NEW_REASONS = (
     *("not_in_group", "in_excluded_group", "pinned", "fields_changed", "disabled_upstream"),
     *("deleted_upstream", "enabled_upstream", "remapped", "contact_gone", "undone", "resumed"),
@@ -44,6 +45,7 @@ def upgrade() -> None:
             op.add_column(table, column)
     _hold("entra_identities", "departure", ("disabled_upstream", "deleted_upstream"))
     _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
+    _hold("entra_pins", "field", FIELDS)
     _hold("entra_reconciliation_items", "settled_as", SETTLEMENTS)
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
@@ -79,6 +81,7 @@ def downgrade() -> None:
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", REASONS, optional=False)
+    op.drop_constraint(op.f("ck_entra_pins_field"), "entra_pins")
     op.drop_constraint(
         op.f("ck_entra_reconciliation_items_settled_as"), "entra_reconciliation_items"
     )
@@ -118,11 +121,16 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
         ),
         "entra_pins": (sa.Column("created_by_name", sa.Text()),),
         "entra_delta_cursors": (sa.Column("verified_at", sa.DateTime(timezone=True)),),
+        "entra_managed_tenants": (
+            sa.Column("relationship_warned_for", sa.DateTime(timezone=True)),
+        ),
+        "entra_sync_settings": (sa.Column("secret_warned_for", sa.DateTime(timezone=True)),),
         "entra_sync_runs": (
             sa.Column("subject_tenant_id", sa.Uuid()),
             sa.Column("subject_object_id", sa.Uuid()),
             sa.Column("undoes_run_id", sa.Uuid()),
             sa.Column("what_if", postgresql.JSONB()),
+            sa.Column("notified_at", sa.DateTime(timezone=True)),
         ),
         "entra_sync_run_tenants": (
             sa.Column("reading_kind", sa.Text()),

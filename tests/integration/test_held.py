@@ -163,6 +163,31 @@ def test_a_preview_writes_nothing_but_its_plan_and_is_applied_when_told(
     assert {row["reason"] for row in left} >= {"created", "disabled", "service_account"}
 
 
+def test_an_old_preview_does_not_apply_what_a_later_run_has_seen_otherwise(
+    admin: Program, microsoft: Simulator, created: list[str]
+) -> None:
+    changed, other = created[24:26]
+    microsoft.control("/users", {"tenant": ALPINE, "disable": [changed, other]})
+    preview = admin.finished(admin.post("/sync/preview", {}).data["runId"])
+    enable(microsoft, changed)
+    admin.sync("all")
+    microsoft.control(
+        "/users", {"tenant": ALPINE, "change": [{"id": changed, "set": {"jobTitle": "Chief"}}]}
+    )
+    admin.sync("all")
+    assert admin.post(f"/runs/{preview['runId']}/apply", {}).status == 202
+    applied = admin.until(
+        lambda: admin.get(f"/runs/{preview['runId']}").data,
+        lambda run: run["appliedAt"] is not None,
+    )
+    assert applied["state"] == "completed"
+    rows = {
+        r["identity"]["objectId"]: r for r in people(admin, preview["runId"], kind="inactivate")
+    }
+    assert (rows[changed]["state"], rows[changed]["note"]) == ("stale", {"found": "seen_since"})
+    assert rows[other]["state"] == "stale", "the sync of before made it inactive already"
+
+
 def test_one_person_is_synced_under_the_same_rules(
     admin: Program, microsoft: Simulator, created: list[str]
 ) -> None:

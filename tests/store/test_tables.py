@@ -31,6 +31,7 @@ CLOSED_SETS: dict[str, type[StrEnum]] = {
     "entra_sync_run_tenants.reading_kind": states.ReadingKind,
     "entra_partner_connections.status": states.ConnectionStatus,
     "entra_partner_connections.type": states.ConnectionType,
+    "entra_pins.field": states.FieldName,
     "entra_pins.kind": states.PinKind,
     "entra_reconciliation_items.reason": states.VerdictReason,
     "entra_reconciliation_items.settled_as": states.Settlement,

@@ -29,6 +29,8 @@ class NoWorkflows:
     """Temporal's place; remembers what was asked of it."""
 
     asked: list[tuple[str, str]] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
+    """The workflows that are said to run."""
 
     async def start_check(self, tenant_id: TenantId, run_id: RunId, type_: RunType) -> None:
         """Start nothing."""
@@ -50,6 +52,10 @@ class NoWorkflows:
         approval_id: UUID,
     ) -> None:
         """Leave it to the caller."""
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """Say what is said."""
+        return workflow_id in self.open
 
     async def cancel(self, workflow_id: str) -> None:
         """Cancel nothing."""

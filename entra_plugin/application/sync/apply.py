@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,10 +57,10 @@ class Application:
     fields: FieldRules
     pinned: bool
     kinds: Collection[ChangeKind]
-    earlier: bool
-    """What is applied was planned by a preview, some time ago."""
     require: Callable[[AsyncConnection], Awaitable[None]]
     """Raises NotAcceptable inside a batch's transaction when nothing may be applied any more."""
+    aged: bool = False
+    """The plan was read by a person first: other runs may have overtaken it."""
 
 
 class ApplyRows:
@@ -118,9 +118,9 @@ class ApplyRows:
                 client_id=application.client_id,
                 fields=application.fields,
                 pinned=application.pinned,
-                earlier=application.earlier,
                 now=self._context.clock(),
                 rows=rows,
+                aged=application.aged,
             )
             await ApplyBatch(connection, self._context.host.contacts, batch)()
 
@@ -156,8 +156,8 @@ class Apply:
                 raise NotAcceptable("run_closed")
             found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
             policy = await self._scopes.policy_under(connection, tenant_id, found)
-        earlier = found.run.type == RunType.PREVIEW
-        application = sync_application(tenant_id, fence, policy, kinds, earlier=earlier)
+        aged = found.run.type == RunType.PREVIEW
+        application = replace(sync_application(tenant_id, fence, policy, kinds), aged=aged)
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
             await self._rows(application)
@@ -198,12 +198,7 @@ def _whole_identities(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
 
 
 def sync_application(
-    tenant_id: TenantId,
-    fence: Fence,
-    policy: Policy,
-    kinds: Collection[ChangeKind],
-    *,
-    earlier: bool = False,
+    tenant_id: TenantId, fence: Fence, policy: Policy, kinds: Collection[ChangeKind]
 ) -> Application:
     """What a sync applies: never for a client of until now."""
 
@@ -220,6 +215,5 @@ def sync_application(
         fields=policy.fields,
         pinned=bool(policy.pins),
         kinds=kinds,
-        earlier=earlier,
         require=require,
     )

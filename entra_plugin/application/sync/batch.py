@@ -31,7 +31,7 @@ from entra_plugin.host import (
     WriteOutcome,
     WriteStatus,
 )
-from entra_plugin.store.changes import SEEN_SINCE, ChangeRow, Changes, Done
+from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.items import Items
@@ -72,8 +72,8 @@ class Batch:
     """There are pins that may concern these rows."""
     now: datetime
     rows: Sequence[ChangeRow]
-    earlier: bool = False
-    """The plan is of some time ago: others may have seen the directory since."""
+    aged: bool = False
+    """They were planned by a run that others may have overtaken since."""
 
     def of(self, *kinds: ChangeKind) -> list[ChangeRow]:
         """The rows of these kinds."""
@@ -124,23 +124,24 @@ class ApplyBatch:
     async def _overruled(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
         """Rows that a person's decision of meanwhile forbids: he answered while this was planned.
 
-        So does what another run has seen since a preview, which then knows less than we do. Looked
-        at before a contact is created, which nobody could take back.
+        Looked at before a contact is created, which nobody could take back. So are the rows of an
+        aged plan whose identity a later run has seen otherwise.
         """
-        if self._batch.earlier:
-            seen = await Changes(self._connection, self._batch.tenant_id).seen_since(
-                [row.change_id for row in rows]
-            )
-            old = {
-                row.change_id: stale(row, {"found": SEEN_SINCE})
-                for row in rows
-                if row.change_id in seen
-            }
-            left = [row for row in rows if row.change_id not in old]
-            return old | await self._decided_meanwhile(left)
-        return await self._decided_meanwhile(rows)
+        return {**await self._outdated(rows), **await self._decided(rows)}
 
-    async def _decided_meanwhile(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+    async def _outdated(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+        if not self._batch.aged:
+            return {}
+        found = await Changes(self._connection, self._batch.tenant_id).outdated(
+            [row.change_id for row in rows]
+        )
+        return {
+            row.change_id: stale(row, {"found": "seen_since"})
+            for row in rows
+            if row.change_id in found
+        }
+
+    async def _decided(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
         asking = [row for row in rows if row.kind in DECIDABLE]
         if not asking:
             return {}

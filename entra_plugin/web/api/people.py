@@ -11,6 +11,7 @@ from entra_plugin.application.runs import IdentityQuery
 from entra_plugin.domain.ids import ClientId, ContactId, ManagedTenantId
 from entra_plugin.domain.states import Verdict, VerdictReason
 from entra_plugin.web.api import views
+from entra_plugin.web.api.pins import PinView, pin_view
 from entra_plugin.web.api.schema import (
     Cursor,
     Envelope,
@@ -90,6 +91,7 @@ class ContactView(View):
     explanation: str
     """The route, below this interface, that explains the identity."""
     last_changes: list[ContactChangeView]
+    pins: list[PinView]
 
 
 @router.get("/identities", responses=failures())
@@ -183,5 +185,6 @@ async def contact(known: Known, runtime: Started, contact_id: UUID) -> Envelope[
             )
             for change in found.changes
         ],
+        pins=[pin_view(pin) for pin in found.pins],
     )
     return ok(view)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entra_plugin.domain.expiry import Expiry, Relationship, expiries
+from entra_plugin.domain.expiry import Expiry, Relationship, expiries, warning_due
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId
 from entra_plugin.domain.remedies import Forewarning
 from support.builders import guid
@@ -126,3 +126,15 @@ def test_what_came_or_comes_first_is_told_first() -> None:
     assert [expiry.at - NOW for expiry in found] == [
         timedelta(days=days) for days in (-61, -2, 2, 10, 20)
     ]
+
+
+@pytest.mark.parametrize(
+    ("left", "due"),
+    [(31, None), (30, 30), (29, 30), (7.5, 30), (7, 7), (2, 7), (1, 1), (0.1, 1), (0, None)],
+)
+def test_a_warning_is_due_at_each_threshold_and_none_after_the_end(
+    left: float, due: int | None
+) -> None:
+    at = NOW + timedelta(days=left)
+    expected = at - timedelta(days=due) if due is not None else None
+    assert warning_due(NOW, at) == expected

@@ -1,0 +1,67 @@
+"""Close runs whose workflow is gone, so that nothing stays running for ever."""
+
+from datetime import timedelta
+
+from entra_plugin.application.close_run import CloseRun
+from entra_plugin.application.context import Context
+from entra_plugin.application.notices import Notices
+from entra_plugin.application.sync.record import Record
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.states import RunState, RunType
+from entra_plugin.store.open_runs import OpenRun, OpenRuns
+from entra_plugin.store.runs import Failure
+
+YOUNG = timedelta(minutes=10)
+"""So long after it was queued a run is started anew; later nobody waits for it any more."""
+
+_CHECKS = frozenset({RunType.DISCOVERY, RunType.VALIDATION})
+
+
+class Reap:
+    """Looks at every open run of a tenant; one whose workflow is open is left alone."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._record = Record(context)
+        self._close_run = CloseRun(context)
+        self._notices = Notices(context)
+
+    async def __call__(self, tenant_id: TenantId) -> None:
+        """Start again what was just queued and never started; close the rest as failed.
+
+        A plan that is being applied has no age that says anything: whoever asked for it may be
+        about to start it. So that is started again, too; it goes on with what is left.
+
+        Raises:
+            TransientFailure: ``temporal_unavailable``; what was not looked at is left alone.
+        """
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            found = await OpenRuns(connection, tenant_id).all()
+        for run in found:
+            if await self._context.workflows.is_open(run.workflow_id):
+                continue
+            young = run.created_at > self._context.clock() - YOUNG
+            if run.applying or (run.state == RunState.QUEUED and young):
+                await self._start(tenant_id, run)
+            else:
+                await self._close(tenant_id, run)
+
+    async def _start(self, tenant_id: TenantId, run: OpenRun) -> None:
+        if run.applying:
+            await self._context.workflows.start_apply(tenant_id, run.run_id)
+        elif run.type in _CHECKS:
+            await self._context.workflows.start_check(tenant_id, run.run_id, run.type)
+        else:
+            await self._context.workflows.start_sync(tenant_id, run.run_id)
+
+    async def _close(self, tenant_id: TenantId, run: OpenRun) -> None:
+        """Close it, unless it ended by itself since it was looked at."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            if not await OpenRuns(connection, tenant_id).claim(run):
+                return
+        failure = Failure(code="workflow_gone", vendor_code=None, details={})
+        if run.type in _CHECKS:
+            await self._close_run.failed(tenant_id, run.run_id, failure, broken=False)
+        else:
+            await self._record.run(tenant_id, run.run_id, failure=failure)
+        await self._notices.after_run(tenant_id, run.run_id)
