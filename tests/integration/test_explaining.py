@@ -103,6 +103,7 @@ def test_who_was_deleted_stays_inactive_whatever_was_last_seen_of_him(
         for r in identities.values()
         if r["reason"] == "created" and r["address"] != "ben.berger@alpinedental.example"
     )
+    admin.sync("all")
     microsoft.control("/users", {"tenant": ALPINE, "delete": [row["objectId"]]})
     admin.sync("all")
     found = explained(admin, row)
@@ -143,7 +144,7 @@ def test_the_glob_that_leaves_a_user_out_is_told(
     admin.sync("all")
     (row,) = admin.items("/identities", q="leaflet")
     found = explained(admin, row)
-    assert (found["reason"], found["pattern"]) == ("excluded_pattern", "leaflet-*")
+    assert (found["reason"], found["pattern"]) == ("excluded_pattern", "Leaflet-*")
 
 
 def test_nobody_is_explained_who_was_never_seen(admin: Program) -> None:

@@ -211,6 +211,29 @@ def test_a_preview_is_older_than_what_a_sync_has_seen_since(meet: Meet) -> None:
     assert (title(customer, 2), title(customer, 3)) == ("Chief", "Head")
 
 
+def test_who_was_deleted_since_a_preview_stays_gone(meet: Meet) -> None:
+    customer = meet(10)
+    customer.sync()
+    rules(customer.admin, role=True)
+    customer.change(3, jobTitle="Head")
+    customer.sync()
+    customer.edit(3, role="Clerk")
+    customer.change(3, jobTitle="Chief")
+    preview = customer.preview()
+    rules(customer.admin)
+    customer.sync()
+    body = {"tenant": tenant_id(10), "delete": [customer.object_id(3)]}
+    customer.microsoft.control("/users", body)
+    customer.sync()
+    rules(customer.admin, role=True)
+    customer.apply(preview)
+    (row,) = customer.rows(preview, kind="update").values()
+    assert (row["state"], row["note"]["found"]) == ("stale", "seen_since")
+    path = f"/identities/{tenant_id(10)}/{customer.object_id(3)}/explain"
+    assert customer.admin.get(path).data["departure"]["reason"] == "deleted_upstream"
+    assert customer.active() == EVERYBODY - {"person3"}
+
+
 def test_a_contact_that_came_meanwhile_is_linked_and_not_made_twice(meet: Meet) -> None:
     customer = meet(7)
     preview = customer.preview()
