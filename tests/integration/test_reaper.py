@@ -135,12 +135,21 @@ async def test_a_run_that_ends_while_it_is_looked_at_keeps_its_own_end(house: Ho
         """A workflow that closes its run, and is gone the next moment."""
 
         async def is_open(self, workflow_id: str) -> bool:
-            query = "UPDATE entra_sync_runs SET state = 'completed' RETURNING run_id"
-            await house.rows(query)
+            query = (
+                "UPDATE entra_sync_runs SET state = 'completed', finished_at = :at,"
+                " applied_at = :at RETURNING run_id"
+            )
+            await house.rows(query, at=ended)
             return False
 
+    ended = house.now - timedelta(seconds=1)
     await Reap(replace(house.context, workflows=Ending()))(house.tenant_id)
-    assert await outcome(house, run) == ("completed", None)
+    found = await stored(house, run)
+    assert (found["state"], found["finished_at"], found["applied_at"]) == (
+        "completed",
+        ended,
+        ended,
+    )
 
 
 @pytest.mark.parametrize("type_", ["preview", "undo"])
