@@ -115,7 +115,7 @@ class Record:
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
             run = await Runs(connection, tenant_id).get(run_id)
-            if failure is not None and run is not None and run.type != RunType.UNDO:
+            if failure is not None and run is not None and run.type in WHOLE:
                 await ManagedTenants(connection, tenant_id).set_failure(
                     managed_tenant_id, failure, now
                 )
