@@ -178,7 +178,7 @@ class Planner(LinkedPlanner):
                 contact_id=contact.contact_id,
                 before=before,
                 after=after,
-                base=_named(merged.base) or None,
+                base=named(merged.base) or None,
             )
         )
         self._overwrite(reading, contact, merged, note, plan)
