@@ -23,7 +23,13 @@ from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.matching import other_addresses
 from entra_plugin.domain.merging import merge, values_of
 from entra_plugin.domain.planning import Change, PagePlan
-from entra_plugin.domain.states import ChangeKind, MappingState, Verdict
+from entra_plugin.domain.states import (
+    ChangeKind,
+    DepartureKind,
+    MappingState,
+    Verdict,
+    VerdictReason,
+)
 from entra_plugin.store.explaining import (
     Explaining,
     HeldDecision,
@@ -81,6 +87,8 @@ class Explanation:
     pins: Sequence[HeldPin]
     waiting: Sequence[WaitingRow]
     fields: Sequence[FieldFacts]
+    pattern: str | None
+    """What of the name leaves the identity out, where a name does."""
     next: Next | None
     """None for what no sync looks at: it is not mapped, or was erased."""
 
@@ -108,8 +116,11 @@ class Explain:
                 raise NotFound("not_found", details={"objectId": str(identity.object_id)})
             mapping = await Mappings(connection, tenant_id).current(tenant.managed_tenant_id)
             link = await explaining.link()
+            question = await explaining.question()
+            waiting = await explaining.waiting()
             policy = await self._policy(connection, tenant_id, tenant, mapping)
             user = held.user
+            rule = _rule(policy, held) if policy is not None else None
             address = address_of(user) if user is not None else None
             waits = held.departure is not None and not held.departure.settled
             return Explanation(
@@ -124,11 +135,16 @@ class Explain:
                 else None,
                 decision=await explaining.decision(),
                 link=link,
-                question=await explaining.question(),
+                question=question,
                 pins=await explaining.pins(link.contact_id if link is not None else None),
-                waiting=await explaining.waiting(),
+                waiting=waiting,
                 fields=await self._fields(connection, tenant_id, policy, user, link),
-                next=await self._next(connection, tenant_id, policy, user),
+                pattern=rule.pattern(user)
+                if rule is not None and user is not None and held.verdict == Verdict.FILTERED
+                else None,
+                next=_next_of(held, plan, question, waiting)
+                if (plan := await self._plan(connection, tenant_id, policy, rule, held)) is not None
+                else None,
             )
 
     async def _policy(
@@ -175,31 +191,85 @@ class Explain:
             for name, mode in policy.fields.items()
         ]
 
-    async def _next(
+    async def _plan(
         self,
         connection: AsyncConnection,
         tenant_id: TenantId,
         policy: Policy | None,
-        user: DirectoryUser | None,
-    ) -> Next | None:
-        if policy is None or user is None:
+        rule: FilterRule | None,
+        held: HeldIdentity,
+    ) -> PagePlan | None:
+        """What would be planned today; of who is gone by the proof, or the lack of one."""
+        user = held.user
+        if policy is None or rule is None or user is None:
             return None
         planner = UserPlanner(
             tenant_id=tenant_id,
             run_id=_NOBODY,
             policy=policy,
             contacts=self._context.host.contacts,
-            rule=FilterRule(policy.filters),
+            rule=rule,
             decisions=await Identities(connection, tenant_id).decided(policy.entra_tenant_id),
             now=self._context.clock(),
             everybody=True,
         )
-        return _next_of((await planner.plan(connection, [user])).plan)
+        departure = held.departure
+        gone = departure is not None and departure.kind == DepartureKind.DELETED_UPSTREAM
+        if departure is not None and gone:
+            departures = {user.object_id: departure}
+            planned = await planner.plan_absent(connection, {user.object_id: user}, departures)
+        else:
+            planned = await planner.plan(connection, [user])
+        return planned.plan
 
 
-def _next_of(plan: PagePlan) -> Next:
-    rows = [row for row in plan.changes if row.kind != ChangeKind.NONE]
-    left = [*plan.settled, *plan.standing]
-    if rows or not left:
+def _rule(policy: Policy, held: HeldIdentity) -> FilterRule:
+    """The filters of now, with the groups that they name as they were when last read."""
+    user, filters = held.user, policy.filters
+    one = frozenset({user.object_id}) if user is not None else frozenset()
+    outside = held.reason == VerdictReason.NOT_IN_GROUP
+    included = (frozenset() if outside else one) if filters.include_groups else None
+    excluded = one if held.reason == VerdictReason.IN_EXCLUDED_GROUP else frozenset()
+    return FilterRule(
+        filters, included=included, excluded=excluded if filters.exclude_groups else frozenset()
+    )
+
+
+def _next_of(
+    held: HeldIdentity,
+    plan: PagePlan,
+    question: OpenQuestion | None,
+    waiting: Sequence[WaitingRow],
+) -> Next:
+    """The rows that would be new: what is asked, or is held, already is no news."""
+    rows = [
+        row
+        for row in plan.changes
+        if not _is_asked(row, question) and not any(_is_held(row, other) for other in waiting)
+    ]
+    if rows:
         return Next(rows=rows, verdict=None, reason=None)
-    return Next(rows=(), verdict=left[0].verdict, reason=left[0].reason.value)
+    left = [*plan.settled, *plan.standing]
+    if left:
+        return Next(rows=(), verdict=left[0].verdict, reason=left[0].reason.value)
+    return Next(rows=(), verdict=held.verdict, reason=held.reason)
+
+
+def _is_asked(row: Change, question: OpenQuestion | None) -> bool:
+    """True for a question that is open already, word for word."""
+    return (
+        question is not None
+        and row.kind == ChangeKind.QUEUE
+        and (row.reason, row.candidates) == (question.reason, question.candidates)
+        and row.after == question.details
+    )
+
+
+def _is_held(row: Change, waiting: WaitingRow) -> bool:
+    """True for a row that waits for a person already, and says the same."""
+    return (row.kind, row.contact_id, row.before, row.after) == (
+        waiting.kind,
+        waiting.contact_id,
+        waiting.before,
+        waiting.after,
+    )

@@ -16,7 +16,7 @@ from entra_plugin.domain.states import VerdictReason
 
 _SERVICE_TOKENS = frozenset({"svc", "service", "noreply", "scanner"})
 _SERVICE_LOCAL_PARTS = frozenset({"no-reply", "do-not-reply", "admin-sync"})
-_SERVICE_PREFIX = re.compile(r"(?:sa|adm)(?:$|[-_0-9])")
+_SERVICE_PREFIX = re.compile(r"(sa|adm)(?:$|[-_0-9])")
 _TOKEN_BREAK = re.compile(r"[-_]")
 
 
@@ -96,15 +96,33 @@ class FilterRule:
                 return reason
         return None
 
+    def pattern(self, user: DirectoryUser) -> str | None:
+        """What of the user's name leaves it out: the glob, or the part of a service account."""
+        reason = self.reason(user)
+        if reason == VerdictReason.SERVICE_ACCOUNT:
+            return service_mark(user.user_principal_name)
+        if reason != VerdictReason.EXCLUDED_PATTERN:
+            return None
+        names = _names(user)
+        return next(
+            glob
+            for glob in self._filters.exclude_patterns
+            if any(map(re.compile(translate(glob.lower())).match, names))
+        )
+
     def _is_not_included(self, user: DirectoryUser) -> bool:
         return self._included is not None and user.object_id not in self._included
 
     def _is_excluded(self, user: DirectoryUser) -> bool:
         if self._excluded is None:
             return False
-        address = address_of(user)
-        names = (*(spellings(address) if address else ()), user.user_principal_name.lower())
-        return any(self._excluded.match(name) for name in names)
+        return any(self._excluded.match(name) for name in _names(user))
+
+
+def _names(user: DirectoryUser) -> tuple[str, ...]:
+    """What globs are compared with: the address in its spellings, and the UPN."""
+    address = address_of(user)
+    return (*(spellings(address) if address else ()), user.user_principal_name.lower())
 
 
 def address_of(user: DirectoryUser) -> str | None:
@@ -132,9 +150,14 @@ def is_service_account(user_principal_name: str) -> bool:
     The dot separates people's names and is no break: ``sa.khan`` and ``svc.talbot`` are people, and
     so is Abbott.
     """
+    return service_mark(user_principal_name) is not None
+
+
+def service_mark(user_principal_name: str) -> str | None:
+    """The part of the name by which it is a service account, as it is known to be one."""
     local = user_principal_name.lower().partition("@")[0]
-    return (
-        local in _SERVICE_LOCAL_PARTS
-        or _SERVICE_PREFIX.match(local) is not None
-        or not _SERVICE_TOKENS.isdisjoint(_TOKEN_BREAK.split(local))
-    )
+    if local in _SERVICE_LOCAL_PARTS:
+        return local
+    if prefix := _SERVICE_PREFIX.match(local):
+        return prefix[1]
+    return next((token for token in _TOKEN_BREAK.split(local) if token in _SERVICE_TOKENS), None)

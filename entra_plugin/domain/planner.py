@@ -152,6 +152,8 @@ class Planner(LinkedPlanner):
             return False
         contact = dormant.contact
         if contact.contact_id in around.pins.hands_off:
+            if self._rules.filters.reason(reading.user) is not None:
+                return False
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
             return True
         if not dormant.ours:
@@ -159,31 +161,27 @@ class Planner(LinkedPlanner):
         if contact.linked_to not in (None, self._key(reading)):
             return False
         here = contact.client_id == self._scope.client_id
-        if dormant.undone and not contact.active and reading.user.enabled and here:
-            plan.changes.append(
-                self._row(
-                    reading,
-                    ChangeKind.REACTIVATE,
-                    VerdictReason.RESUMED,
-                    contact_id=contact.contact_id,
-                    before={"active": False},
-                    after={"active": True},
-                )
-            )
-            return True
-        if here or not reading.user.enabled:
+        resumed = dormant.undone and not contact.active and here
+        if not reading.user.enabled or (here and not resumed):
             return False
-        active = contact.active or dormant.undone
+        merged, note = self._merged(reading, contact, dormant.base, around)
+        before: dict[str, object] = {"active": contact.active}
+        after: dict[str, object] = {"active": contact.active or dormant.undone}
+        if not here:
+            before["clientId"] = str(contact.client_id)
+            after["clientId"] = str(self._scope.client_id)
         plan.changes.append(
             self._row(
                 reading,
-                ChangeKind.MOVE,
-                VerdictReason.REMAPPED,
+                ChangeKind.REACTIVATE if here else ChangeKind.MOVE,
+                VerdictReason.RESUMED if here else VerdictReason.REMAPPED,
                 contact_id=contact.contact_id,
-                before={"clientId": str(contact.client_id), "active": contact.active},
-                after={"clientId": str(self._scope.client_id), "active": active},
+                before=before,
+                after=after,
+                base=named(merged.base) or None,
             )
         )
+        self._overwrite(reading, contact, merged, note, plan)
         return True
 
     def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:

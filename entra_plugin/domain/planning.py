@@ -84,6 +84,7 @@ class Dormant:
     contact: Candidate
     undone: bool
     ours: bool = True
+    base: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,9 @@ _OUTDATED = text("""
         AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
     WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
         AND i.changed_at > c.created_at
-        AND i.seen_fingerprint <> decode(c.snapshot ->> 'fingerprint', 'hex')
+        AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
+            OR (i.departure = 'deleted_upstream'
+                AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 _SETTLE = text("""

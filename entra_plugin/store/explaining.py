@@ -74,6 +74,8 @@ class OpenQuestion:
 
     item_id: ReviewItemId
     reason: str
+    candidates: tuple[ContactId, ...]
+    details: Mapping[str, object] | None
     created_at: datetime
 
 
@@ -84,6 +86,9 @@ class WaitingRow:
     change_id: ChangeId
     run_id: RunId
     kind: str
+    contact_id: ContactId | None
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
 
 
 _IDENTITY = text("""
@@ -105,7 +110,8 @@ _LINK = text("""
 """)
 
 _QUESTION = text("""
-    SELECT item_id, reason, created_at FROM entra_reconciliation_items
+    SELECT item_id, reason, candidates, details, created_at
+    FROM entra_reconciliation_items
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND object_id = :object_id
         AND state = 'open'
 """)
@@ -118,7 +124,7 @@ _PINS = text("""
 """)
 
 _WAITING = text("""
-    SELECT c.change_id, c.run_id, c.kind
+    SELECT c.change_id, c.run_id, c.kind, c.contact_id, c.before, c.after
     FROM entra_sync_run_tenants t
     JOIN entra_managed_tenants m ON m.tenant_id = t.tenant_id
         AND m.managed_tenant_id = t.managed_tenant_id AND m.entra_tenant_id = :entra_tenant_id
@@ -195,7 +201,13 @@ class Explaining:
         row = (await self._connection.execute(_QUESTION, self._values)).first()
         if row is None:
             return None
-        return OpenQuestion(item_id=row.item_id, reason=row.reason, created_at=row.created_at)
+        return OpenQuestion(
+            item_id=row.item_id,
+            reason=row.reason,
+            candidates=tuple(row.candidates),
+            details=row.details,
+            created_at=row.created_at,
+        )
 
     async def pins(self, contact_id: ContactId | None) -> list[HeldPin]:
         """The pins on it and on its contact."""
@@ -214,6 +226,13 @@ class Explaining:
     async def waiting(self) -> list[WaitingRow]:
         """Rows of it that the guard holds."""
         return [
-            WaitingRow(change_id=row.change_id, run_id=row.run_id, kind=row.kind)
+            WaitingRow(
+                change_id=row.change_id,
+                run_id=row.run_id,
+                kind=row.kind,
+                contact_id=row.contact_id,
+                before=row.before,
+                after=row.after,
+            )
             for row in await self._connection.execute(_WAITING, self._values)
         ]

@@ -173,8 +173,8 @@ _STORE_APPLIED = text("""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict = 'failed' THEN NULL
-            WHEN c.kind = 'link' AND EXISTS (
+        CASE WHEN d.verdict = 'failed' OR c.state = 'held' THEN NULL
+            WHEN c.kind IN ('link', 'move', 'reactivate') AND EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
@@ -202,7 +202,13 @@ _REFRESH_LINKED = text("""
         search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
         attributes = s.attributes, seen_fingerprint = s.fingerprint,
         acted_fingerprint = CASE WHEN s.done THEN s.fingerprint END,
-        read_as = s.digest || s.fingerprint, verdict = 'linked', departure = s.departure ->> 'kind',
+        read_as = s.digest || s.fingerprint,
+        verdict = CASE WHEN EXISTS (
+                SELECT FROM entra_contact_links l
+                WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+                    AND l.object_id = i.object_id AND l.state = 'active')
+            THEN 'linked' ELSE i.verdict END,
+        departure = s.departure ->> 'kind',
         departed_at = CAST(s.departure ->> 'since' AS timestamptz),
         departure_settled = s.departure IS NOT NULL AND s.done
             AND CAST(s.departure ->> 'settled' AS boolean),

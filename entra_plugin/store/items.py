@@ -34,7 +34,13 @@ _CLOSE_FOR = text("""
     WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
         AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
         AND i.object_id = c.object_id AND i.state = 'open'
+        AND NOT EXISTS (
+            SELECT FROM entra_sync_changes q
+            WHERE q.tenant_id = c.tenant_id AND q.run_id = c.run_id
+                AND q.managed_tenant_id = c.managed_tenant_id AND q.object_id = c.object_id
+                AND q.kind = 'queue' AND q.contact_id IS NOT NULL)
 """).bindparams(bindparam("change_ids", type_=IdArray()))
+"""The run may itself ask about the contact that it links: that question stays."""
 
 
 _CLOSE_MOOT = text("""

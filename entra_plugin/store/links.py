@@ -64,6 +64,7 @@ class DormantLink:
     contact_id: ContactId
     undone: bool
     version: int | None
+    base: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,16 @@ _BASE_FROM_CHANGES = text("""
         AND l.tenant_id = c.tenant_id AND l.link_id = c.change_id
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
+_REBASE_FROM_CHANGES = text("""
+    UPDATE entra_contact_links l
+    SET base = coalesce(l.base, '{}') || (c.snapshot -> 'base')
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+        AND c.snapshot -> 'base' IS NOT NULL
+        AND l.tenant_id = c.tenant_id AND l.entra_tenant_id = c.entra_tenant_id
+        AND l.object_id = c.object_id AND l.state = 'active'
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
 _OF = text("""
     SELECT object_id, contact_id, base, inactive_version
     FROM entra_contact_links
@@ -114,7 +125,7 @@ _OF = text("""
 
 _DORMANT = text("""
     SELECT DISTINCT ON (object_id) object_id, contact_id, closed_reason, reason,
-        inactive_version, host_version
+        inactive_version, host_version, base
     FROM entra_contact_links
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
         AND object_id = ANY(:object_ids) AND state = 'closed'
@@ -239,6 +250,11 @@ class Links:
         values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
         await self._connection.execute(_BASE_FROM_CHANGES, values)
 
+    async def rebase_from_changes(self, change_ids: Iterable[ChangeId]) -> None:
+        """Add to links that were opened again what was planned as settled with them."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        await self._connection.execute(_REBASE_FROM_CHANGES, values)
+
     async def of(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
     ) -> dict[ObjectId, HeldLink]:
@@ -267,7 +283,10 @@ class Links:
                 version = None
             if remapped or (undone and version is not None):
                 found[row.object_id] = DormantLink(
-                    contact_id=row.contact_id, undone=undone, version=version
+                    contact_id=row.contact_id,
+                    undone=undone,
+                    version=version,
+                    base=row.base or {},
                 )
         return found
 

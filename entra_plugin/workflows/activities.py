@@ -23,6 +23,7 @@ from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.discover import Discover
 from entra_plugin.application.held import ApplyHeld
+from entra_plugin.application.notices import Notices
 from entra_plugin.application.schedule import StartScheduledSync
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.apply import ADDITIVE, GUARDED, Apply
@@ -97,6 +98,7 @@ class Activities:
         self._start_discovery = StartCheck(context, RunType.DISCOVERY)
         self._start_scheduled_sync = StartScheduledSync(context)
         self._close_run = CloseRun(context)
+        self._notices = Notices(context)
 
     def all(self) -> Sequence[Callable[..., object]]:
         """What the worker registers."""
@@ -199,8 +201,9 @@ class Activities:
         """Close the run from its managed tenants."""
         stopped = end.code in _STOP_REASONS
         failure = Failure(code=end.code, vendor_code=None, details={}) if end.code else None
-        await _guarded(
-            lambda: self._record.run(
+
+        async def work() -> None:
+            await self._record.run(
                 _tenant(end.run),
                 _run(end.run),
                 cancelled=end.cancelled or stopped,
@@ -208,7 +211,10 @@ class Activities:
                 failure=None if stopped else failure,
                 applied=end.applied,
             )
-        )
+            if end.applied:
+                await self._notices.after_run(_tenant(end.run), _run(end.run))
+
+        await _guarded(work)
 
     @activity.defn(name=interface.DISCOVER)
     async def discover(self, run: RunRef) -> None:
@@ -228,11 +234,16 @@ class Activities:
     async def close_check(self, end: RunEnd) -> None:
         """Close a discovery or validation that did not get through."""
         tenant_id, run_id = _tenant(end.run), _run(end.run)
-        if end.code is None:
-            await _guarded(lambda: self._close_run.cancelled(tenant_id, run_id, None))
-            return
-        failure = Failure(code=end.code, vendor_code=None, details={})
-        await _guarded(lambda: self._close_run.failed(tenant_id, run_id, failure, broken=False))
+
+        async def work() -> None:
+            if end.code is None:
+                await self._close_run.cancelled(tenant_id, run_id, None)
+                return
+            failure = Failure(code=end.code, vendor_code=None, details={})
+            await self._close_run.failed(tenant_id, run_id, failure, broken=False)
+            await self._notices.after_run(tenant_id, run_id)
+
+        await _guarded(work)
 
     @activity.defn(name=interface.START_DISCOVERY)
     async def start_discovery(self, tenant: TenantRef) -> None:
@@ -269,6 +280,7 @@ class Activities:
                 broken = isinstance(error, AuthorisationLost | ConfigurationInvalid)
                 failure = Failure.of(error)
                 await self._close_run.failed(_tenant(run), _run(run), failure, broken=broken)
+                await self._notices.after_run(_tenant(run), _run(run))
 
         await _guarded(attempt)
 

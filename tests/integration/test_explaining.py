@@ -30,6 +30,9 @@ def test_a_linked_user_is_told_with_his_contact_and_that_nothing_would_change(
     assert (found["verdict"], found["link"]["contactId"] is not None) == ("linked", True)
     assert found["reasonText"].strip()
     assert (found["next"]["rows"], found["next"]["verdict"]) == ([], "linked")
+    assert found["pattern"] is None
+    contact = admin.get(f"/contacts/{found['link']['contactId']}").data
+    assert admin.get(contact["explanation"]).data == found
 
 
 def test_a_user_who_is_left_out_is_told_by_which_filter(
@@ -38,7 +41,7 @@ def test_a_user_who_is_left_out_is_told_by_which_filter(
     found = explained(admin, identities["svc-backup@alpinedental.example"])
     assert (found["verdict"], found["reason"]) == ("filtered", "service_account")
     assert (found["next"]["verdict"], found["next"]["reason"]) == ("filtered", "service_account")
-    assert found["link"] is None
+    assert (found["link"], found["pattern"]) == (None, "svc")
 
 
 def test_an_open_question_is_named_and_would_be_asked_again(
@@ -47,7 +50,13 @@ def test_an_open_question_is_named_and_would_be_asked_again(
     asked = next(r for r in identities.values() if r["verdict"] == "queued")
     found = explained(admin, asked)
     assert found["question"]["reason"] == asked["reason"]
-    assert found["next"]["verdict"] in {"queued", None}
+    assert found["question"]["candidates"]
+    assert found["next"] == {
+        "rows": [],
+        "verdict": "queued",
+        "reason": asked["reason"],
+        "reasonText": asked["reasonText"],
+    }
 
 
 def test_rules_that_are_on_are_told_with_the_three_values(
@@ -81,6 +90,61 @@ def test_a_departure_under_grace_is_told_with_the_day_it_will_be_acted_on(
     departure = explained(admin, row)["departure"]
     assert (departure["reason"], departure["settled"]) == ("disabled_upstream", False)
     assert departure["dueAt"] > departure["since"]
+
+
+def test_who_was_deleted_stays_inactive_whatever_was_last_seen_of_him(
+    admin: Program, microsoft: Simulator, identities: dict[str, Json]
+) -> None:
+    settings = admin.get("/settings").data
+    body = {"version": settings["version"], "guardConfig": {}, "fieldSyncConfig": {}}
+    assert admin.post("/settings", body, method="PUT").status == 200
+    row = next(
+        r
+        for r in identities.values()
+        if r["reason"] == "created" and r["address"] != "ben.berger@alpinedental.example"
+    )
+    admin.sync("all")
+    microsoft.control("/users", {"tenant": ALPINE, "delete": [row["objectId"]]})
+    admin.sync("all")
+    found = explained(admin, row)
+    assert (found["departure"]["reason"], found["departure"]["settled"]) == (
+        "deleted_upstream",
+        True,
+    )
+    assert (found["next"]["rows"], found["next"]["verdict"]) == ([], "linked")
+
+
+def test_what_is_held_is_named_and_is_no_news(
+    admin: Program, microsoft: Simulator, identities: dict[str, Json]
+) -> None:
+    row = next(r for r in identities.values() if r["reason"] == "matched_email")
+    settings = admin.get("/settings").data
+    limits = {"inactivateMin": 0, "inactivatePercent": 0}
+    body = {"version": settings["version"], "guardConfig": limits}
+    assert admin.post("/settings", body, method="PUT").status == 200
+    microsoft.control("/users", {"tenant": ALPINE, "disable": [row["objectId"]]})
+    run = admin.sync("all")
+    found = explained(admin, row)
+    (held,) = found["held"]
+    assert (held["runId"], held["kind"]) == (run["runId"], "inactivate")
+    assert found["next"]["rows"] == []
+
+
+def test_the_glob_that_leaves_a_user_out_is_told(
+    admin: Program, microsoft: Simulator, identities: dict[str, Json]
+) -> None:
+    del identities
+    settings = admin.get("/settings").data
+    globs = {"excludePatterns": ["nobody*", "Leaflet-*"]}
+    body = {"version": settings["version"], "userFilterConfig": globs}
+    assert admin.post("/settings", body, method="PUT").status == 200
+    name = "leaflet-7@alpinedental.example"
+    user = {"userPrincipalName": name, "mail": name, "displayName": "Leaflet"}
+    microsoft.control("/users", {"tenant": ALPINE, "add": [user]})
+    admin.sync("all")
+    (row,) = admin.items("/identities", q="leaflet")
+    found = explained(admin, row)
+    assert (found["reason"], found["pattern"]) == ("excluded_pattern", "Leaflet-*")
 
 
 def test_nobody_is_explained_who_was_never_seen(admin: Program) -> None:

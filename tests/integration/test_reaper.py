@@ -135,12 +135,21 @@ async def test_a_run_that_ends_while_it_is_looked_at_keeps_its_own_end(house: Ho
         """A workflow that closes its run, and is gone the next moment."""
 
         async def is_open(self, workflow_id: str) -> bool:
-            query = "UPDATE entra_sync_runs SET state = 'completed' RETURNING run_id"
-            await house.rows(query)
+            query = (
+                "UPDATE entra_sync_runs SET state = 'completed', finished_at = :at,"
+                " applied_at = :at RETURNING run_id"
+            )
+            await house.rows(query, at=ended)
             return False
 
+    ended = house.now - timedelta(seconds=1)
     await Reap(replace(house.context, workflows=Ending()))(house.tenant_id)
-    assert await outcome(house, run) == ("completed", None)
+    found = await stored(house, run)
+    assert (found["state"], found["finished_at"], found["applied_at"]) == (
+        "completed",
+        ended,
+        ended,
+    )
 
 
 @pytest.mark.parametrize("type_", ["preview", "undo"])
@@ -154,6 +163,17 @@ async def test_the_applying_of_a_plan_is_started_again_however_old_it_is(
     assert house.workflows.asked == [("start apply", str(run))]
     assert await outcome(house, run) == ("running", None)
     assert await states(house, run) == ["planned"]
+
+
+@pytest.mark.parametrize(("state", "asked"), [("planned", True), ("held", False)])
+async def test_what_was_approved_is_applied_although_its_workflow_is_gone(
+    house: House, state: str, asked: bool
+) -> None:
+    run, customer = await house.run("held", age=OLD), await house.customer()
+    await house.take(run, customer, "held", writes=False)
+    await house.change(run, customer, state)
+    await Reap(house.context)(house.tenant_id)
+    assert house.workflows.asked == ([("start held", str(run))] if asked else [])
 
 
 async def test_runs_are_closed_while_the_feature_is_off_and_nothing_else_is_done(

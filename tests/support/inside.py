@@ -1,6 +1,6 @@
 """What a running devhost's database holds, seen as its administrator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import LiteralString
 
 import psycopg
@@ -82,9 +82,19 @@ class Inside:
 
     def versions(self) -> dict[str, set[tuple[object, ...]]]:
         """Which transaction wrote each row of the tables that must keep still."""
+        return self._written(KEPT)
+
+    def everything(self) -> dict[str, set[tuple[object, ...]]]:
+        """Which transaction wrote each row of our tables and the host's."""
+        tables = self.rows(
+            "SELECT tablename FROM pg_tables WHERE tablename ^@ 'entra_' OR tablename ^@ 'psa_'"
+        )
+        return self._written(str(name) for (name,) in tables)
+
+    def _written(self, tables: Iterable[str]) -> dict[str, set[tuple[object, ...]]]:
         found: dict[str, set[tuple[object, ...]]] = {}
         with psycopg.connect(self._url) as connection:
-            for table in KEPT:
+            for table in tables:
                 query = sql.SQL("SELECT ctid::text, xmin::text FROM {}").format(
                     sql.Identifier(table)
                 )

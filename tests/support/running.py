@@ -1,6 +1,7 @@
 """The devhost as people start it: one process that supervises all others."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -37,6 +38,21 @@ class RunningHost:
     def tenant_id(self, position: int) -> str:
         """The id of an MSP."""
         return str(cast("list[dict[str, object]]", self.facts["tenants"])[position]["id"])
+
+    def pid(self, name: str) -> int:
+        """The process that has this name now."""
+        pid, _ = json.loads((self.folder / "pids.json").read_text())[name]
+        return int(pid)
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """A process takes calls and answers none."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def control(self, path: str, body: object) -> None:
         """Tell the simulator something."""

@@ -157,3 +157,9 @@ def rules(admin: Program, **on: object) -> None:
     }
     body = {"version": version, "fieldSyncConfig": config}
     assert admin.post("/settings", body, method="PUT").status == 200
+
+
+def guard(admin: Program, **limits: object) -> None:
+    """Set the guard; what is not named is the default."""
+    body = {"version": admin.get("/settings").data["version"], "guardConfig": limits}
+    assert admin.post("/settings", body, method="PUT").status == 200

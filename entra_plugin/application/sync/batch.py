@@ -233,6 +233,8 @@ class ApplyBatch:
             {row.object_id: (contact_id, version) for row, contact_id, version in written},
             client_id=self._batch.client_id,
         )
+        if reopened and self._batch.fields:
+            await self._links.rebase_from_changes(row.change_id for row, _, _ in written)
         left = [entry for entry in written if entry[0].object_id not in reopened]
         done += [
             Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)

@@ -102,8 +102,8 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
-            counts = await changes.counts(run_id, managed_tenant_id)
             await changes.drop_unsettled(run_id, managed_tenant_id)
+            counts = await changes.counts(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
@@ -115,7 +115,7 @@ class Record:
             )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
             run = await Runs(connection, tenant_id).get(run_id)
-            if failure is not None and run is not None and run.type != RunType.UNDO:
+            if failure is not None and run is not None and run.type in WHOLE:
                 await ManagedTenants(connection, tenant_id).set_failure(
                     managed_tenant_id, failure, now
                 )

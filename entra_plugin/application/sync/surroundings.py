@@ -55,7 +55,10 @@ class Around:
             },
             dormant={
                 object_id: Dormant(
-                    contact=contact, undone=link.undone, ours=contact.version == link.version
+                    contact=contact,
+                    undone=link.undone,
+                    ours=contact.version == link.version,
+                    base=link.base,
                 )
                 for object_id, link in dormant.items()
                 if (contact := by_id.get(link.contact_id)) is not None

@@ -54,11 +54,12 @@ class ExplainedLinkView(View):
 
 
 class QuestionView(View):
-    """The open review item."""
+    """The open review item, with the contacts that are in question."""
 
     item_id: UUID
     reason: str
     reason_text: str
+    candidates: list[UUID]
     created_at: datetime
 
 
@@ -127,6 +128,7 @@ class ExplanationView(View):
     verdict: Verdict
     reason: str
     reason_text: str
+    pattern: str | None
     unsettled: bool
     changed_at: datetime
     departure: DepartureView | None
@@ -170,6 +172,7 @@ def _view(identity: IdentityKey, found: Explanation, locale: Locale) -> Explanat
         verdict=held.verdict,
         reason=held.reason,
         reason_text=words(held.reason),
+        pattern=found.pattern,
         unsettled=held.unsettled,
         changed_at=held.changed_at,
         departure=DepartureView(
@@ -202,6 +205,7 @@ def _view(identity: IdentityKey, found: Explanation, locale: Locale) -> Explanat
             item_id=found.question.item_id,
             reason=found.question.reason,
             reason_text=words(found.question.reason),
+            candidates=list(found.question.candidates),
             created_at=found.question.created_at,
         )
         if found.question

@@ -88,6 +88,8 @@ class ContactView(View):
     reason_text: str
     linked_at: datetime
     linked_by_run: UUID | None
+    explanation: str
+    """The route, below this interface, that explains the identity."""
     last_changes: list[ContactChangeView]
     pins: list[PinView]
 
@@ -171,6 +173,7 @@ async def contact(known: Known, runtime: Started, contact_id: UUID) -> Envelope[
         reason_text=text(f"reason.{link.reason}"),
         linked_at=link.opened_at,
         linked_by_run=link.opened_by_run,
+        explanation=f"/identities/{link.entra_tenant_id}/{link.object_id}/explain",
         last_changes=[
             ContactChangeView(
                 run_id=change.run_id,

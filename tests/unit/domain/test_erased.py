@@ -1,5 +1,7 @@
 """Somebody who was erased stays so while he is to be ignored, and no longer."""
 
+from msgspec.structs import replace
+
 from entra_plugin.domain.pins import Pins
 from entra_plugin.domain.planning import Known, Remembered
 from entra_plugin.domain.states import ChangeKind, DecisionKind, Verdict, VerdictReason
@@ -25,8 +27,9 @@ def test_nothing_is_written_of_somebody_who_was_erased() -> None:
 
 
 def test_somebody_who_is_ignored_and_was_not_erased_is_remembered() -> None:
-    plan = plan_of([ADA], decisions={ADA.object_id: IGNORED})
-    assert [settled.verdict for settled in plan.settled] == [Verdict.IGNORED]
+    for known in ({}, {ADA.object_id: replace(ERASED, erased=False)}):
+        plan = plan_of([ADA], known=known, decisions={ADA.object_id: IGNORED})
+        assert [settled.verdict for settled in plan.settled] == [Verdict.IGNORED]
 
 
 def test_without_the_decision_somebody_erased_is_planned_anew() -> None:

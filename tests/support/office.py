@@ -1,0 +1,304 @@
+"""An MSP for a history: its clients and contacts, what its people do, and how things stand.
+
+Everything is done to the host's and the plugin's rows as other programs would do it, over a
+connection of the administrator's, and never by the code under test.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
+
+from entra_plugin.domain.ids import ClientId, ContactId, EntraTenantId, ManagedTenantId, ObjectId
+from support.builders import guid
+
+Row = Mapping[str, object]
+
+DIRECTORIES = tuple(EntraTenantId(guid(f"history directory {n}")) for n in (0, 1))
+CUSTOMERS = tuple(ManagedTenantId(guid(f"history customer {n}")) for n in (0, 1))
+CLIENTS = tuple(ClientId(guid(f"history client {n}")) for n in (0, 1, 2))
+"""The same ids in every history, each of which is another MSP."""
+
+KEPT = (
+    "psa_contacts",
+    "psa_contact_phones",
+    "psa_clients",
+    "entra_client_tenant_mappings",
+    "entra_contact_links",
+    "entra_identities",
+    "entra_reconciliation_items",
+    "entra_sync_changes",
+    "entra_decisions",
+    "entra_pins",
+    "entra_sync_settings",
+)
+"""Tables that a sync of what is unchanged must not touch."""
+
+COLUMNS = {"displayName": "full_name", "role": "role", "email": "email", "department": "department"}
+NUMBERS = {"phone": "work", "mobile": "mobile"}
+FIELDS = (*COLUMNS, *NUMBERS)
+"""The fields of a contact that people and rules change, by the names of the rules."""
+
+_STATE = """
+    SELECT json_build_object(
+        'contacts', (SELECT coalesce(json_agg(json_build_object('id', c.id, 'client', c.client_id,
+            'displayName', c.full_name, 'email', c.email, 'role', c.role,
+            'department', c.department, 'active', c.active, 'version', c.version,
+            'phone', (SELECT number FROM psa_contact_phones p WHERE p.tenant_id = c.tenant_id
+                AND p.contact_id = c.id AND p.type = 'work'),
+            'mobile', (SELECT number FROM psa_contact_phones p WHERE p.tenant_id = c.tenant_id
+                AND p.contact_id = c.id AND p.type = 'mobile'))
+            ORDER BY c.created_at, c.id), '[]')
+            FROM psa_contacts c WHERE c.tenant_id = %(t)s),
+        'links', (SELECT coalesce(json_agg(l ORDER BY l.closed_at, l.link_id), '[]')
+            FROM entra_contact_links l WHERE l.tenant_id = %(t)s),
+        'identities', (SELECT coalesce(json_agg(json_build_object('directory', i.entra_tenant_id,
+            'object', i.object_id, 'verdict', i.verdict, 'reason', i.reason,
+            'departure', i.departure, 'settled', i.departure_settled,
+            'acted', i.acted_fingerprint IS NOT NULL)), '[]')
+            FROM entra_identities i WHERE i.tenant_id = %(t)s),
+        'items', (SELECT coalesce(json_agg(json_build_object('directory', q.entra_tenant_id,
+            'object', q.object_id, 'reason', q.reason)), '[]')
+            FROM entra_reconciliation_items q WHERE q.tenant_id = %(t)s AND q.state = 'open'),
+        'changes', (SELECT coalesce(json_agg(json_build_object('id', x.change_id, 'run', x.run_id,
+            'customer', x.managed_tenant_id, 'directory', x.entra_tenant_id,
+            'object', x.object_id, 'contact', x.contact_id, 'kind', x.kind, 'state', x.state,
+            'reason', x.reason, 'before', x.before, 'after', x.after, 'note', x.note)), '[]')
+            FROM entra_sync_changes x WHERE x.tenant_id = %(t)s),
+        'runs', (SELECT coalesce(json_agg(json_build_object('id', r.run_id, 'type', r.type,
+            'state', r.state, 'finished', r.finished_at IS NOT NULL)), '[]')
+            FROM entra_sync_runs r WHERE r.tenant_id = %(t)s),
+        'parts', (SELECT coalesce(json_agg(p), '[]')
+            FROM entra_sync_run_tenants p WHERE p.tenant_id = %(t)s))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How things stand: rows of the host and of the plugin, as JSON has them."""
+
+    contacts: Mapping[str, Row]
+    links: Mapping[tuple[str, str], Row]
+    """The active ones, by directory and object."""
+    closed: Mapping[tuple[str, str], Row]
+    """The youngest closed one of each identity that has no other."""
+    holders: Mapping[str, tuple[str, str]]
+    """Who has an active link to a contact."""
+    identities: Mapping[tuple[str, str], Row]
+    items: Mapping[tuple[str, str], Row]
+    changes: tuple[Row, ...]
+    runs: Mapping[str, Row]
+    parts: tuple[Row, ...]
+
+    def of_run(self, run_id: object) -> list[Row]:
+        """The change rows of a run."""
+        return [row for row in self.changes if row["run"] == str(run_id)]
+
+
+def _key(row: Row, directory: str = "directory", object_: str = "object") -> tuple[str, str]:
+    return str(row[directory]), str(row[object_])
+
+
+class Office:
+    """One MSP."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        self._connection = connection
+        self.tenant_id = uuid4()
+        self._version = 0
+
+    def found(self, now: datetime) -> None:
+        """Three clients, a connection, and two customers that are mapped to two of the clients."""
+        with self._connection.transaction():
+            for number, client_id in enumerate(CLIENTS):
+                self._run(
+                    "INSERT INTO psa_clients (tenant_id, id, name) VALUES (%s, %s, %s)",
+                    self.tenant_id,
+                    client_id,
+                    f"Client {number}",
+                )
+            self._run(
+                "INSERT INTO entra_partner_connections (tenant_id, connection_id, type, mode,"
+                " status, created_at) VALUES (%s, %s, 'direct', 'delegated', 'connected', %s)",
+                self.tenant_id,
+                uuid4(),
+                now,
+            )
+            for number, directory in enumerate(DIRECTORIES):
+                self._run(
+                    "INSERT INTO entra_managed_tenants (tenant_id, managed_tenant_id,"
+                    " entra_tenant_id, display_name, search_key, first_seen_at, last_seen_at)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                    self.tenant_id,
+                    CUSTOMERS[number],
+                    directory,
+                    f"Customer {number}",
+                    f"customer {number}",
+                    now,
+                    now,
+                )
+
+    # --- What people do at the host ---
+
+    def hire(self, client_id: ClientId, name: str, email: str | None) -> None:
+        """Make a contact by hand, unless somebody has the address."""
+        self._run(
+            "INSERT INTO psa_contacts (tenant_id, id, client_id, full_name, name_key, email,"
+            " email_key, email_domain) SELECT %s, %s, %s, %s, lower(%s), %s::text, lower(%s::text),"
+            " split_part(lower(%s::text), '@', -1) ON CONFLICT DO NOTHING",
+            self.tenant_id,
+            uuid4(),
+            client_id,
+            name,
+            name,
+            email,
+            email,
+            email,
+        )
+
+    def edit(self, contact_id: str, field: str, value: object) -> bool:
+        """Change a field of a contact; False for an address that somebody else has."""
+        if field in NUMBERS:
+            return self._renumber(contact_id, NUMBERS[field], value)
+        if field == "email":
+            taken = self._rows(
+                "SELECT 1 FROM psa_contacts WHERE tenant_id = %s AND email_key = %s AND id <> %s",
+                self.tenant_id,
+                value,
+                contact_id,
+            )
+            if taken:
+                return False
+            self._run(
+                "UPDATE psa_contacts SET email = %s, email_key = %s, version = version + 1"
+                " WHERE tenant_id = %s AND id = %s",
+                value,
+                value,
+                self.tenant_id,
+                contact_id,
+            )
+            return True
+        statement = sql.SQL(
+            "UPDATE psa_contacts SET {} = %s, version = version + 1"
+            " WHERE tenant_id = %s AND id = %s"
+        ).format(sql.Identifier(COLUMNS.get(field, field)))
+        self._connection.execute(statement, (value, self.tenant_id, contact_id))
+        return True
+
+    def _renumber(self, contact_id: str, type_: str, value: object) -> bool:
+        key = (self.tenant_id, contact_id, type_)
+        self._run(
+            "DELETE FROM psa_contact_phones WHERE tenant_id = %s AND contact_id = %s AND type = %s",
+            *key,
+        )
+        if value is not None:
+            self._run("INSERT INTO psa_contact_phones VALUES (%s, %s, %s, %s)", *key, value)
+        self._run(
+            "UPDATE psa_contacts SET version = version + 1 WHERE tenant_id = %s AND id = %s",
+            self.tenant_id,
+            contact_id,
+        )
+        return True
+
+    def dismiss(self, contact_id: str) -> None:
+        """Delete a contact, as only the host itself can."""
+        self._run(
+            "DELETE FROM psa_contacts WHERE tenant_id = %s AND id = %s", self.tenant_id, contact_id
+        )
+
+    # --- What people decide in the plugin ---
+
+    def settings(self, **documents: object) -> None:
+        """Save settings, by column."""
+        self._run(
+            "INSERT INTO entra_sync_settings (tenant_id, field_sync_config, user_filter_config,"
+            " guard_config, notification_config, updated_at) VALUES (%s, %s, %s, %s, '{}', now())"
+            " ON CONFLICT (tenant_id) DO UPDATE SET field_sync_config = excluded.field_sync_config,"
+            " user_filter_config = excluded.user_filter_config,"
+            " guard_config = excluded.guard_config, version = entra_sync_settings.version + 1",
+            self.tenant_id,
+            *(
+                json.dumps(documents[name])
+                for name in ("field_sync_config", "user_filter_config", "guard_config")
+            ),
+        )
+
+    def pin(
+        self,
+        kind: str,
+        *,
+        contact_id: str | None = None,
+        directory: UUID | None = None,
+        object_id: ObjectId | None = None,
+        field: str | None = None,
+    ) -> None:
+        """Pin something; again is harmless."""
+        self._run(
+            "INSERT INTO entra_pins (tenant_id, pin_id, kind, contact_id, entra_tenant_id,"
+            " object_id, field, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, now())"
+            " ON CONFLICT DO NOTHING",
+            self.tenant_id,
+            uuid4(),
+            kind,
+            contact_id,
+            directory,
+            object_id,
+            field,
+        )
+
+    def unpin(self) -> None:
+        """Take all pins away."""
+        self._run("DELETE FROM entra_pins WHERE tenant_id = %s", self.tenant_id)
+
+    # --- How things stand ---
+
+    def state(self) -> State:
+        """Everything, in one look."""
+        ((found,),) = self._connection.execute(_STATE, {"t": self.tenant_id}).fetchall()
+        assert isinstance(found, dict)
+        links = [row for row in found["links"] if row["state"] == "active"]
+        by_identity = {_key(r, "entra_tenant_id", "object_id"): r for r in links}
+        closed = {
+            _key(r, "entra_tenant_id", "object_id"): r
+            for r in sorted(found["links"], key=lambda r: r["closed_at"] or "")
+            if r["state"] == "closed"
+        }
+        assert len(by_identity) == len(links), "two links of one identity"
+        assert len({r["contact_id"] for r in links}) == len(links), "two links of one contact"
+        items = {_key(row): row for row in found["items"]}
+        assert len(items) == len(found["items"]), "two questions about one identity"
+        return State(
+            contacts={row["id"]: row for row in found["contacts"]},
+            links=by_identity,
+            closed={key: row for key, row in closed.items() if key not in by_identity},
+            holders={r["contact_id"]: key for key, r in by_identity.items()},
+            identities={_key(row): row for row in found["identities"]},
+            items=items,
+            changes=tuple(found["changes"]),
+            runs={row["id"]: row for row in found["runs"]},
+            parts=tuple(found["parts"]),
+        )
+
+    def versions(self) -> list[tuple[object, ...]]:
+        """Which transaction wrote each row of the tables that must keep still."""
+        looks = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {}, ctid::text, xmin::text FROM {} WHERE tenant_id = %(t)s").format(
+                sql.Literal(table), sql.Identifier(table)
+            )
+            for table in KEPT
+        )
+        return sorted(self._connection.execute(looks, {"t": self.tenant_id}).fetchall())
+
+    def _run(self, statement: LiteralString, *values: object) -> None:
+        self._connection.execute(statement, values)
+
+    def _rows(self, statement: LiteralString, *values: object) -> list[tuple[object, ...]]:
+        return self._connection.execute(statement, values).fetchall()
+
+
+__all__ = ["CLIENTS", "CUSTOMERS", "DIRECTORIES", "FIELDS", "ContactId", "Office", "State"]

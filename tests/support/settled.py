@@ -1,0 +1,207 @@
+"""How things stand once all is well: every rule of the sync said anew, one user at a time.
+
+A state is settled when a complete reading of the directory, with nothing in its way, would find
+nothing to do. Nothing here is the plugin's own code.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from entra_plugin.domain.identity import DirectoryUser
+from entra_plugin.domain.ids import EntraTenantId
+from support.judging import Key, World, left_out, normal, value_of
+from support.office import Row, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Judges a state in which nothing is left to be done."""
+
+    world: World
+    state: State
+
+    def judge(self) -> None:
+        """Look at every identity of the customers that are mapped."""
+        for directory, paper in self.world.papers.items():
+            if self.world.mapped[directory] is None:
+                continue
+            for object_id, user in paper.users.items():
+                self._judge_present(directory, (str(directory), str(object_id)), user)
+            self._judge_claims(directory)
+        for key, identity in self.state.identities.items():
+            linked = key in self.state.links
+            if self.world.client_of(key) is not None and self.world.user(key) is None:
+                self._judge_gone(key, identity)
+            if self.world.client_of(key) is not None and identity["verdict"] == "linked":
+                assert linked, f"{identity} has no link"
+            if linked:
+                assert identity["verdict"] in {"linked", "ignored"}, f"{identity} has a link"
+
+    # --- Users that are there ---
+
+    def _judge_present(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> None:
+        identity = self.state.identities.get(key)
+        assert identity is not None, "a user without a verdict"
+        link = self.state.links.get(key)
+        verdict = identity["verdict"]
+        if key in self.world.ignored:
+            assert verdict == "ignored", f"pinned, and {identity}"
+        elif link is not None:
+            assert verdict == "linked"
+            assert link["client_id"] == str(self.world.mapped[directory])
+            self._judge_linked(key, user, link, identity)
+        elif self._waits(key, "move"):
+            assert verdict == "queued"
+        else:
+            expected = self._expected(directory, key, user)
+            assert verdict in expected, f"{identity} should be one of {expected}"
+        if verdict == "queued" and not self._waits(key, "move"):
+            assert key in self.state.items, "queued without a question"
+
+    def _expected(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> frozenset[str]:
+        """The verdicts that somebody without a link may have."""
+        if self._may_move(directory, key, user):
+            return frozenset({"to be moved"})
+        if left_out(self.world, directory, user):
+            return frozenset({"filtered"})
+        if self._is_pinned(key):
+            return frozenset({"ignored"})
+        found = self._matches(directory, user)
+        if len(found) == 1:
+            (contact,) = found
+            if contact["id"] in self.world.hands_off and contact["id"] not in self.state.holders:
+                return frozenset({"ignored"})
+            if contact["id"] not in self.state.holders and not self._is_contested(directory, user):
+                return frozenset({"to be linked"})
+        elif not found and not self._elsewhere(user) and not self._is_contested(directory, user):
+            return frozenset({"to be created"})
+        return frozenset({"queued"})
+
+    def _may_move(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> bool:
+        """The mapping changed, and his contact at the old client is untouched."""
+        link = self.state.closed.get(key)
+        if link is None or link["closed_reason"] != "mapping_changed" or not user.enabled:
+            return False
+        contact = self.state.contacts.get(str(link["contact_id"]))
+        return (
+            contact is not None
+            and link["reason"] == "created"
+            and contact["id"] not in self.state.holders
+            and contact["id"] not in self.world.hands_off
+            and contact["version"] == link["host_version"]
+            and contact["client"] != str(self.world.mapped[directory])
+        )
+
+    def _is_pinned(self, key: Key) -> bool:
+        """His contact of before the mapping changed is nobody's to touch."""
+        link = self.state.closed.get(key)
+        if link is None or link["closed_reason"] != "mapping_changed":
+            return False
+        contact_id = str(link["contact_id"])
+        return contact_id in self.state.contacts and contact_id in self.world.hands_off
+
+    def _matches(self, directory: EntraTenantId, user: DirectoryUser) -> Sequence[Row]:
+        client = str(self.world.mapped[directory])
+        inside = [c for c in self.state.contacts.values() if c["client"] == client]
+        own = normal("email", value_of(user, "email"))
+        found = [c for c in inside if normal("email", c["email"]) == own]
+        if not found:
+            names = {normal("email", n) for n in (user.user_principal_name, *user.aliases)}
+            found = [c for c in inside if c["email"] and normal("email", c["email"]) in names]
+        return [c for c in found if c["active"]] or found
+
+    def _elsewhere(self, user: DirectoryUser) -> bool:
+        own = normal("email", value_of(user, "email"))
+        return any(normal("email", c["email"]) == own for c in self.state.contacts.values())
+
+    def _subject(self, directory: EntraTenantId, user: DirectoryUser) -> object:
+        """What he would claim: a contact, or an address."""
+        found = self._matches(directory, user)
+        return found[0]["id"] if len(found) == 1 else normal("email", value_of(user, "email"))
+
+    def _is_contested(self, directory: EntraTenantId, user: DirectoryUser) -> bool:
+        mine = self._subject(directory, user)
+        return self._claims(directory)[mine] > 1
+
+    def _claims(self, directory: EntraTenantId) -> Counter[object]:
+        claims: Counter[object] = Counter()
+        for object_id, user in self.world.papers[directory].users.items():
+            key = (str(directory), str(object_id))
+            free = key not in self.state.links and key not in self.world.ignored
+            if free and not left_out(self.world, directory, user):
+                claims[self._subject(directory, user)] += 1
+        return claims
+
+    def _judge_claims(self, directory: EntraTenantId) -> None:
+        """Nobody is asked about an identity that is left out."""
+        for object_id, user in self.world.papers[directory].users.items():
+            key = (str(directory), str(object_id))
+            if key not in self.state.links and left_out(self.world, directory, user):
+                assert key not in self.state.items, "asked about somebody who is left out"
+
+    # --- Those who have a contact ---
+
+    def _judge_linked(self, key: Key, user: DirectoryUser, link: Row, identity: Row) -> None:
+        contact = self.state.contacts.get(str(link["contact_id"]))
+        assert contact is not None, "a link to nobody"
+        if contact["id"] in self.world.hands_off:
+            return
+        if not user.enabled:
+            self._judge_left(key, contact, identity)
+            return
+        assert identity["departure"] is None, "somebody is here who is said to have left"
+        ours = link["inactive_version"] == contact["version"]
+        assert contact["active"] or not ours, "somebody came back, and is inactive"
+        for name in self.world.rules:
+            self._judge_field(key, user, link, contact, name)
+
+    def _judge_field(
+        self, key: Key, user: DirectoryUser, link: Row, contact: Row, name: str
+    ) -> None:
+        there = value_of(user, name)
+        if not there or (contact["id"], name) in self.world.locked:
+            return
+        base = dict(link["base"] or {}).get(name)  # type: ignore[call-overload]
+        taken = name == "email" and any(
+            normal(name, c["email"]) == normal(name, there) and c["id"] != contact["id"]
+            for c in self.state.contacts.values()
+        )
+        asked = key in self.state.items and self.world.rules[name] == "ask"
+        if taken or asked or self._waits(key, "update"):
+            return
+        assert base == normal(name, there), f"{name} of {contact} is not settled: {link} {user}"
+
+    # --- Those who left ---
+
+    def _judge_gone(self, key: Key, identity: Row) -> None:
+        link = self.state.links.get(key)
+        if link is None:
+            deleted = any(str(o) == key[1] for p in self.world.papers.values() for o in p.deleted)
+            asked = key in self.state.items
+            assert not (asked and deleted), "asked about somebody who is known to be deleted"
+            return
+        contact = self.state.contacts.get(str(link["contact_id"]))
+        if contact is None or key in self.world.ignored or contact["id"] in self.world.hands_off:
+            return
+        self._judge_left(key, contact, identity)
+
+    def _judge_left(self, key: Key, contact: Row, identity: Row) -> None:
+        if not contact["active"] or contact["id"] in self.world.keep_active:
+            return
+        if not self.world.marks_inactive:
+            return
+        excused = identity["settled"] or key in self.state.items or self._waits(key, "inactivate")
+        assert excused, f"{identity} left, and {contact} is active"
+
+    def _waits(self, key: Key, kind: str) -> bool:
+        """A row of his is held."""
+        return any(
+            r["state"] == "held" and r["kind"] == kind and (r["directory"], r["object"]) == key
+            for r in self.state.changes
+        )
+
+
+def unlinked(state: State, keys: Iterable[Key]) -> list[Key]:
+    """Those of them that have no link."""
+    return [key for key in keys if key not in state.links]
