@@ -263,11 +263,11 @@ _texts = st.sampled_from((None, " ", "Clerk", "Chief", " Chief "))
 _numbers = st.sampled_from((None, "", "+1 555 1", "0015551", "555-2"))
 _mostly = st.sampled_from((True, True, True, False))
 """Drawn like this, because a plain boolean is most often false: hardly anybody would be active."""
-_departures = st.none() | st.builds(
+_departures = st.builds(
     Departure,
     kind=st.sampled_from(DepartureKind),
     since=st.integers(0, 6).map(lambda days: NOW - timedelta(days=days)),
-    settled=st.booleans(),
+    settled=_mostly,
 )
 
 
@@ -289,7 +289,7 @@ def _users(draw: st.DrawFn, number: int) -> DirectoryUser:
         user_principal_name=address,
         mail=address,
         display_name=draw(_texts),
-        enabled=draw(_mostly),
+        enabled=draw(st.sampled_from((True, False))),
         licensed=draw(st.booleans()),
         job_title=draw(_texts),
         department=draw(_texts),
@@ -346,7 +346,7 @@ def _people(draw: st.DrawFn, number: int, held: Candidate) -> Person:
         linked=held.contact_id if state == "linked" else ContactId(guid(f"gone {number}")),
         base={name: value for name, value in bases.items() if value is not None},
         inactive_version=draw(st.none() | st.integers(1, 3)),
-        departure=draw(_departures),
+        departure=draw(_departures) if draw(_mostly) else None,
         decision=decision,
         acted=draw(st.sampled_from((None, b"before", fingerprint(seen)))),
     )
