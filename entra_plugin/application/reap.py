@@ -1,6 +1,7 @@
 """Close runs whose workflow is gone, so that nothing stays running for ever."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.context import Context
@@ -30,13 +31,17 @@ class Reap:
         """Start again what was just queued and never started; close the rest as failed.
 
         A plan that is being applied has no age that says anything: whoever asked for it may be
-        about to start it. So that is started again, too; it goes on with what is left.
+        about to start it. So that is started again, too; it goes on with what is left. So does what
+        was approved of a held run: an applying that is under way gives way to the new one.
 
         Raises:
             TransientFailure: ``temporal_unavailable``; what was not looked at is left alone.
         """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            found = await OpenRuns(connection, tenant_id).all()
+            open_runs = OpenRuns(connection, tenant_id)
+            found, approved = await open_runs.all(), await open_runs.approved()
+        for run_id, managed_tenant_id in approved:
+            await self._context.workflows.start_held(tenant_id, run_id, managed_tenant_id, uuid4())
         for run in found:
             if await self._context.workflows.is_open(run.workflow_id):
                 continue

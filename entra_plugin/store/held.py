@@ -89,7 +89,7 @@ _RENEW = text("""
     FROM unnest(:planned, :held) AS r (planned, held)
     JOIN dropped d ON d.change_id = r.planned
     WHERE h.tenant_id = :tenant_id AND h.change_id = r.held
-        AND h.snapshot IS DISTINCT FROM d.snapshot
+        AND h.snapshot - 'digest' IS DISTINCT FROM d.snapshot - 'digest'
 """).bindparams(bindparam("planned", type_=IdArray()), bindparam("held", type_=IdArray()))
 
 _SUPERSEDE = text("""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import RunId, TenantId
-from entra_plugin.domain.states import RunState, RunType
-from entra_plugin.store.run_tables import sync_runs
+from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.states import ChangeState, RunState, RunType
+from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
 from entra_plugin.store.runs import OPEN_STATES
 
 
@@ -51,6 +51,26 @@ class OpenRuns:
                 applying=row.finished_at is not None,
             )
             for row in await self._connection.execute(statement)
+        ]
+
+    async def approved(self) -> list[tuple[RunId, ManagedTenantId]]:
+        """Parts of held runs of which something was approved and is not applied yet."""
+        statement = (
+            select(sync_run_tenants.c.run_id, sync_run_tenants.c.managed_tenant_id)
+            .where(
+                sync_run_tenants.c.tenant_id == self._tenant_id,
+                sync_run_tenants.c.state == RunState.HELD.value,
+                exists().where(
+                    sync_changes.c.tenant_id == sync_run_tenants.c.tenant_id,
+                    sync_changes.c.run_id == sync_run_tenants.c.run_id,
+                    sync_changes.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
+                    sync_changes.c.state == ChangeState.PLANNED.value,
+                ),
+            )
+            .order_by(sync_run_tenants.c.run_id, sync_run_tenants.c.managed_tenant_id)
+        )
+        return [
+            (row.run_id, row.managed_tenant_id) for row in await self._connection.execute(statement)
         ]
 
     async def claim(self, run: OpenRun) -> bool:

@@ -123,7 +123,7 @@ class TemporalWorkflows:
         argument: RunRef | SyncJob | CustomerRef,
         id_: str,
         *,
-        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
     ) -> None:
         async def ask() -> None:
             client = await self._host.temporal()

@@ -165,6 +165,17 @@ async def test_the_applying_of_a_plan_is_started_again_however_old_it_is(
     assert await states(house, run) == ["planned"]
 
 
+@pytest.mark.parametrize(("state", "asked"), [("planned", True), ("held", False)])
+async def test_what_was_approved_is_applied_although_its_workflow_is_gone(
+    house: House, state: str, asked: bool
+) -> None:
+    run, customer = await house.run("held", age=OLD), await house.customer()
+    await house.take(run, customer, "held", writes=False)
+    await house.change(run, customer, state)
+    await Reap(house.context)(house.tenant_id)
+    assert house.workflows.asked == ([("start held", str(run))] if asked else [])
+
+
 async def test_runs_are_closed_while_the_feature_is_off_and_nothing_else_is_done(
     house: House,
 ) -> None:

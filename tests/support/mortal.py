@@ -52,6 +52,7 @@ class NoWorkflows:
         approval_id: UUID,
     ) -> None:
         """Leave it to the caller."""
+        self.asked.append(("start held", str(run_id)))
 
     async def is_open(self, workflow_id: str) -> bool:
         """Say what is said."""

@@ -102,8 +102,8 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
-            counts = await changes.counts(run_id, managed_tenant_id)
             await changes.drop_unsettled(run_id, managed_tenant_id)
+            counts = await changes.counts(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
                 [managed_tenant_id],
