@@ -75,14 +75,14 @@ class Notices:
         """People came up who need a decision."""
         text = self._texts.count("notice.review_items", n)
         params = {"text": text, "count": n}
-        await self._send(tenant_id, "notice.review_items", "info", params, "review")
+        await self._send(tenant_id, "notice.review_items", "info", params, "setup")
 
     async def held(self, tenant_id: TenantId, run: Run) -> None:
         """A run waits for an approval."""
         n = run.counts["held"]
         text = self._texts.count("notice.held", n)
         params = {"text": text, "count": n, "runId": str(run.run_id)}
-        await self._send(tenant_id, "notice.held", "warning", params, "history")
+        await self._send(tenant_id, "notice.held", "warning", params, "setup")
 
     async def customers_fail_again(
         self, tenant_id: TenantId, failed: Sequence[FailedAgain]

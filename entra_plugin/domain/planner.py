@@ -1,27 +1,23 @@
-"""The planner proper: one verdict, or the change rows, for each identity."""
+"""The planner proper: one verdict, or the change rows, for each identity.
+
+The order of the rules is here, with what is planned for identities that have no contact yet.
+"""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from hashlib import blake2b
-from typing import TypeVar
-from uuid import UUID
 
 from entra_plugin.domain.filters import address_of
-from entra_plugin.domain.identity import DirectoryUser, IdentityKey
-from entra_plugin.domain.ids import ChangeId, ContactId, ObjectId
-from entra_plugin.domain.leaving import Departure, may_be_shared_mailbox, on_seeing
+from entra_plugin.domain.ids import ContactId
+from entra_plugin.domain.leaving import Departure, on_seeing
 from entra_plugin.domain.matching import Candidate, Doubt, Match, match
-from entra_plugin.domain.merging import Merge, merge, normal, values_of
+from entra_plugin.domain.merging import normal, values_of
+from entra_plugin.domain.plan_linked import LinkedPlanner
+from entra_plugin.domain.plan_rows import named, new_contact
 from entra_plugin.domain.planning import (
     Change,
     Dormant,
-    Known,
-    Link,
     PagePlan,
     Reading,
     Remembered,
-    Rules,
-    Scope,
     Settled,
     Surroundings,
 )
@@ -33,17 +29,9 @@ from entra_plugin.domain.states import (
     VerdictReason,
 )
 
-Value = TypeVar("Value")
 
-
-class Planner:
+class Planner(LinkedPlanner):
     """Plans the identities of one managed tenant for one run."""
-
-    def __init__(self, scope: Scope, rules: Rules, now: datetime) -> None:
-        self._scope = scope
-        self._digest = blake2b(scope.run_id.bytes + scope.entra_tenant_id.bytes, digest_size=16)
-        self._rules = rules
-        self._now = now
 
     def plan(self, pending: Sequence[Reading], around: Surroundings, plan: PagePlan) -> None:
         """Give every pending identity exactly one verdict, or its change rows."""
@@ -135,202 +123,6 @@ class Planner:
             and decision.kind == DecisionKind.IGNORED
         )
 
-    # --- Linked identities ---
-
-    def _plan_linked(
-        self,
-        reading: Reading,
-        known: Known,
-        link: Link | None,
-        around: Surroundings,
-        plan: PagePlan,
-    ) -> None:
-        departure = on_seeing(reading.user, known.departure, self._now)
-        if link is None or self._is_left_alone(reading.user.object_id, link, around):
-            self._settle(reading, Verdict.LINKED, known.reason, plan, departure=known.departure)
-            return
-        contact = link.contact
-        assert contact is not None, "a vanished contact was handled before"
-        done = len(plan.changes) + len(plan.settled)
-        if departure is not None:
-            self._depart(reading, contact, departure, around, plan)
-        else:
-            if known.departure is not None:
-                self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
-            elif known.verdict == Verdict.UNDONE:
-                self._return(reading, contact, link, VerdictReason.RESUMED, plan)
-            self._merge(reading, contact, link.base, around, plan)
-        if len(plan.changes) + len(plan.settled) == done:
-            self._settle(reading, Verdict.LINKED, known.reason, plan, departure=departure)
-
-    def _is_left_alone(self, object_id: ObjectId, link: Link, around: Surroundings) -> bool:
-        contact = link.contact
-        return object_id in around.pins.ignored or (
-            contact is not None and contact.contact_id in around.pins.hands_off
-        )
-
-    def _depart(
-        self,
-        reading: Reading,
-        contact: Candidate,
-        departure: Departure,
-        around: Surroundings,
-        plan: PagePlan,
-    ) -> None:
-        """Make the contact inactive once the evidence is due; until then it is remembered."""
-        guard = self._rules.guard
-        due = guard.mark_inactive_when_disabled and departure.is_due(self._now, guard.grace)
-        kept = contact.contact_id in around.pins.keep_active
-        if due and contact.active and not kept:
-            shared = may_be_shared_mailbox(reading.user)
-            plan.changes.append(
-                self._row(
-                    reading,
-                    ChangeKind.INACTIVATE,
-                    VerdictReason(departure.kind.value),
-                    contact_id=contact.contact_id,
-                    before={"active": True},
-                    after={"active": False},
-                    note={"maybeSharedMailbox": True} if shared else None,
-                    departure=departure.acted_on(),
-                )
-            )
-            return
-        if due and not contact.active:
-            departure = departure.acted_on()
-        known = reading.known
-        reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
-        self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
-
-    def _return(
-        self,
-        reading: Reading,
-        contact: Candidate,
-        link: Link,
-        reason: VerdictReason,
-        plan: PagePlan,
-    ) -> None:
-        """Make the contact active again, if it was us who made it inactive and nobody since."""
-        if not contact.active and link.inactive_version == contact.version:
-            plan.changes.append(
-                self._row(
-                    reading,
-                    ChangeKind.REACTIVATE,
-                    reason,
-                    contact_id=contact.contact_id,
-                    before={"active": False},
-                    after={"active": True},
-                )
-            )
-
-    def _merge(
-        self,
-        reading: Reading,
-        contact: Candidate,
-        base: Mapping[str, str],
-        around: Surroundings,
-        plan: PagePlan,
-    ) -> None:
-        """Follow the field rules on a contact that is linked."""
-        if not self._rules.fields:
-            return
-        merged, note = self._merged(reading, contact, base, around)
-        if merged.base:
-            plan.rebased[reading.user.object_id] = _named(merged.base)
-        self._overwrite(reading, contact, merged, note, plan)
-
-    def _merged(
-        self,
-        reading: Reading,
-        contact: Candidate,
-        base: Mapping[str, str],
-        around: Surroundings,
-    ) -> tuple[Merge, dict[str, object] | None]:
-        """What the rules say, without locked fields and an address that somebody else has."""
-        locked = around.pins.locked.get(contact.contact_id, frozenset())
-        rules = {n: mode for n, mode in self._rules.fields.items() if n.value not in locked}
-        directory = values_of(reading.user)
-        merged = merge(rules, base=base, directory=directory, contact=contact.values)
-        address = merged.after.get(FieldName.EMAIL)
-        holders = around.index.get(address, ()) if address is not None else ()
-        others = [c.contact_id for c in holders if c.contact_id != contact.contact_id]
-        if not others:
-            return merged, None
-        del merged.after[FieldName.EMAIL], merged.before[FieldName.EMAIL]
-        return merged, {"emailTaken": str(others[0])}
-
-    def _overwrite(
-        self,
-        reading: Reading,
-        contact: Candidate,
-        merged: Merge,
-        note: dict[str, object] | None,
-        plan: PagePlan,
-        *,
-        departure: Departure | None = None,
-    ) -> None:
-        """Write what differs, and ask about conflicts; the departure stays as it is."""
-        if merged.after:
-            plan.changes.append(
-                self._row(
-                    reading,
-                    ChangeKind.UPDATE,
-                    VerdictReason.FIELDS_CHANGED,
-                    contact_id=contact.contact_id,
-                    before=_named(merged.before),
-                    after=_named(merged.after),
-                    note=note,
-                    departure=departure,
-                )
-            )
-        if merged.conflicts and not self._is_dismissed(reading):
-            fields = {
-                name.value: {"directory": there, "local": here}
-                for name, (there, here) in merged.conflicts.items()
-            }
-            question = {"fields": fields}
-            self._ask(
-                reading, VerdictReason.FIELD_CONFLICT, contact, question, plan, departure=departure
-            )
-
-    def _ask(
-        self,
-        reading: Reading,
-        reason: VerdictReason,
-        contact: Candidate,
-        question: Mapping[str, object],
-        plan: PagePlan,
-        *,
-        departure: Departure | None = None,
-    ) -> None:
-        """Ask a person about an identity that is linked."""
-        plan.asked.add(reading.user.object_id)
-        plan.changes.append(
-            self._row(
-                reading,
-                ChangeKind.QUEUE,
-                reason,
-                contact_id=contact.contact_id,
-                candidates=(contact.contact_id,),
-                after=question,
-                departure=departure,
-            )
-        )
-
-    def _is_undone(self, reading: Reading) -> bool:
-        """True until a person resumes what an undo had touched."""
-        decision = self._rules.decisions.get(reading.user.object_id)
-        return decision is not None and decision.kind == DecisionKind.UNDONE
-
-    def _is_dismissed(self, reading: Reading) -> bool:
-        """True while the directory is as it was when a person waved the question away."""
-        decision = self._rules.decisions.get(reading.user.object_id)
-        return (
-            decision is not None
-            and decision.kind == DecisionKind.DISMISSED
-            and decision.fingerprint == reading.fingerprint
-        )
-
     # --- Identities without a link ---
 
     def _follow(
@@ -385,7 +177,7 @@ class Planner:
                 contact_id=contact.contact_id,
                 before=before,
                 after=after,
-                base=_named(merged.base) or None,
+                base=named(merged.base) or None,
             )
         )
         self._overwrite(reading, contact, merged, note, plan)
@@ -466,7 +258,7 @@ class Planner:
                 contact_id=contact.contact_id,
                 before=change[0],
                 after=change[1],
-                base=_named(merged.base) or None,
+                base=named(merged.base) or None,
                 departure=departure,
             )
         )
@@ -518,108 +310,3 @@ class Planner:
         return self._row(
             reading, ChangeKind.CLOSE_LINK, VerdictReason.CONTACT_GONE, contact_id=contact_id
         )
-
-    # --- Rows ---
-
-    def _row(
-        self,
-        reading: Reading,
-        kind: ChangeKind,
-        reason: VerdictReason,
-        *,
-        contact_id: ContactId | None = None,
-        candidates: tuple[ContactId, ...] = (),
-        before: Mapping[str, object] | None = None,
-        after: Mapping[str, object] | None = None,
-        note: Mapping[str, object] | None = None,
-        base: Mapping[str, str] | None = None,
-        departure: Departure | None = None,
-    ) -> Change:
-        user = reading.user
-        return Change(
-            change_id=self._change_id(user.object_id, kind),
-            kind=kind,
-            reason=reason,
-            user=user,
-            address=address_of(user) or user.user_principal_name,
-            fingerprint=reading.fingerprint,
-            contact_id=contact_id,
-            candidates=candidates,
-            before=before,
-            after=after,
-            note=note,
-            base=base,
-            departure=departure,
-        )
-
-    def _settle(
-        self,
-        reading: Reading,
-        verdict: Verdict,
-        reason: VerdictReason,
-        plan: PagePlan,
-        *,
-        departure: Departure | None = None,
-    ) -> None:
-        if verdict == Verdict.FILTERED:
-            plan.filtered += 1
-        else:
-            plan.unchanged += 1
-        plan.settled.append(self._settled(reading, verdict, reason, departure))
-
-    def _settled(
-        self,
-        reading: Reading,
-        verdict: Verdict,
-        reason: VerdictReason,
-        departure: Departure | None,
-    ) -> Settled:
-        return Settled(
-            user=reading.user,
-            address=address_of(reading.user),
-            fingerprint=reading.fingerprint,
-            verdict=verdict,
-            reason=reason,
-            departure=departure,
-            contact_id=reading.known.linked if reading.known is not None else None,
-        )
-
-    def _key(self, reading: Reading) -> IdentityKey:
-        return IdentityKey(
-            entra_tenant_id=self._scope.entra_tenant_id, object_id=reading.user.object_id
-        )
-
-    def _change_id(self, object_id: ObjectId, kind: ChangeKind) -> ChangeId:
-        """The same for the same run, identity and kind: a repeated attempt repeats its rows."""
-        digest = self._digest.copy()
-        digest.update(object_id.bytes + kind.value.encode())
-        return ChangeId(UUID(bytes=digest.digest()))
-
-
-def _named(values: Mapping[FieldName, Value]) -> dict[str, Value]:
-    """Keyed by the names that people and documents use."""
-    return {name.value: value for name, value in values.items()}
-
-
-def new_contact(user: DirectoryUser, address: str) -> dict[str, object]:
-    """The contact that a create would make.
-
-    Name, e-mail, work and mobile phone, job title, active.
-    """
-    phones = [
-        *({"type": "work", "number": number} for number in user.business_phones[:1]),
-        *({"type": "mobile", "number": number} for number in (user.mobile_phone,) if number),
-    ]
-    return {
-        "fullName": full_name(user, address),
-        "email": address,
-        "phones": phones,
-        "role": user.job_title,
-        "active": True,
-    }
-
-
-def full_name(user: DirectoryUser, address: str) -> str:
-    """Display name, else given name and surname, else the address's local part."""
-    parts = " ".join(part for part in (user.given_name, user.surname) if part)
-    return user.display_name or parts or address.partition("@")[0]

@@ -69,7 +69,8 @@ class Done:
     contact_id: ContactId | None = None
     version: int | None = None
     note: str | None = None
-    """A JSON document: what was found, or the host's code."""
+    """A JSON document, added to what was noted when it was planned: what was found, or the host's
+    code."""
 
 
 _INSERT = text("""
@@ -188,7 +189,7 @@ _OUTDATED = text("""
 _SETTLE = text("""
     UPDATE entra_sync_changes c
     SET state = d.state, contact_id = coalesce(d.contact_id, c.contact_id),
-        note = CAST(d.note AS jsonb),
+        note = coalesce(c.note || CAST(d.note AS jsonb), CAST(d.note AS jsonb), c.note),
         applied_at = CASE d.state WHEN 'applied' THEN CAST(:now AS timestamptz) END,
         snapshot = CASE d.state WHEN 'applied' THEN NULL ELSE c.snapshot END
     FROM unnest(:change_ids, :states, :contact_ids, :notes)

@@ -8,9 +8,11 @@ import pytest
 from support.graph import Signed, signed_in
 from support.inside import Inside
 from support.program import Program
+from support.ruling import Meet
 from support.running import RunningHost, running_devhost
 from support.secret_folder import SecretFolder
 from support.simulator import Simulator
+from support.undoing import Customer
 
 ADMIN = "admin@northwind.example"
 
@@ -54,3 +56,16 @@ async def lasting_sign_in(shared_simulator: Simulator) -> AsyncIterator[Signed]:
     async with signed_in(shared_simulator) as partner:
         yield partner
     shared_simulator.control("/reset", {})
+
+
+@pytest.fixture(scope="module")
+def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program) -> Meet:
+    """The customers of a seed of plain numbers, mapped to their clients, by number."""
+    admin.connect(microsoft)
+    admin.discover()
+    admin.accept_exact()
+
+    def customer(number: int) -> Customer:
+        return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
+
+    return customer

@@ -214,6 +214,17 @@ def test_rows_are_held_again_when_the_feature_is_switched_off_before_they_are_ap
     assert customer.active() == EVERYBODY
 
 
+def test_without_temporal_an_approval_is_taken_back(meet: Meet, host: RunningHost) -> None:
+    customer = meet(12)
+    run = leaving(customer)
+    with host.paused("temporal"):
+        refused = customer.admin.post(f"/runs/{run['runId']}/approve", {})
+        assert refused.failure == (503, "temporal_unavailable")
+    assert len(customer.rows(run, state="held")) == len(LEAVING)
+    approve(customer, run)
+    assert settled(customer, run)["counts"]["inactivated"] == len(LEAVING)
+
+
 def test_held_rows_outlive_the_worker(meet: Meet, host: RunningHost) -> None:
     customer = meet(7)
     run = leaving(customer)

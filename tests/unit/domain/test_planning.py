@@ -9,7 +9,7 @@ from entra_plugin.domain.filters import Filters
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
 from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, RunId
 from entra_plugin.domain.pins import Pins
-from entra_plugin.domain.planner import full_name, new_contact
+from entra_plugin.domain.plan_rows import full_name, new_contact
 from entra_plugin.domain.planning import (
     Known,
     PagePlan,

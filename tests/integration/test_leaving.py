@@ -1,0 +1,261 @@
+"""Who left, by what evidence, and who comes back; nobody leaves for not being listed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.folders import write_seed
+from support.program import Json
+from support.ruling import (
+    Meet,
+    changes,
+    guard,
+    look_for_the_gone,
+    questions,
+    reading,
+    rests,
+    users,
+)
+from support.running import RunningHost, running_devhost
+from support.undoing import Customer
+
+USERS = 6
+EVERYBODY = {f"person{n}" for n in range(USERS)}
+CIPP = "entra-integration-cipp"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    folder = tmp_path_factory.mktemp("seed")
+    write_seed(folder, tenants=16, users=USERS)
+    with running_devhost(seed=str(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def usual_guard(meet: Meet) -> Iterator[None]:
+    yield
+    guard(meet(1).admin)
+
+
+def left(customer: Customer, run: Json, number: int) -> str:
+    """The reason for which a run made a contact inactive; nobody else's changed."""
+    assert changes(run) == {"inactivated": 1}
+    assert customer.active() == EVERYBODY - {f"person{number}"}
+    assert customer.linked() == EVERYBODY, "a link outlasts the departure"
+    return str(customer.rows(run)[f"person{number}", "inactivate"]["reason"])
+
+
+def test_who_is_disabled_becomes_inactive_once(meet: Meet) -> None:
+    customer = meet(1)
+    customer.sync()
+    users(customer, disable=[customer.object_id(0)])
+    run = customer.sync()
+    assert left(customer, run, 0) == "disabled_upstream"
+    rests(customer)
+    look_for_the_gone(customer)
+    rests(customer)
+
+
+def test_what_may_be_a_shared_mailbox_is_noted_and_a_licensed_leaver_is_not(meet: Meet) -> None:
+    customer = meet(2)
+    customer.change(2, assignedLicenses=[{"skuId": customer.object_id(0), "disabledPlans": []}])
+    customer.sync()
+    users(customer, disable=[customer.object_id(0), customer.object_id(2)])
+    rows = customer.rows(customer.sync())
+    assert rows["person0", "inactivate"]["note"] == {"maybeSharedMailbox": True}
+    assert rows["person2", "inactivate"]["note"] is None
+
+
+@pytest.mark.parametrize(("number", "how"), [(3, "delete"), (4, "deletePermanently")])
+def test_a_deletion_among_the_changes_is_evidence(meet: Meet, number: int, how: str) -> None:
+    customer = meet(number)
+    customer.sync()
+    users(customer, **{how: [customer.object_id(0)]})
+    run = customer.sync()
+    assert reading(customer, run) == ("delta", False)
+    assert left(customer, run, 0) == "deleted_upstream"
+    rests(customer)
+
+
+@pytest.mark.parametrize(
+    ("number", "how", "proof"),
+    [
+        (5, "delete", "/directory/deletedItems/"),
+        (6, "deletePermanently", "/users/"),
+    ],
+)
+def test_a_full_reading_asks_for_proof_of_those_whom_it_does_not_list(
+    meet: Meet, number: int, how: str, proof: str
+) -> None:
+    customer = meet(number)
+    customer.sync()
+    users(customer, **{how: [customer.object_id(0)]})
+    look_for_the_gone(customer)
+    customer.microsoft.forget_requests()
+    run = customer.sync()
+    assert reading(customer, run) == ("full", True)
+    assert left(customer, run, 0) == "deleted_upstream"
+    asked = [str(request["path"]) for request in customer.microsoft.requests()]
+    assert any(proof in path for path in asked)
+    singles = [path for path in asked if path.endswith(customer.object_id(0))]
+    assert len(singles) == (how == "deletePermanently"), "only whom the deleted items lack"
+    look_for_the_gone(customer)
+    rests(customer)
+
+
+def test_who_is_restored_comes_back_and_who_was_touched_does_not(meet: Meet) -> None:
+    customer = meet(7)
+    customer.sync()
+    gone = [customer.object_id(0), customer.object_id(2)]
+    users(customer, delete=gone)
+    assert changes(customer.sync()) == {"inactivated": 2}
+    customer.edit(2, role="Edited while away")
+    users(customer, restore=gone)
+    run = customer.sync()
+    assert changes(run) == {"reactivated": 1}
+    assert customer.rows(run)["person0", "reactivate"]["reason"] == "enabled_upstream"
+    assert customer.active() == EVERYBODY - {"person2"}
+    rests(customer)
+
+
+def test_who_is_enabled_again_comes_back_and_may_leave_again(meet: Meet) -> None:
+    customer = meet(8)
+    customer.sync()
+    for _ in range(2):
+        users(customer, disable=[customer.object_id(0)])
+        assert left(customer, customer.sync(), 0) == "disabled_upstream"
+        users(customer, enable=[customer.object_id(0)])
+        assert changes(customer.sync()) == {"reactivated": 1}
+        assert customer.active() == EVERYBODY
+        rests(customer)
+
+
+def test_whom_a_person_makes_active_again_stays_so_until_the_next_departure(meet: Meet) -> None:
+    customer = meet(9)
+    customer.sync()
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    customer.edit(0, active=True)
+    customer.change(0, jobTitle="Chief")
+    customer.sync()
+    assert customer.active() == EVERYBODY
+    look_for_the_gone(customer)
+    rests(customer)
+    users(customer, enable=[customer.object_id(0)])
+    assert changes(customer.sync()) == {}
+    users(customer, disable=[customer.object_id(0)])
+    assert left(customer, customer.sync(), 0) == "disabled_upstream"
+
+
+def test_a_departure_is_acted_on_when_its_grace_is_over(meet: Meet, usual_guard: None) -> None:
+    customer = meet(10)
+    customer.sync()
+    guard(customer.admin, graceDays=3)
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    assert customer.active() == EVERYBODY
+    let_days_go_by(customer, 2)
+    rests(customer)
+    let_days_go_by(customer, 1)
+    run = customer.sync()
+    assert reading(customer, run) == ("delta", False), "nobody changed at Microsoft"
+    assert left(customer, run, 0) == "disabled_upstream"
+    rests(customer)
+
+
+def test_who_is_enabled_again_within_the_grace_never_left(meet: Meet, usual_guard: None) -> None:
+    customer = meet(11)
+    customer.sync()
+    guard(customer.admin, graceDays=3)
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    users(customer, enable=[customer.object_id(0)])
+    customer.sync()
+    let_days_go_by(customer, 4)
+    rests(customer)
+    assert customer.active() == EVERYBODY
+
+
+def test_a_reading_for_new_settings_looks_for_nobody_and_the_weekly_one_finds_who_is_gone(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(12)
+    customer.sync()
+    guard(customer.admin, graceDays=1)
+    users(customer, delete=[customer.object_id(0)])
+    assert reading(customer, customer.sync()) == ("full", False)
+    assert customer.active() == EVERYBODY
+    look_for_the_gone(customer)
+    customer.sync()
+    assert customer.active() == EVERYBODY, "the grace begins with the evidence"
+    let_days_go_by(customer, 1)
+    look_for_the_gone(customer)
+    assert left(customer, customer.sync(), 0) == "deleted_upstream"
+    rests(customer)
+
+
+def test_a_deletion_that_only_the_changes_told_is_acted_on_when_its_grace_is_over(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(13)
+    customer.sync()
+    guard(customer.admin, graceDays=3)
+    customer.sync()
+    users(customer, deletePermanently=[customer.object_id(0)])
+    assert reading(customer, customer.sync()) == ("delta", False)
+    assert customer.active() == EVERYBODY
+    rests(customer)
+    let_days_go_by(customer, 3)
+    run = customer.sync()
+    assert reading(customer, run) == ("delta", False)
+    assert left(customer, run, 0) == "deleted_upstream"
+    rests(customer)
+
+
+def test_without_the_rule_nobody_leaves_and_with_it_again_all_of_them_do(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(14)
+    customer.sync()
+    guard(customer.admin, markInactiveWhenDisabled=False)
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    assert customer.active() == EVERYBODY
+    rests(customer)
+    guard(customer.admin)
+    assert left(customer, customer.sync(), 0) == "disabled_upstream"
+
+
+def test_through_cipp_absence_is_a_question_and_only_a_deleted_item_is_evidence(
+    meet: Meet,
+) -> None:
+    customer = meet(15)
+    customer.sync()
+    cipp = {"baseUrl": customer.microsoft.cipp_url, "apiToken": customer.microsoft.cipp_token}
+    assert customer.admin.post("/disconnect").status == 200
+    assert customer.admin.post("/connect/cipp", cipp).data["valid"] is True
+    users(customer, deletePermanently=[customer.object_id(0)], delete=[customer.object_id(2)])
+    run = customer.sync()
+    assert changes(run) == {"inactivated": 1, "queued": 1}
+    assert customer.rows(run)["person2", "inactivate"]["reason"] == "deleted_upstream"
+    assert questions(customer) == {"person0": "missing_upstream"}
+    assert customer.active() == EVERYBODY - {"person2"}
+    rests(customer)
+    users(customer, disable=[customer.object_id(3)])
+    run = customer.sync()
+    assert customer.rows(run)["person3", "inactivate"]["reason"] == "disabled_upstream"
+    users(customer, restore=[customer.object_id(2)])
+    assert changes(customer.sync()) == {"reactivated": 1}
+    assert customer.active() == EVERYBODY - {"person3"}
+    rests(customer)
+
+
+def let_days_go_by(customer: Customer, days: int) -> None:
+    """Let the evidence of departures grow older."""
+    customer.inside.write(
+        "UPDATE entra_identities SET departed_at = departed_at - make_interval(days => %s)"
+        " WHERE address = %s",
+        days,
+        customer.address(0),
+    )
