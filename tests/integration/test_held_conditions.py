@@ -13,7 +13,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, guard, rules
 
-CUSTOMERS = 12
+CUSTOMERS = 13
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 LEAVING = range(3)
@@ -215,7 +215,7 @@ def test_rows_are_held_again_when_the_feature_is_switched_off_before_they_are_ap
 
 
 def test_without_temporal_an_approval_is_taken_back(meet: Meet, host: RunningHost) -> None:
-    customer = meet(12)
+    customer = meet(13)
     run = leaving(customer)
     with host.paused("temporal"):
         refused = customer.admin.post(f"/runs/{run['runId']}/approve", {})
