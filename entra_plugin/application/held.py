@@ -20,7 +20,8 @@ from entra_plugin.domain.ids import (
     UserId,
 )
 from entra_plugin.domain.merging import normal
-from entra_plugin.domain.states import ChangeKind, FieldName, RunState
+from entra_plugin.domain.states import ChangeKind, FieldName, RunState, Verdict
+from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.held import Held, HeldRow
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.links import Links, Written
@@ -96,6 +97,14 @@ class DiscardHeld:
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
             rows = await _chosen(connection, command)
+            moves = [row.change_id for row in rows if row.kind == ChangeKind.MOVE]
+            now = self._context.clock()
+            await Decisions(connection, command.tenant_id).dismiss(
+                moves, user_id=command.user_id, name=command.name, now=now
+            )
+            await Identities(connection, command.tenant_id).store_from_changes(
+                dict.fromkeys(moves, Verdict.IGNORED), now
+            )
             await Held(connection, command.tenant_id).discard(
                 [row.change_id for row in rows],
                 user_id=command.user_id,

@@ -14,6 +14,7 @@ from entra_plugin.domain.plan_linked import LinkedPlanner
 from entra_plugin.domain.plan_rows import named, new_contact
 from entra_plugin.domain.planning import (
     Change,
+    Dormant,
     PagePlan,
     Reading,
     Remembered,
@@ -156,14 +157,12 @@ class Planner(LinkedPlanner):
                 return False
             self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
             return True
-        if not dormant.ours:
-            return False
-        if contact.linked_to not in (None, self._key(reading)):
-            return False
         here = contact.client_id == self._scope.client_id
-        resumed = dormant.undone and not contact.active and here
-        if not reading.user.enabled or (here and not resumed):
+        if not self._may_wake(reading, dormant, here=here):
             return False
+        if self._is_dismissed(reading) and not here:
+            self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
+            return True
         merged, note = self._merged(reading, contact, dormant.base, around)
         before: dict[str, object] = {"active": contact.active}
         after: dict[str, object] = {"active": contact.active or dormant.undone}
@@ -183,6 +182,17 @@ class Planner(LinkedPlanner):
         )
         self._overwrite(reading, contact, merged, note, plan)
         return True
+
+    def _may_wake(self, reading: Reading, dormant: Dormant, *, here: bool) -> bool:
+        """True for a contact of ours that is free, whose user is enabled."""
+        contact = dormant.contact
+        resumed = dormant.undone and not contact.active
+        return (
+            dormant.ours
+            and contact.linked_to in (None, self._key(reading))
+            and reading.user.enabled
+            and (not here or resumed)
+        )
 
     def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
         """The contact at the client of before that people made or edited: they say what it is."""

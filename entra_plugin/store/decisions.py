@@ -51,6 +51,20 @@ _OVERRULED = text("""
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 
+_DISMISS = text("""
+    INSERT INTO entra_decisions (tenant_id, entra_tenant_id, object_id, kind, contact_id,
+        fingerprint, decided_by, decided_by_name, decided_at)
+    SELECT c.tenant_id, c.entra_tenant_id, c.object_id, 'dismissed', c.contact_id,
+        decode(c.snapshot ->> 'fingerprint', 'hex'), :user_id, :name, :now
+    FROM entra_sync_changes c
+    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
+    SET kind = excluded.kind, contact_id = excluded.contact_id, reason = NULL, run_id = NULL,
+        fingerprint = excluded.fingerprint, decided_by = excluded.decided_by,
+        decided_by_name = excluded.decided_by_name, decided_at = excluded.decided_at
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
+
 class Decisions:
     """The decisions of one tenant."""
 
@@ -100,6 +114,22 @@ class Decisions:
             decided_by=row.decided_by,
             decided_by_name=row.decided_by_name,
             decided_at=row.decided_at,
+        )
+
+    async def dismiss(
+        self,
+        change_ids: Sequence[ChangeId],
+        *,
+        user_id: UserId | None,
+        name: str | None,
+        now: datetime,
+    ) -> None:
+        """Remember that these rows are not wanted while the directory is as they say."""
+        if not change_ids:
+            return
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        await self._connection.execute(
+            _DISMISS, {**values, "user_id": user_id, "name": name, "now": now}
         )
 
     async def overruled(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:

@@ -155,7 +155,9 @@ _REMEMBER = text("""
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint, read_as = excluded.read_as,
+        acted_fingerprint = excluded.acted_fingerprint,
+        read_as = coalesce(excluded.read_as, CASE
+            WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
         verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
         departure = excluded.departure, departed_at = excluded.departed_at,
         departure_settled = excluded.departure_settled
@@ -166,7 +168,7 @@ _REMEMBER = text("""
 """One that was resumed while it was planned as undone stays unsettled."""
 
 _STORE_APPLIED = text("""
-    INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, address, display_name,
+    INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
         reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, c.snapshot ->> 'address',
@@ -190,7 +192,9 @@ _STORE_APPLIED = text("""
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint, read_as = excluded.read_as,
+        acted_fingerprint = excluded.acted_fingerprint,
+        read_as = coalesce(excluded.read_as, CASE
+            WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
         verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
         departure = excluded.departure, departed_at = excluded.departed_at,
         departure_settled = excluded.departure_settled
@@ -202,7 +206,8 @@ _REFRESH_LINKED = text("""
         search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
         attributes = s.attributes, seen_fingerprint = s.fingerprint,
         acted_fingerprint = CASE WHEN s.done THEN s.fingerprint END,
-        read_as = s.digest || s.fingerprint,
+        read_as = coalesce(s.digest || s.fingerprint,
+            CASE WHEN substring(i.read_as FROM 17) = s.fingerprint THEN i.read_as END),
         verdict = CASE WHEN EXISTS (
                 SELECT FROM entra_contact_links l
                 WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.folders import write_seed
+from support.folders import client_id, write_seed
 from support.inside import Inside
 from support.program import Json, Program
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, guard, rules
 
-CUSTOMERS = 10
+CUSTOMERS = 13
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 LEAVING = range(3)
@@ -123,6 +123,27 @@ def test_what_was_discarded_is_not_planned_again_until_the_directory_changes(mee
     assert (titles(customer)["person2"], titles(customer)["person3"]) == ("Chief", "Clerk")
 
 
+def test_moves_that_were_discarded_are_not_planned_again_until_the_directory_changes(
+    meet: Meet,
+) -> None:
+    customer, other = meet(11), client_id(12)
+    customer.sync()
+    guard(customer.admin, overwriteMin=0, overwritePercent=0)
+    customer.remap(other)
+    run = customer.sync(other)
+    moving = EVERYBODY - {"person1"}
+    assert customer.rows(run, state="held").keys() == {(name, "move") for name in moving}
+    assert customer.admin.post(f"/runs/{run['runId']}/discard", {}).data["rows"] == len(moving)
+    verdicts = {name: verdict for name, verdict in customer.verdicts().items() if name in moving}
+    assert verdicts == dict.fromkeys(moving, "ignored")
+    guard(customer.admin, graceDays=1)
+    assert customer.rows(customer.sync(other)) == {}
+    assert customer.active() == EVERYBODY
+    customer.change(2, displayName="Person Two")
+    assert customer.rows(customer.sync(other)).keys() == {("person2", "move")}
+    assert "person2" in customer.active(other)
+
+
 def test_an_approval_while_the_rule_is_off_overwrites_nothing(
     meet: Meet, host: RunningHost
 ) -> None:
@@ -191,6 +212,17 @@ def test_rows_are_held_again_when_the_feature_is_switched_off_before_they_are_ap
     assert customer.admin.get(f"/runs/{run['runId']}").data["state"] == "held"
     assert len(customer.rows(run, state="held")) == len(LEAVING)
     assert customer.active() == EVERYBODY
+
+
+def test_without_temporal_an_approval_is_taken_back(meet: Meet, host: RunningHost) -> None:
+    customer = meet(13)
+    run = leaving(customer)
+    with host.paused("temporal"):
+        refused = customer.admin.post(f"/runs/{run['runId']}/approve", {})
+        assert refused.failure == (503, "temporal_unavailable")
+    assert len(customer.rows(run, state="held")) == len(LEAVING)
+    approve(customer, run)
+    assert settled(customer, run)["counts"]["inactivated"] == len(LEAVING)
 
 
 def test_held_rows_outlive_the_worker(meet: Meet, host: RunningHost) -> None:

@@ -271,6 +271,25 @@ def test_a_customer_that_is_being_written_waits_for_nobody(
     assert customer.active() == EVERYBODY
 
 
+def test_without_temporal_nothing_is_begun_and_all_is_as_before(
+    meet: Meet, admin: Program, host: RunningHost, inside: Inside
+) -> None:
+    customer = meet(9)
+    preview = customer.preview()
+    runs = "SELECT run_id::text, state, workflow_id FROM entra_sync_runs ORDER BY run_id"
+    customers = "SELECT run_id::text, state, writes FROM entra_sync_run_tenants ORDER BY 1, 2"
+    before = inside.rows(runs), inside.rows(customers)
+    with host.paused("temporal"):
+        for path in (
+            f"/runs/{preview['runId']}/apply",
+            "/sync/preview",
+            f"/identities/{tenant_id(9)}/{customer.object_id(0)}/sync",
+        ):
+            assert admin.post(path).failure == (503, "temporal_unavailable")
+    assert (inside.rows(runs), inside.rows(customers)) == before
+    assert customer.apply(preview)["counts"]["created"] == len(CREATED)
+
+
 def test_an_unreadable_customer_is_told_by_its_preview_and_nowhere_else(
     meet: Meet, microsoft: Simulator, inside: Inside
 ) -> None:
