@@ -3,11 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from devhost.servers.postgres import Urls
 from support.postgres import fresh_database, running_postgres
 from support.simulator import Simulator, running_simulator
 from support.temporal import running_temporal
+
+settings.register_profile(
+    "project",
+    deadline=None,
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("project")
+# How fast examples are made says something of the machine, and nothing of what is tested.
 
 
 @pytest.fixture(scope="session")
