@@ -10,6 +10,7 @@ from support.postgres import fresh_database, running_postgres
 from support.simulator import Simulator, running_simulator
 from support.temporal import running_temporal
 
+# No clock decides: how fast examples are made says nothing of what is tested.
 settings.register_profile(
     "project",
     deadline=None,
@@ -18,7 +19,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("project")
-# How fast examples are made says something of the machine, and nothing of what is tested.
 
 
 @pytest.fixture(scope="session")
