@@ -82,6 +82,8 @@ def _moved_here(pages: list[list[Row]]) -> list[list[Row]]:
     return [pages[0], [pages[0][-1], *pages[1]], *pages[2:]]
 
 
+NOBODY_THERE = "99999999-9999-4999-8999-999999999999"
+
 KINDS = (
     Kind(name="empty listing", faults=_listed(lambda _: [[]]), code="empty_listing"),
     Kind(name="empty page in between", faults=_listed(lambda p: [p[0], [], *p[1:]])),
@@ -98,8 +100,8 @@ KINDS = (
     Kind(name="listing that ends early", faults=_listed(lambda p: p[:1]), lacks=True),
     Kind(
         name="next link to nowhere",
-        faults=_leading(lambda s: f"{s.graph_url}/v1.0/nowhere?$skiptoken=1"),
-        code="listing_expired",
+        faults=_leading(lambda s: f"{s.graph_url}/v1.0/users/{NOBODY_THERE}?$select=id"),
+        code="directory_not_found",
     ),
     Kind(
         name="next link to another host",
