@@ -2,13 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from support.folders import client_id, write_seed
-from support.inside import Inside
 from support.program import Json, Program
+from support.ruling import Meet
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, guard, rules
@@ -24,8 +24,6 @@ FIELD_SYNC = "entra-integration-field-sync"
 
 _PLANNED = "SELECT count(*) FROM entra_sync_changes WHERE run_id = %s AND state = 'planned'"
 
-Meet = Callable[[int], Customer]
-
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
@@ -33,18 +31,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     write_seed(folder, tenants=CUSTOMERS, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program) -> Meet:
-    admin.connect(microsoft)
-    admin.discover()
-    admin.accept_exact()
-
-    def customer(number: int) -> Customer:
-        return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
-
-    return customer
 
 
 @pytest.fixture(autouse=True)

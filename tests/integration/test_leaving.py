@@ -6,18 +6,9 @@ import pytest
 
 from support.folders import write_seed
 from support.program import Json
-from support.ruling import (
-    Meet,
-    changes,
-    guard,
-    look_for_the_gone,
-    questions,
-    reading,
-    rests,
-    users,
-)
+from support.ruling import Meet, changes, look_for_the_gone, questions, reading, rests, users
 from support.running import RunningHost, running_devhost
-from support.undoing import Customer
+from support.undoing import Customer, guard
 
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}

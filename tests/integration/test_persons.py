@@ -1,6 +1,6 @@
 """One person is synced now: under his customer's lock, by the same rules, on proof alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import UUID, uuid5
 
 import pytest
@@ -9,6 +9,7 @@ from support.connection_api import by_token
 from support.folders import tenant_id, write_seed
 from support.inside import Inside
 from support.program import Json, Program, Reply
+from support.ruling import Meet
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer
@@ -19,8 +20,6 @@ EVERYBODY = {f"person{n}" for n in range(USERS)}
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
-Meet = Callable[[int], Customer]
-
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
@@ -28,18 +27,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     write_seed(folder, tenants=CUSTOMERS, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program) -> Meet:
-    admin.connect(microsoft)
-    admin.discover()
-    admin.accept_exact()
-
-    def customer(number: int) -> Customer:
-        return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
-
-    return customer
 
 
 def asked(customer: Customer, object_id: str) -> Reply:

@@ -1,12 +1,13 @@
 """A preview plans and writes nothing else; applied, it does what still holds, and only that."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from support.folders import tenant_id, write_seed
 from support.inside import Inside
 from support.program import Program
+from support.ruling import Meet
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, rules
@@ -20,8 +21,6 @@ CREATED = EVERYBODY - {"person1"}
 FIELD_SYNC = "entra-integration-field-sync"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
-Meet = Callable[[int], Customer]
-
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
@@ -29,18 +28,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     write_seed(folder, tenants=CUSTOMERS, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program) -> Meet:
-    admin.connect(microsoft)
-    admin.discover()
-    admin.accept_exact()
-
-    def customer(number: int) -> Customer:
-        return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
-
-    return customer
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,14 @@
 """Runs are undone, planned first, as far as what they wrote is still there; and resumed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from support.folders import client_id, write_seed
-from support.inside import Inside
 from support.program import Program
+from support.ruling import Meet
 from support.running import RunningHost, running_devhost
-from support.simulator import Simulator
-from support.undoing import Customer, rules
+from support.undoing import rules
 
 CUSTOMERS = 15
 USERS = 6
@@ -18,8 +17,6 @@ CREATED = EVERYBODY - {"person1"}
 """One contact was there before, and is linked."""
 FIELD_SYNC = "entra-integration-field-sync"
 
-Meet = Callable[[int], Customer]
-
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
@@ -27,18 +24,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     write_seed(folder, tenants=CUSTOMERS, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program) -> Meet:
-    admin.connect(microsoft)
-    admin.discover()
-    admin.accept_exact()
-
-    def customer(number: int) -> Customer:
-        return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
-
-    return customer
 
 
 @pytest.fixture

@@ -3,19 +3,12 @@
 from collections.abc import Callable
 
 from support.folders import tenant_id
-from support.program import Json, Program
+from support.program import Json
 from support.undoing import Customer
 
 Meet = Callable[[int], Customer]
 
 LEFT_ALONE = {"unchanged", "filtered"}
-
-
-def guard(admin: Program, **limits: object) -> None:
-    """Set what the guard goes by; what is not named gets its default."""
-    version = admin.get("/settings").data["version"]
-    body = {"version": version, "guardConfig": limits}
-    assert admin.post("/settings", body, method="PUT").status == 200
 
 
 def changes(run: Json) -> dict[str, int]:
