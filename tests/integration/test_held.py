@@ -62,6 +62,13 @@ def test_mass_disabling_is_held_and_nobody_becomes_inactive(held: Json, inside: 
     assert inside.rows(INACTIVE) == [(0,)]
 
 
+def test_the_pages_say_what_waits(held: Json, admin: Program) -> None:
+    assert held["state"] == "held"
+    for path in ("setup?step=sync", "fragments/clients/c1000000-0000-4000-8000-000000000001"):
+        page = admin.http.get(f"/integrations/entra/{path}").text
+        assert "12 changes were too many to be made without a look" in page
+
+
 def test_a_later_run_goes_on_and_holds_nothing_twice(
     held: Json, admin: Program, inside: Inside
 ) -> None:
