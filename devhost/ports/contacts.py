@@ -10,7 +10,18 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
@@ -199,9 +210,7 @@ class ContactPort:
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
     ) -> list[ContactRow]:
         """The contacts that exist among ``ids``."""
-        return await self._found(
-            connection, tenant_id, contacts.c.id == _any("wanted", ids, Uuid()), bool(ids)
-        )
+        return await self._found(connection, tenant_id, "id", ids, Uuid())
 
     async def missing(
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
@@ -217,17 +226,15 @@ class ContactPort:
         self, connection: AsyncConnection, tenant_id: UUID, addresses: Sequence[str]
     ) -> list[ContactRow]:
         """Contacts of all clients with one of these addresses, lower case and trimmed."""
-        condition = contacts.c.email_key == _any("wanted", addresses, Text())
-        return await self._found(connection, tenant_id, condition, bool(addresses))
+        return await self._found(connection, tenant_id, "email_key", addresses, Text())
 
     async def by_names(
         self, connection: AsyncConnection, tenant_id: UUID, client_id: UUID, names: Sequence[str]
     ) -> list[ContactRow]:
         """Contacts of one client with one of these names, lower case and trimmed."""
-        condition = (contacts.c.client_id == client_id) & (
-            contacts.c.name_key == _any("wanted", names, Text())
+        return await self._found(
+            connection, tenant_id, "name_key", names, Text(), contacts.c.client_id == client_id
         )
-        return await self._found(connection, tenant_id, condition, bool(names))
 
     async def domain_census(
         self, connection: AsyncConnection, tenant_id: UUID, domains: Sequence[str] | None
@@ -324,17 +331,32 @@ class ContactPort:
         self,
         connection: AsyncConnection,
         tenant_id: UUID,
-        condition: ColumnElement[bool],
-        any_wanted: bool,  # noqa: FBT001
+        key: str,
+        wanted: Sequence[object],
+        type_: Text | Uuid[UUID],
+        *further: ColumnElement[bool],
     ) -> list[ContactRow]:
-        if not any_wanted:
+        """Contacts by a key, each looked up by itself: no table is scanned."""
+        if not wanted:
             return []
-        rows = await connection.execute(contact_query(tenant_id).where(condition))
+        values = bindparam("wanted", list(wanted), type_=ARRAY(type_))
+        keys = func.unnest(values).table_valued("value", name="keys").render_derived()
+        found = (
+            select(contacts)
+            .where(contacts.c.tenant_id == tenant_id, contacts.c[key] == keys.c.value, *further)
+            .offset(0)
+            .lateral("psa_contacts")
+        )
+        rows = await connection.execute(_with_numbers(found).select_from(keys.join(found, true())))
         return [contact_row(row) for row in rows]
 
 
 def contact_query(tenant_id: UUID) -> Select[*tuple[object, ...]]:
     """Contacts of a tenant, with their numbers."""
+    return _with_numbers(contacts).where(contacts.c.tenant_id == tenant_id)
+
+
+def _with_numbers(contacts: FromClause) -> Select[*tuple[object, ...]]:
     phones = (
         select(
             func.jsonb_agg(func.jsonb_build_array(contact_phones.c.type, contact_phones.c.number))
@@ -345,7 +367,7 @@ def contact_query(tenant_id: UUID) -> Select[*tuple[object, ...]]:
         )
         .scalar_subquery()
     )
-    return select(contacts, phones.label("phones")).where(contacts.c.tenant_id == tenant_id)
+    return select(contacts, phones.label("phones"))
 
 
 def contact_row(row: Row[*tuple[object, ...]]) -> ContactRow:

@@ -4,7 +4,7 @@ An identity that is already linked stays tracked.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from uuid import UUID
@@ -77,22 +77,33 @@ class FilterRule:
         self._outside = excluded
         alternatives = "|".join(translate(p.lower()) for p in filters.exclude_patterns)
         self._excluded = re.compile(alternatives) if alternatives else None
+        self._checks = tuple(self._in_force())
+
+    def _in_force(self) -> Iterator[tuple[VerdictReason, Callable[[DirectoryUser], bool]]]:
+        """The checks that these filters ask for, in the order in which they give the reason."""
+        if not self._filters.include_guests:
+            yield VerdictReason.GUEST, is_guest
+        yield VerdictReason.DISABLED, lambda user: not user.enabled
+        yield VerdictReason.NO_ADDRESS, lambda user: address_of(user) is None
+        yield VerdictReason.RESOURCE_ACCOUNT, lambda user: user.resource_account
+        yield VerdictReason.SYNC_ACCOUNT, lambda user: is_sync_account(user.user_principal_name)
+        yield (
+            VerdictReason.SERVICE_ACCOUNT,
+            lambda user: is_service_account(user.user_principal_name),
+        )
+        if self._filters.licensed_only:
+            yield VerdictReason.UNLICENSED, lambda user: not user.licensed
+        if self._excluded is not None:
+            yield VerdictReason.EXCLUDED_PATTERN, self._is_excluded
+        if self._included is not None:
+            yield VerdictReason.NOT_IN_GROUP, self._is_not_included
+        if self._outside:
+            yield VerdictReason.IN_EXCLUDED_GROUP, lambda user: user.object_id in self._outside
 
     def reason(self, user: DirectoryUser) -> VerdictReason | None:
         """Why this user is left out, or None when it counts."""
-        for reason, applies in (
-            (VerdictReason.GUEST, not self._filters.include_guests and is_guest(user)),
-            (VerdictReason.DISABLED, not user.enabled),
-            (VerdictReason.NO_ADDRESS, address_of(user) is None),
-            (VerdictReason.RESOURCE_ACCOUNT, user.resource_account),
-            (VerdictReason.SYNC_ACCOUNT, is_sync_account(user.user_principal_name)),
-            (VerdictReason.SERVICE_ACCOUNT, is_service_account(user.user_principal_name)),
-            (VerdictReason.UNLICENSED, self._filters.licensed_only and not user.licensed),
-            (VerdictReason.EXCLUDED_PATTERN, self._is_excluded(user)),
-            (VerdictReason.NOT_IN_GROUP, self._is_not_included(user)),
-            (VerdictReason.IN_EXCLUDED_GROUP, user.object_id in self._outside),
-        ):
-            if applies:
+        for reason, applies in self._checks:
+            if applies(user):
                 return reason
         return None
 

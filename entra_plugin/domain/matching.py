@@ -58,6 +58,8 @@ def match(
 
     Order: the address, then UPN and aliases, both inside the client; then the address elsewhere.
     """
+    if not index:
+        return None
     by_address = _inside(index.get(address, ()), client_id)
     if by_address:
         return _only(identity, by_address, VerdictReason.MATCHED_EMAIL)
@@ -76,6 +78,8 @@ def match(
 
 def other_addresses(user: DirectoryUser, address: str | None) -> tuple[str, ...]:
     """UPN and aliases in normal form, without the address itself."""
+    if user.user_principal_name == address and user.aliases in {(), (address,)}:
+        return ()
     return _others(user.user_principal_name, user.aliases, address)
 
 

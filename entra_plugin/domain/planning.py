@@ -119,8 +119,7 @@ class Rules:
     decisions: Mapping[ObjectId, Remembered]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity that needs no change: its verdict holds until it changes."""
 
     user: DirectoryUser
@@ -132,8 +131,7 @@ class Settled:
     contact_id: ContactId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the plan. ``after`` of a create is the contact to be; of a queue, the question.
 
     ``base`` are the values that a link starts with, ``departure`` is the identity's once this is

@@ -1,17 +1,17 @@
 """Queries on the plan: rows written page by page, settled as sets, and read back as history."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, Select, Text, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.folding import search_key
-from entra_plugin.domain.identity import attributes
 from entra_plugin.domain.ids import (
     ChangeId,
     ClientId,
@@ -26,13 +26,16 @@ from entra_plugin.domain.planning import Change
 from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import ChangeKind, ChangeState
 from entra_plugin.store.arrays import IdArray, PlainIdArray, WordArray
-from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
+from entra_plugin.store.looked_up import CHANGES
+from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
 from entra_plugin.store.run_tables import sync_changes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRow:
-    """One row of the plan as people read it."""
+class ChangeRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One row of the plan as people read it.
+
+    A Struct, as ``Done`` is: a sync makes one of every user.
+    """
 
     change_id: ChangeId
     managed_tenant_id: ManagedTenantId
@@ -48,20 +51,20 @@ class ChangeRow:
     after: Mapping[str, object] | None
     note: Mapping[str, object] | None
     candidates: tuple[ContactId, ...]
-    position: int
     source_change_id: ChangeId | None = None
     """The row that an undo reverts."""
 
 
-_COLUMNS = tuple(field.name for field in fields(ChangeRow))
+_COLUMNS = ChangeRow.__struct_fields__
 _DOCUMENTS = ("before", "after", "note")
 """Read as text: the driver's own decoder takes ten times as long."""
+_SUBJECT = (sync_changes.c.managed_tenant_id, sync_changes.c.object_id, sync_changes.c.kind)
+"""What is unique in a run, and the order in which its rows are listed."""
 _KINDS = {kind.value: kind for kind in ChangeKind}
 _STATES = {state.value: state for state in ChangeState}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one planned row: contact and the host's version of it when it was applied."""
 
     change_id: ChangeId
@@ -174,13 +177,12 @@ _DROP_EARLIER = text("""
         AND object_id = ANY(:object_ids) AND state = 'planned'
 """).bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
-_OUTDATED = text("""
+_OUTDATED = text(f"""
     SELECT c.change_id
-    FROM entra_sync_changes c
-    JOIN entra_identities i ON i.tenant_id = c.tenant_id
+    FROM {CHANGES} c
+    JOIN entra_identities i ON i.tenant_id = :tenant_id
         AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND i.changed_at > c.created_at
+    WHERE i.changed_at > c.created_at
         AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
             OR (i.departure = 'deleted_upstream'
                 AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
@@ -194,13 +196,19 @@ _SETTLE = text("""
         snapshot = CASE d.state WHEN 'applied' THEN NULL ELSE c.snapshot END
     FROM unnest(:change_ids, :states, :contact_ids, :notes)
         AS d (change_id, state, contact_id, note)
-    WHERE c.tenant_id = :tenant_id AND c.change_id = d.change_id
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND change_id = d.change_id LIMIT 1) found
+    WHERE c.tenant_id = :tenant_id AND c.ctid = found.ctid
 """).bindparams(
     bindparam("change_ids", type_=IdArray()),
     bindparam("states", type_=WordArray()),
     bindparam("contact_ids", type_=IdArray()),
     bindparam("notes", type_=ARRAY(Text())),
 )
+
+"""The row's place holds as long as the statement; by its key the table would be scanned, as
+``looked_up`` tells."""
 
 _COUNTS = text("""
     SELECT
@@ -394,7 +402,7 @@ class Changes:
         state: ChangeState | None = None,
         q: str | None = None,
     ) -> Page[ChangeRow]:
-        """Plan rows of a run in the order they were planned.
+        """Plan rows of a run, one managed tenant after the other, by the ids of identities.
 
         Raises:
             NotAcceptable: The cursor is none of ours.
@@ -417,10 +425,11 @@ class Changes:
                 )
             )
         if cursor is not None:
-            statement = statement.where(sync_changes.c.position > decode_position(cursor))
-        ordered = statement.order_by(sync_changes.c.position).limit(size + 1)
+            statement = statement.where(func.row(*_SUBJECT) > func.row(*_decoded(cursor)))
+        ordered = statement.order_by(*_SUBJECT).limit(size + 1)
         rows = [_change(row) for row in await self._connection.execute(ordered)]
-        following = encode_cursor(str(rows[size - 1].position)) if len(rows) > size else None
+        last = rows[size - 1] if len(rows) > size else None
+        following = _encoded(last) if last is not None else None
         return Page(items=tuple(rows[:size]), next_cursor=following)
 
     def _scope(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, object]:
@@ -429,6 +438,23 @@ class Changes:
             "run_id": run_id,
             "managed_tenant_id": managed_tenant_id,
         }
+
+
+def _encoded(row: ChangeRow) -> str:
+    return encode_cursor(str(row.managed_tenant_id), str(row.object_id), row.kind.value)
+
+
+def _decoded(cursor: str) -> tuple[UUID, UUID, str]:
+    """The subject of the row that a cursor names.
+
+    Raises:
+        NotAcceptable: ``invalid_cursor``.
+    """
+    managed_tenant_id, object_id, kind = decode_cursor(cursor, 3)
+    try:
+        return UUID(managed_tenant_id), UUID(object_id), kind
+    except ValueError as error:
+        raise NotAcceptable("invalid_cursor") from error
 
 
 def _recordset(
@@ -453,7 +479,7 @@ def _recordset(
 def _snapshot(change: Change, digest: bytes | None) -> dict[str, object]:
     """The identity as read, and what its link and its departure become with this row."""
     snapshot: dict[str, object] = {
-        "attributes": attributes(change.user),
+        "attributes": change.user,
         "fingerprint": change.fingerprint.hex(),
         "address": change.address,
     }

@@ -1,6 +1,6 @@
 """Queries on decisions: what a person decided about an identity, which later runs follow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +9,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.identity import IdentityKey
-from entra_plugin.domain.ids import ChangeId, ContactId, RunId, TenantId, UserId
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+    UserId,
+)
 from entra_plugin.domain.states import DecisionKind
 from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES
 from entra_plugin.store.people_tables import decisions
 
 
@@ -32,32 +42,37 @@ class Decision:
     run_id: RunId | None = None
 
 
-_OVERRULED = text("""
-    SELECT c.change_id
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND ((c.contact_id IS NULL AND EXISTS (
-                SELECT FROM entra_contact_links l
-                WHERE l.tenant_id = c.tenant_id AND l.entra_tenant_id = c.entra_tenant_id
-                    AND l.object_id = c.object_id AND l.state = 'active'))
-            OR EXISTS (
-                SELECT FROM entra_decisions d
-                WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
-                    AND d.object_id = c.object_id
-                    AND CASE WHEN c.kind = 'queue' AND c.contact_id IS NOT NULL
-                        THEN d.kind = 'dismissed'
-                            AND d.fingerprint = decode(c.snapshot ->> 'fingerprint', 'hex')
-                        ELSE d.kind IN ('ignored', 'undone') END))
-""").bindparams(bindparam("change_ids", type_=IdArray()))
+_OVERRULED = text(f"""
+    WITH answers AS MATERIALIZED (
+        SELECT l.object_id, 'linked' AS kind, NULL AS fingerprint FROM {ACTIVE_LINKS} l
+        UNION ALL
+        SELECT object_id, kind, fingerprint FROM entra_decisions
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+            AND object_id = ANY(:object_ids) AND kind IN ('dismissed', 'ignored', 'undone')
+    )
+    SELECT DISTINCT c.change_id
+    FROM answers a
+    CROSS JOIN LATERAL (
+        SELECT change_id, kind, contact_id, decode(snapshot ->> 'fingerprint', 'hex') AS fingerprint
+        FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id
+            AND managed_tenant_id = :managed_tenant_id AND object_id = a.object_id
+            AND change_id = ANY(:change_ids)
+        OFFSET 0) c
+    WHERE CASE
+        WHEN a.kind = 'linked' THEN c.contact_id IS NULL
+        WHEN c.kind = 'queue' AND c.contact_id IS NOT NULL
+            THEN a.kind = 'dismissed' AND a.fingerprint = c.fingerprint
+        ELSE a.kind IN ('ignored', 'undone') END
+""").bindparams(bindparam("change_ids", type_=IdArray()), bindparam("object_ids", type_=IdArray()))
 
 
-_DISMISS = text("""
+_DISMISS = text(f"""
     INSERT INTO entra_decisions (tenant_id, entra_tenant_id, object_id, kind, contact_id,
         fingerprint, decided_by, decided_by_name, decided_at)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, 'dismissed', c.contact_id,
         decode(c.snapshot ->> 'fingerprint', 'hex'), :user_id, :name, :now
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+    FROM {CHANGES} c
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET kind = excluded.kind, contact_id = excluded.contact_id, reason = NULL, run_id = NULL,
         fingerprint = excluded.fingerprint, decided_by = excluded.decided_by,
@@ -132,12 +147,25 @@ class Decisions:
             _DISMISS, {**values, "user_id": user_id, "name": name, "now": now}
         )
 
-    async def overruled(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
+    async def overruled(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        entra_tenant_id: EntraTenantId,
+        rows: Mapping[ChangeId, ObjectId],
+    ) -> set[ChangeId]:
         """Planned creates, links and questions that are needless by what was decided since.
 
         Their identity is linked, is to be left alone, or its question was waved away.
         """
-        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        values = {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "change_ids": list(rows),
+            "object_ids": list(rows.values()),
+        }
         return set((await self._connection.scalars(_OVERRULED, values)).all())
 
     def _is(self, identity: IdentityKey) -> ColumnElement[bool]:

@@ -56,14 +56,14 @@ _LOCK = text("""
 _HOLDS = text(f"""
     SELECT EXISTS (SELECT FROM entra_identities WHERE {_WHOSE})
         OR EXISTS (SELECT FROM entra_sync_changes WHERE {_WHOSE})
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _IDENTITIES = text(f"""
     UPDATE entra_identities
     SET address = NULL, display_name = NULL, search_key = '', enabled = false, attributes = '{{}}',
         seen_fingerprint = '', acted_fingerprint = '', read_as = NULL, changed_at = :now
     WHERE {_WHOSE} AND attributes <> '{{}}'
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _IGNORE = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, search_key, enabled,
@@ -82,7 +82,7 @@ _CHANGES = text(f"""
     FROM (SELECT change_id, state FROM entra_sync_changes WHERE {_WHOSE} FOR UPDATE) old
     WHERE c.tenant_id = :tenant_id AND c.change_id = old.change_id
     RETURNING c.run_id, old.state
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _ITEMS = text(f"""
     UPDATE entra_reconciliation_items
@@ -94,11 +94,11 @@ _ITEMS = text(f"""
         settled_by_name = CASE state WHEN 'open' THEN :name ELSE settled_by_name END,
         state = CASE state WHEN 'open' THEN :state ELSE state END
     WHERE {_WHOSE}
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _LINKS = text(f"""
     UPDATE entra_contact_links SET base = NULL WHERE {_WHOSE} AND base IS NOT NULL
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _LET_GO = text(f"""
     WITH active AS (
@@ -114,17 +114,17 @@ _LET_GO = text(f"""
         AND o.object_id = ANY(:object_ids)
         AND l.tenant_id = o.tenant_id AND l.link_id = o.link_id
     RETURNING CASE WHEN a.link_id IS NOT NULL THEN l.contact_id END
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 """All of them, so that no undo that is resumed and no change of a mapping opens one again."""
 
 _WORDS_OF_PINS = text(f"""
     UPDATE entra_pins SET reason = NULL WHERE {_WHOSE} AND reason IS NOT NULL
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 _WORDS_OF_DECISIONS = text(f"""
     UPDATE entra_decisions SET reason = NULL, fingerprint = NULL WHERE {_WHOSE}
         AND (reason IS NOT NULL OR fingerprint IS NOT NULL)
-""").bindparams(_IDS)  # noqa: S608 - no value is put in
+""").bindparams(_IDS)
 
 
 class PersonErasure:

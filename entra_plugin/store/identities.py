@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.folding import search_key
-from entra_plugin.domain.identity import DirectoryUser, attributes, from_attributes
+from entra_plugin.domain.identity import DirectoryUser, from_attributes
 from entra_plugin.domain.ids import (
     ChangeId,
     ContactId,
@@ -100,11 +100,7 @@ _KNOWN = text("""
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = ANY(:object_ids)
 """).bindparams(bindparam("object_ids", type_=IdArray()))
-"""LIMIT 1 says nothing new, the indexes are unique; it keeps the plan at one look-up per identity.
-
-Right after a first sync the tables have no statistics, and a plain join was then planned as a scan
-of all links for each identity: quadratic.
-"""
+"""LIMIT 1 keeps the plan at one look-up per identity, for the reason that ``looked_up`` tells."""
 
 _SETTLED = text("""
     SELECT string_agg(substring(i.read_as FOR 16) || uuid_send(i.object_id), '') AS ids,
@@ -187,7 +183,9 @@ _STORE_APPLIED = text("""
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
         coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
-    JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
+    CROSS JOIN LATERAL (
+        SELECT * FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND change_id = d.change_id LIMIT 1) c
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
@@ -231,7 +229,9 @@ _REFRESH_LINKED = text("""
                     AND o.change_id <> ALL(:change_ids) AND o.change_id <> ALL(:applied)
                     AND o.state IN ('planned', 'held', 'stale', 'failed')) AS done
         FROM unnest(:change_ids, :settled) AS d (change_id, settled)
-        JOIN entra_sync_changes c ON c.tenant_id = :tenant_id AND c.change_id = d.change_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM entra_sync_changes
+            WHERE tenant_id = :tenant_id AND change_id = d.change_id LIMIT 1) c
         ORDER BY c.object_id, c.kind
     ) s
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
@@ -693,7 +693,7 @@ def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, obje
         "display_name": user.display_name,
         "search_key": search_key(user.display_name or item.address or user.user_principal_name),
         "enabled": user.enabled,
-        "attributes": attributes(user),
+        "attributes": user,
         "fingerprint": item.fingerprint.hex(),
         "digest": digest.hex() if digest is not None else None,
         "verdict": item.verdict,

@@ -6,19 +6,19 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ChangeId, EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.ids import ChangeId, EntraTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.states import ItemState
 from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.looked_up import CHANGES
 from entra_plugin.store.people_tables import reconciliation_items as items
 
-_OPEN_FROM_CHANGES = text("""
+_OPEN_FROM_CHANGES = text(f"""
     INSERT INTO entra_reconciliation_items AS i (tenant_id, item_id, managed_tenant_id,
         entra_tenant_id, object_id, client_id, state, reason, label, candidates, details, run_id,
         created_at)
     SELECT c.tenant_id, c.change_id, c.managed_tenant_id, c.entra_tenant_id, c.object_id,
         c.client_id, 'open', c.reason, c.label, c.candidates, c.after, c.run_id, :now
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
+    FROM {CHANGES} c
     ORDER BY c.position
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) WHERE state = 'open' DO UPDATE
     SET reason = excluded.reason, candidates = excluded.candidates, details = excluded.details,
@@ -27,19 +27,18 @@ _OPEN_FROM_CHANGES = text("""
         (excluded.reason, excluded.candidates, excluded.details, excluded.client_id)
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
-_CLOSE_FOR = text("""
+_CLOSE_ANSWERED = text("""
     UPDATE entra_reconciliation_items i
     SET state = 'resolved', settled_at = :now, settled_as = 'linked', version = i.version + 1
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
-        AND i.object_id = c.object_id AND i.state = 'open'
-        AND NOT EXISTS (
-            SELECT FROM entra_sync_changes q
-            WHERE q.tenant_id = c.tenant_id AND q.run_id = c.run_id
-                AND q.managed_tenant_id = c.managed_tenant_id AND q.object_id = c.object_id
-                AND q.kind = 'queue' AND q.contact_id IS NOT NULL)
-""").bindparams(bindparam("change_ids", type_=IdArray()))
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.object_id = ANY(:object_ids) AND i.state = 'open'
+        AND (
+            SELECT q.change_id FROM entra_sync_changes q
+            WHERE q.tenant_id = :tenant_id AND q.run_id = :run_id
+                AND q.managed_tenant_id = i.managed_tenant_id AND q.object_id = i.object_id
+                AND q.kind = 'queue' AND q.contact_id IS NOT NULL
+            LIMIT 1) IS NULL
+""").bindparams(bindparam("object_ids", type_=IdArray()))
 """The run may itself ask about the contact that it links: that question stays."""
 
 
@@ -60,13 +59,30 @@ class Items:
 
     async def open_from_changes(self, change_ids: Sequence[ChangeId], now: datetime) -> None:
         """Open a question for each of these queue rows, or bring the open one up to date."""
-        if change_ids:
-            await self._connection.execute(_OPEN_FROM_CHANGES, self._of(change_ids, now))
+        if not change_ids:
+            return
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids), "now": now}
+        await self._connection.execute(_OPEN_FROM_CHANGES, values)
 
-    async def close_answered(self, change_ids: Sequence[ChangeId], now: datetime) -> None:
-        """Close the questions that these applied creates and links have answered by themselves."""
-        if change_ids:
-            await self._connection.execute(_CLOSE_FOR, self._of(change_ids, now))
+    async def close_answered(
+        self,
+        entra_tenant_id: EntraTenantId,
+        object_ids: Sequence[ObjectId],
+        *,
+        run_id: RunId,
+        now: datetime,
+    ) -> None:
+        """Close the questions about identities whose creates and links a run has just applied."""
+        if not object_ids:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+            "run_id": run_id,
+            "now": now,
+        }
+        await self._connection.execute(_CLOSE_ANSWERED, values)
 
     async def close_moot(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId], now: datetime
@@ -90,6 +106,3 @@ class Items:
             .where(items.c.tenant_id == self._tenant_id, items.c.state == ItemState.OPEN.value)
         )
         return int((await self._connection.execute(statement)).scalar_one())
-
-    def _of(self, change_ids: Sequence[ChangeId], now: datetime) -> dict[str, object]:
-        return {"tenant_id": self._tenant_id, "change_ids": list(change_ids), "now": now}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger
@@ -23,6 +23,7 @@ from entra_plugin.domain.ids import (
     UserId,
 )
 from entra_plugin.store.arrays import IdArray, WordArray
+from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES, LINKS_TO_CONTACTS
 from entra_plugin.store.people_tables import contact_links
 
 UNDONE = "undone"
@@ -33,8 +34,7 @@ CONTACT_GONE = "contact_gone"
 """Why a link is closed: the host has no such contact any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLink:
+class NewLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity to link to a contact, by an applied change."""
 
     change_id: ChangeId
@@ -97,30 +97,25 @@ _OPEN = text("""
     bindparam("versions", type_=ARRAY(BigInteger())),
 )
 
-_BASE_FROM_CHANGES = text("""
+_BASE_FROM_CHANGES = text(f"""
     UPDATE entra_contact_links l
     SET base = c.snapshot -> 'base'
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND c.snapshot -> 'base' IS NOT NULL
-        AND l.tenant_id = c.tenant_id AND l.link_id = c.change_id
+    FROM {CHANGES} c
+    WHERE c.snapshot -> 'base' IS NOT NULL
+        AND l.tenant_id = :tenant_id AND l.link_id = c.change_id
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
-_REBASE_FROM_CHANGES = text("""
+_REBASE_FROM_CHANGES = text(f"""
     UPDATE entra_contact_links l
-    SET base = coalesce(l.base, '{}') || (c.snapshot -> 'base')
-    FROM entra_sync_changes c
-    WHERE c.tenant_id = :tenant_id AND c.change_id = ANY(:change_ids)
-        AND c.snapshot -> 'base' IS NOT NULL
-        AND l.tenant_id = c.tenant_id AND l.entra_tenant_id = c.entra_tenant_id
+    SET base = coalesce(l.base, '{{}}') || (c.snapshot -> 'base')
+    FROM {CHANGES} c
+    WHERE c.snapshot -> 'base' IS NOT NULL
+        AND l.tenant_id = :tenant_id AND l.entra_tenant_id = c.entra_tenant_id
         AND l.object_id = c.object_id AND l.state = 'active'
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
-_OF = text("""
-    SELECT object_id, contact_id, base, inactive_version
-    FROM entra_contact_links
-    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids) AND state = 'active'
+_OF = text(f"""
+    SELECT l.object_id, l.contact_id, l.base, l.inactive_version FROM {ACTIVE_LINKS} l
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _DORMANT = text("""
@@ -198,6 +193,10 @@ _UNSEEN = text("""
     ORDER BY u.object_id
 """)
 """As sets: asked for each identity whether a page has it, it would be quadratic."""
+
+_HOLDERS = text(f"""
+    SELECT l.contact_id, l.entra_tenant_id, l.object_id FROM {LINKS_TO_CONTACTS} l
+""").bindparams(bindparam("contact_ids", type_=IdArray()))
 
 _COUNT_BY_CLIENT = text("""
     SELECT client_id, count(*) AS linked
@@ -398,18 +397,12 @@ class Links:
         """The identities that hold an active link to these contacts."""
         if not contact_ids:
             return {}
-        statement = select(
-            contact_links.c.contact_id, contact_links.c.entra_tenant_id, contact_links.c.object_id
-        ).where(
-            contact_links.c.tenant_id == self._tenant_id,
-            contact_links.c.state == "active",
-            contact_links.c.contact_id == func.any(list(contact_ids)),
-        )
+        values = {"tenant_id": self._tenant_id, "contact_ids": list(contact_ids)}
         return {
             row.contact_id: IdentityKey(
                 entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
             )
-            for row in await self._connection.execute(statement)
+            for row in await self._connection.execute(_HOLDERS, values)
         }
 
     async def count_by_client(self, client_ids: Sequence[ClientId]) -> dict[ClientId, int]:

@@ -238,7 +238,6 @@ sync_changes = Table(
         ["entra_sync_runs.tenant_id", "entra_sync_runs.run_id"],
         ondelete="CASCADE",
     ),
-    Index("ix_entra_sync_changes_position", "tenant_id", "run_id", "position"),
     postgresql_with={"fillfactor": 70},
 )
 """The plan, which becomes the history: one row per change.

@@ -14,6 +14,7 @@ depends_on = None
 
 UNSETTLED = "ix_entra_identities_unsettled"
 VERDICT = "ix_entra_identities_verdict"
+POSITION = "ix_entra_sync_changes_position"
 CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
@@ -69,9 +70,11 @@ def upgrade() -> None:
     op.create_index(
         VERDICT, "entra_identities", ["tenant_id", "verdict", "reason", "entra_tenant_id"]
     )
+    op.drop_index(POSITION, table_name="entra_sync_changes")
 
 
 def downgrade() -> None:
+    op.create_index(POSITION, "entra_sync_changes", ["tenant_id", "run_id", "position"])
     op.drop_index(VERDICT, table_name="entra_identities")
     op.create_index(
         VERDICT, "entra_identities", ["tenant_id", "entra_tenant_id", "verdict", "reason"]

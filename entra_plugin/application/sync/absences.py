@@ -69,6 +69,8 @@ class Absences:
                 managed_tenant_id=fence.managed_tenant_id,
                 reading=fence.reading,
             )
+            if not unseen:
+                return [], 0
             linked = await links.count_by_client([policy.client_id])
         return unseen, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
 

@@ -93,7 +93,9 @@ class ApplyBatch:
         """Apply the rows and mark them; a contact is written once in a statement."""
         pins = await self._pins()
         refused = {
-            row.change_id: refusal for row in self._batch.rows if (refusal := _refusal(row, pins))
+            row.change_id: refusal
+            for row in (self._batch.rows if pins != NO_PINS else ())
+            if (refusal := _refusal(row, pins))
         }
         rows = [row for row in self._batch.rows if row.change_id not in refused]
         done = list(refused.values())
@@ -146,7 +148,10 @@ class ApplyBatch:
         if not asking:
             return {}
         found = await Decisions(self._connection, self._batch.tenant_id).overruled(
-            [row.change_id for row in asking]
+            self._batch.run_id,
+            asking[0].managed_tenant_id,
+            self._batch.entra_tenant_id,
+            {row.change_id: row.object_id for row in asking},
         )
         return {
             row.change_id: stale(row, {"found": "decided_meanwhile"})
@@ -158,7 +163,7 @@ class ApplyBatch:
         """Close the questions that applied rows answer, before new ones are asked."""
         rows = {row.change_id: row for row in self._batch.rows}
         answered = [
-            outcome.change_id
+            rows[outcome.change_id].object_id
             for outcome in done
             if outcome.state == ChangeState.APPLIED
             and (
@@ -167,7 +172,10 @@ class ApplyBatch:
             )
         ]
         await Items(self._connection, self._batch.tenant_id).close_answered(
-            answered, self._batch.now
+            self._batch.entra_tenant_id,
+            answered,
+            run_id=self._batch.run_id,
+            now=self._batch.now,
         )
 
     async def _pins(self) -> Pins:

@@ -293,6 +293,9 @@ def _is_clean(user: User) -> bool:
 
 def _smtp(user: User) -> tuple[str, ...]:
     """SMTP proxy addresses, primary first, then other mails. ``SMTP:`` marks the primary one."""
+    if not user.other_mails and user.proxy_addresses and len(user.proxy_addresses) == 1:
+        address = user.proxy_addresses[0]
+        return (address[5:],) if address[:5].lower() == "smtp:" and len(address) > 5 else ()
     primary: list[str] = []
     others: list[str] = []
     for proxy in user.proxy_addresses or ():

@@ -36,7 +36,6 @@ def row(label: str, after: dict[str, object] | None = None) -> ChangeRow:
         after=after,
         note=None,
         candidates=(),
-        position=1,
     )
 
 

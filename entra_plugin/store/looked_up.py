@@ -1,0 +1,31 @@
+"""Rows by their keys, one look-up in the index for each, whatever the statistics say.
+
+A plain join of a thousand ids with a table that has not been analysed yet is planned as a scan of
+all the tenant's rows, for every batch of a first sync anew. LIMIT 1 says nothing new, the keys are
+unique; it leaves the planner no other way.
+"""
+
+CHANGES = """
+    (SELECT s.* FROM unnest(:change_ids) AS w (change_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND change_id = w.change_id LIMIT 1) s)
+"""
+"""The change rows of ``:change_ids``."""
+
+ACTIVE_LINKS = """
+    (SELECT s.* FROM unnest(:object_ids) AS w (object_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+            AND object_id = w.object_id AND state = 'active' LIMIT 1) s)
+"""
+"""The links that the identities ``:object_ids`` of one directory have now."""
+
+LINKS_TO_CONTACTS = """
+    (SELECT s.* FROM unnest(:contact_ids) AS w (contact_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND contact_id = w.contact_id AND state = 'active' LIMIT 1) s)
+"""
+"""The links that the contacts ``:contact_ids`` have now."""
