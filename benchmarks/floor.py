@@ -10,6 +10,7 @@ import asyncio
 import http.client
 import os
 import ssl
+import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
@@ -87,6 +88,8 @@ _WRITE = (
 _ENTER = "SELECT set_config('entra.tenant_id', %s, true)"
 _ANY_RUN = "SELECT run_id FROM entra_sync_runs LIMIT 1"
 _STORED = "SELECT object_id, fingerprint FROM floor_links WHERE tenant_id = %s"
+_GZIP = 16 + zlib.MAX_WBITS
+"""As Graph packs its pages for whoever takes them packed."""
 _PATH = f"/v1.0/users?$select={USER_SELECT}&$top=999"
 
 _decode = msgspec.json.Decoder(UserList).decode
@@ -152,7 +155,7 @@ class _Reader:
         base = urlsplit(os.environ["MICROSOFT_GRAPH_BASE_URL"])
         context = ssl.create_default_context(cafile=os.environ["ENTRA_CA_FILE"])
         self._http = http.client.HTTPSConnection(base.hostname or "", base.port, context=context)
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
 
     def connect(self) -> None:
         """Open the connection anew: a server closes one that is idle."""
@@ -168,7 +171,7 @@ class _Reader:
             body = answer.read()
             if answer.status != http.client.OK:
                 raise RuntimeError(f"Graph answered {answer.status}")
-            page = _decode(body)
+            page = _decode(zlib.decompress(body, _GZIP))
             yield from page.value
             link = urlsplit(page.next_link or "")
             path = f"{link.path}?{link.query}" if page.next_link else None

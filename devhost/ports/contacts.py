@@ -10,18 +10,7 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    Row,
-    Select,
-    Text,
-    bindparam,
-    func,
-    select,
-    text,
-    true,
-)
+from sqlalchemy import ColumnElement, Row, Select, Text, TextClause, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
@@ -129,6 +118,23 @@ _INSERT = text("""
     SELECT id, creation_key, version FROM written
 """)
 
+
+def _looked_up(condition: str, type_: Text | Uuid[UUID]) -> TextClause:
+    """Contacts by keys, each looked up in the index by itself: no table is scanned."""
+    return text(f"""
+        SELECT c.*, (
+            SELECT jsonb_agg(jsonb_build_array(p.type, p.number)) FROM psa_contact_phones p
+            WHERE p.tenant_id = c.tenant_id AND p.contact_id = c.id) AS phones
+        FROM unnest(:wanted) AS w (value)
+        CROSS JOIN LATERAL (
+            SELECT * FROM psa_contacts WHERE tenant_id = :tenant_id AND {condition} OFFSET 0) c
+    """).bindparams(bindparam("wanted", type_=ARRAY(type_)))
+
+
+_BY_ID = _looked_up("id = w.value", Uuid())
+_BY_ADDRESS = _looked_up("email_key = w.value", Text())
+_BY_NAME = _looked_up("client_id = :client_id AND name_key = w.value", Text())
+
 _MISSING = text("""
     SELECT w.id FROM unnest(CAST(:ids AS uuid[])) AS w (id)
     WHERE w.id NOT IN (
@@ -210,7 +216,7 @@ class ContactPort:
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
     ) -> list[ContactRow]:
         """The contacts that exist among ``ids``."""
-        return await self._found(connection, tenant_id, "id", ids, Uuid())
+        return await _found(connection, _BY_ID, tenant_id=tenant_id, wanted=ids)
 
     async def missing(
         self, connection: AsyncConnection, tenant_id: UUID, ids: Sequence[UUID]
@@ -226,14 +232,14 @@ class ContactPort:
         self, connection: AsyncConnection, tenant_id: UUID, addresses: Sequence[str]
     ) -> list[ContactRow]:
         """Contacts of all clients with one of these addresses, lower case and trimmed."""
-        return await self._found(connection, tenant_id, "email_key", addresses, Text())
+        return await _found(connection, _BY_ADDRESS, tenant_id=tenant_id, wanted=addresses)
 
     async def by_names(
         self, connection: AsyncConnection, tenant_id: UUID, client_id: UUID, names: Sequence[str]
     ) -> list[ContactRow]:
         """Contacts of one client with one of these names, lower case and trimmed."""
-        return await self._found(
-            connection, tenant_id, "name_key", names, Text(), contacts.c.client_id == client_id
+        return await _found(
+            connection, _BY_NAME, tenant_id=tenant_id, client_id=client_id, wanted=names
         )
 
     async def domain_census(
@@ -327,36 +333,18 @@ class ContactPort:
         )
         return [done.get(item.id) or Outcome(status="changed", id=item.id) for item in items]
 
-    async def _found(
-        self,
-        connection: AsyncConnection,
-        tenant_id: UUID,
-        key: str,
-        wanted: Sequence[object],
-        type_: Text | Uuid[UUID],
-        *further: ColumnElement[bool],
-    ) -> list[ContactRow]:
-        """Contacts by a key, each looked up by itself: no table is scanned."""
-        if not wanted:
-            return []
-        values = bindparam("wanted", list(wanted), type_=ARRAY(type_))
-        keys = func.unnest(values).table_valued("value", name="keys").render_derived()
-        found = (
-            select(contacts)
-            .where(contacts.c.tenant_id == tenant_id, contacts.c[key] == keys.c.value, *further)
-            .offset(0)
-            .lateral("psa_contacts")
-        )
-        rows = await connection.execute(_with_numbers(found).select_from(keys.join(found, true())))
-        return [contact_row(row) for row in rows]
+
+async def _found(
+    connection: AsyncConnection, statement: TextClause, *, wanted: Sequence[object], **keys: UUID
+) -> list[ContactRow]:
+    if not wanted:
+        return []
+    rows = await connection.execute(statement, {"wanted": list(dict.fromkeys(wanted)), **keys})
+    return [contact_row(row) for row in rows]
 
 
 def contact_query(tenant_id: UUID) -> Select[*tuple[object, ...]]:
     """Contacts of a tenant, with their numbers."""
-    return _with_numbers(contacts).where(contacts.c.tenant_id == tenant_id)
-
-
-def _with_numbers(contacts: FromClause) -> Select[*tuple[object, ...]]:
     phones = (
         select(
             func.jsonb_agg(func.jsonb_build_array(contact_phones.c.type, contact_phones.c.number))
@@ -367,7 +355,7 @@ def _with_numbers(contacts: FromClause) -> Select[*tuple[object, ...]]:
         )
         .scalar_subquery()
     )
-    return select(contacts, phones.label("phones"))
+    return select(contacts, phones.label("phones")).where(contacts.c.tenant_id == tenant_id)
 
 
 def contact_row(row: Row[*tuple[object, ...]]) -> ContactRow:

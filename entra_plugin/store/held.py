@@ -46,6 +46,13 @@ _PLANS = text("""
     GROUP BY c.client_id
 """)
 
+_HAS_GUARDED = text("""
+    SELECT EXISTS (
+        SELECT FROM entra_sync_changes c
+        WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+            AND c.state IN ('planned', 'held') AND c.kind IN ('inactivate', 'update', 'move'))
+""")
+
 _CLIENTS = text("""
     SELECT DISTINCT client_id FROM entra_sync_run_tenants
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND client_id IS NOT NULL
@@ -161,6 +168,11 @@ class Held:
             )
             for client_id, count in linked.items()
         ]
+
+    async def has_guarded(self, run_id: RunId) -> bool:
+        """True when the run would make contacts inactive, overwrite or move them."""
+        values = {"tenant_id": self._tenant_id, "run_id": run_id}
+        return bool((await self._connection.execute(_HAS_GUARDED, values)).scalar_one())
 
     async def clients(self, run_id: RunId) -> list[ClientId]:
         """The clients whose managed tenants are planned and not recorded yet."""

@@ -14,6 +14,7 @@ from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ConnectionMode, ConnectionType
 from entra_plugin.host import SecretStore
 from entra_plugin.store.connections import Connection, Connections
+from entra_plugin.store.secret_changes import SecretChanges
 from entra_plugin.store.transaction import Store
 
 
@@ -61,7 +62,6 @@ class ConnectedDirectories:
             AuthorisationLost: A secret of the connection is not in the secret store.
         """
         async with self._locks[tenant_id]:
-            await self._ports.journal.settle(tenant_id)
             found = await self._find(tenant_id)
             held = self._open.get(tenant_id)
             if held is not None and held.found.same_as(found):
@@ -84,8 +84,10 @@ class ConnectedDirectories:
             await self.forget(tenant_id)
 
     async def _find(self, tenant_id: TenantId) -> _Found:
-        async with self._store.tenant_transaction(tenant_id) as connection:
-            active = await Connections(connection, tenant_id).active()
+        active, left_over = await self._active(tenant_id)
+        if left_over:
+            await self._ports.journal.settle(tenant_id)
+            active, _ = await self._active(tenant_id)
         if active is None:
             raise NotAcceptable("not_connected")
         if active.type == ConnectionType.CIPP:
@@ -97,6 +99,12 @@ class ConnectedDirectories:
         return _Found(
             connection=active, credentials=resolved.credentials, refresh_token=refresh_token
         )
+
+    async def _active(self, tenant_id: TenantId) -> tuple[Connection | None, bool]:
+        """The active connection, and whether a change of its secrets was left unfinished."""
+        async with self._store.tenant_transaction(tenant_id) as connection:
+            active = await Connections(connection, tenant_id).active()
+            return active, await SecretChanges(connection, tenant_id).any()
 
     async def _cipp_access(self, tenant_id: TenantId, active: Connection) -> CippAccess:
         values = {field: await self._secrets.get(tenant_id, name) for field, name in NAMES.items()}

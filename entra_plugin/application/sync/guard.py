@@ -34,8 +34,10 @@ class GuardRun:
             run = await Runs(connection, tenant_id).get(run_id)
             if run is None or run.type == RunType.UNDO:
                 return
-            guard = Guard.of((await SettingsRows(connection, tenant_id).get()).guard_config)
             held = Held(connection, tenant_id)
+            if not await held.has_guarded(run_id):
+                return
+            guard = Guard.of((await SettingsRows(connection, tenant_id).get()).guard_config)
             clients = await held.clients(run_id)
             linked = await Links(connection, tenant_id).count_by_client(clients)
             plans = await held.plans(run_id, {c: linked.get(c, 0) for c in clients})

@@ -52,13 +52,16 @@ class OpenRun:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
             run = await Runs(connection, tenant_id).get(run_id)
+            rows = await RunTenants(connection, tenant_id).of_run(run_id)
         if state not in OPEN_STATES or run is None:
             raise NotAcceptable("run_closed")
         window = await self._prepared(tenant_id, run)
         if run.type == RunType.PREVIEW and run.applying:
             await self._guard(tenant_id, run_id)
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            rows = await RunTenants(connection, tenant_id).of_run(run_id)
+        if run.type not in PLANNED_FIRST and any(row.client_id is None for row in rows):
+            await self._provision(tenant_id, run_id)
+            async with self._context.store.tenant_transaction(tenant_id) as connection:
+                rows = await RunTenants(connection, tenant_id).of_run(run_id)
         later = run.type in PLANNED_FIRST
         return OpenedRun(
             managed_tenant_ids=tuple(
@@ -78,8 +81,6 @@ class OpenRun:
             return _UNDONE_AT_ONCE
         directory = await self._context.directories.of_tenant(tenant_id)
         await renew_when_old(self._context, tenant_id, directory)
-        if run.type != RunType.PREVIEW:
-            await self._provision(tenant_id, run.run_id)
         return directory.capabilities.concurrency
 
     async def planned(self, tenant_id: TenantId, run_id: RunId) -> tuple[ManagedTenantId, ...]:

@@ -23,9 +23,12 @@ async def settle_plan(
 ) -> None:
     """Ask about contacts that two identities claim, and drop what is asked or held already."""
     changes = Changes(connection, tenant_id)
-    await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+    planned = await changes.has_planned(fence.run_id, fence.managed_tenant_id)
+    if planned:
+        await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
     if preview:
         return
-    repeated = await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
-    await Pages(connection, tenant_id).count_unchanged(fence, repeated)
+    if planned:
+        repeated = await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
+        await Pages(connection, tenant_id).count_unchanged(fence, repeated)
     await take_over_held(connection, tenant_id, fence, policy.entra_tenant_id, now)
