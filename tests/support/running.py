@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from typing import cast
 
 import httpx
 
+from devhost.processes.ports import free_port
 from devhost.processes.tether import die_with_parent
 
 FLAGS = "/api/v1/platform-feature-flags"
@@ -92,13 +92,6 @@ def running_devhost(seed: str = "demo", seconds: float = 120) -> Iterator[Runnin
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
-
-
-def free_port() -> int:
-    """A port that nobody listens at just now."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
