@@ -19,6 +19,7 @@ from devhost.processes.ports import free_port
 from devhost.processes.tether import die_with_parent
 from support.inside import Inside
 from support.program import Program
+from support.running import open_folder
 
 Facts = dict[str, Any]
 CHILDREN = {"web", "worker", "postgres", "temporal", "simulator"}
@@ -65,13 +66,10 @@ def started(folder: Path, *options: str) -> Iterator[Up]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A data directory that the database's user can reach."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    return tmp_path / "data"
+def folder() -> Iterator[Path]:
+    """A data directory."""
+    with open_folder() as place:
+        yield place / "data"
 
 
 def test_it_comes_up_keeps_its_data_and_leaves_no_process(folder: Path) -> None:
@@ -116,12 +114,9 @@ def test_nobody_takes_the_port_of_the_pages_before_their_process_is_there(folder
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def shared() -> Iterator[Up]:
     """One devhost whose children die one after the other."""
-    folder = tmp_path_factory.mktemp("shared")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    with started(folder / "data", "--port", str(free_port())) as up:
+    with open_folder() as place, started(place / "data", "--port", str(free_port())) as up:
         up.ready()
         yield up
 
