@@ -2,8 +2,9 @@
 """The newcomer's commands. Each does its own set-up; only the standard library is needed to begin.
 
 python3 dev.py up          run everything: database, Temporal, simulator, worker, pages
-python3 dev.py test        run all tests (--long: also those that take hours;
-                           --sdk: only those with Microsoft's Graph client)
+python3 dev.py test        run all tests, side by side (--long: also those that take hours;
+                           --sdk: only those with Microsoft's Graph client); further words go
+                           to pytest, which then runs what they say in one process
 python3 dev.py lint        ruff, mypy, import-linter
 python3 dev.py bench       the benchmarks
 python3 dev.py screenshots pictures of the pages, for the documentation
@@ -29,6 +30,9 @@ SDK_VENV = ROOT / ".venv-sdk"
 NO_TESTS = 5
 """pytest's exit code when nothing was selected."""
 
+WORKERS = 3
+"""Tests run side by side on two processors: they wait more than they compute."""
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -50,7 +54,17 @@ def main() -> int:
         return 0 if command in {"-h", "--help", "help"} else 2
     os.chdir(ROOT)
     set_up(VENV, ROOT / "requirements.lock")
+    keep_compiled()
     return commands[command]()
+
+
+def keep_compiled() -> None:
+    """Let every process find compiled what an earlier one compiled.
+
+    Beside the sources nothing is written, so that this holds where Python was told not to, too.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(VENV / "pycache"))
 
 
 def set_up(venv: Path, lock: Path) -> None:
@@ -112,20 +126,24 @@ def test(options: list[str]) -> int:
     long = "--long" in options
     rest = [option for option in options if option != "--long"]
     ensure_browser()
-    # A part of the suite asks for a part of what the plugin reads.
+    # A part of the suite asks for a part of what the plugin reads, and has no use for workers.
     conformance = "conformance and not whole" if rest else "conformance"
     marks = "not sdk and not conformance" + ("" if long else " and not long")
     with tempfile.TemporaryDirectory(prefix="entra-requests-") as log:
         os.environ["ENTRA_TEST_REQUEST_LOG"] = log
-        # Playwright keeps an event loop running, in which no other test could run its own.
         codes = [
-            run("-m", "pytest", "-m", f"{marks} and not browser", *rest),
-            run("-m", "pytest", "-m", f"{marks} and browser", *rest),
+            run("-m", "pytest", "-m", marks, *(rest or side_by_side())),
             run("-m", "pytest", "-m", conformance, "tests/contract/test_conformance.py"),
         ]
     if long and not any(codes):
         codes.append(test_sdk([]))
     return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
+
+
+def side_by_side() -> tuple[str, ...]:
+    """The whole suite: each module goes to a worker that is free, in the order of conftest.py."""
+    workers = max(WORKERS, (os.cpu_count() or 1) * WORKERS // 2)
+    return ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test_sdk(options: list[str]) -> int:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from urllib.parse import urlsplit
 
 import httpx
 
 from devhost import settings as settings_file
+from devhost.processes.ports import free_port, hold_port, port_is_free
 from devhost.processes.supervisor import ChildSpec, Supervisor
-from devhost.processes.tether import free_port, port_is_free
 from devhost.seeds import load_seed
 from devhost.servers import postgres, temporal
 from devhost.servers.postgres import Urls
@@ -52,6 +53,8 @@ class Startup:
     temporal_ui: str | None = None
     settings: Settings | None = None
     simulator: Mapping[str, object] | None = None
+    held: socket | None = None
+    """Keeps the port of the pages; see `hold_port`."""
 
     def say(self, line: str) -> None:
         """Tell the person, with the seconds since the start."""
@@ -93,7 +96,7 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
 
 async def _start(startup: Startup) -> None:
     startup.supervisor.sweep()
-    port = _choose_port(startup.options.port)
+    port = _choose_port(startup)
     base_url = f"http://127.0.0.1:{port}"
     startup.say(f"data in {startup.folder}")
     await asyncio.gather(
@@ -115,12 +118,17 @@ async def _start(startup: Startup) -> None:
     print(f"ready {base_url}", flush=True)  # noqa: T201
 
 
-def _choose_port(asked: int | None) -> int:
-    if asked is not None:
-        if not port_is_free(asked):
-            raise CannotStart(f"port {asked} is taken; give another one with --port")
-        return asked
-    return _PORT if port_is_free(_PORT) else free_port()
+def _choose_port(startup: Startup) -> int:
+    """The port of the pages, which is theirs from now on, also while their process is away."""
+    asked = startup.options.port
+    port = asked or (_PORT if port_is_free(_PORT) else free_port())
+    try:
+        startup.held = hold_port(port)
+    except OSError as error:
+        if asked is None:
+            raise CannotStart(f"port {port} was taken just now; start again") from error
+        raise CannotStart(f"port {port} is taken; give another one with --port") from error
+    return port
 
 
 async def _start_postgres(startup: Startup) -> None:

@@ -8,7 +8,6 @@ import argparse
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from devhost.processes.ports import free_port
 from devhost.processes.tether import die_with_parent
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -162,7 +162,7 @@ def running() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="psa-pictures-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         argv = [sys.executable, "-m", "devhost", "up", "--data-dir", folder]
-        argv += ["--port", str(_free_port())]
+        argv += ["--port", str(free_port())]
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -184,12 +184,6 @@ def _ready(process: "subprocess.Popen[str]") -> str:
         if line.startswith("ready "):
             return line.removeprefix("ready ").strip()
     sys.exit("the devhost ended before it was ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

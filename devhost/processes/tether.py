@@ -5,7 +5,6 @@ When the parent dies, however it dies, the child gets a signal.
 
 import ctypes
 import signal
-import socket
 import sys
 from collections.abc import Callable
 
@@ -27,21 +26,3 @@ def die_with_parent(sig: signal.Signals = signal.SIGTERM) -> Callable[[], None] 
         prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
 
     return tie
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def port_is_free(port: int) -> bool:
-    """True when a server could listen on this loopback port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

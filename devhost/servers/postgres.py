@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from devhost.processes.tether import free_port, port_is_free
+from devhost.processes.ports import free_port, port_is_free
 
 OWNER_ROLE = "psa_owner"
 APP_ROLE = "psa_app"

@@ -5,7 +5,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from devhost.processes.tether import free_port
+from devhost.processes.ports import free_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

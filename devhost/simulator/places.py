@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import trustme
 
+from devhost.processes.ports import free_port
 from devhost.settings import write_private
 from devhost.simulator.apps import App, CippApp
 
@@ -83,9 +84,10 @@ class Places:
         # asyncio leaves this out for a socket that it did not make itself; then head and body of
         # an answer, which are written apart, arrive 40 ms apart.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        known = self.facts.get(f"port_{name}")
         try:
-            listener.bind(("127.0.0.1", int(self.facts.get(f"port_{name}", "0"))))
+            listener.bind(("127.0.0.1", int(known or free_port())))
         except OSError:
-            listener.bind(("127.0.0.1", 0))
+            listener.bind(("127.0.0.1", free_port()))
         self.facts[f"port_{name}"] = str(listener.getsockname()[1])
         return listener

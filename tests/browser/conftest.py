@@ -51,14 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def host() -> Iterator[RunningHost]:
-    """One devhost for the session; its first MSP is set up once, by the fixture that says so."""
+    """One devhost for each module; its first MSP is set up once, by the fixture that says so."""
     with running_devhost() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     """A devhost with 300 customers of all kinds, discovered; nothing is decided."""
     folder = tmp_path_factory.mktemp("crowd")
@@ -72,16 +72,16 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """The driver."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """One Chromium for the session."""
+    """One Chromium for each module."""
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         pytest.fail("no Chromium on PATH; python3 dev.py test installs one, or says how")
@@ -100,7 +100,7 @@ def visit(browser: Browser, host: RunningHost) -> Iterator[Visit]:
             visitor = Visitor(context.new_page(), host.base_url)
             visitors.append(visitor)
             if login is not None:
-                visitor.sign_in(login)
+                visitor.be(login)
             return visitor
 
         yield open_as
@@ -108,7 +108,7 @@ def visit(browser: Browser, host: RunningHost) -> Iterator[Visit]:
     assert complaints == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def set_up(browser: Browser, host: RunningHost) -> SetUp:
     """The first MSP, brought through the whole wizard by mouse; and what was said meanwhile."""
     with browser.new_context() as context:

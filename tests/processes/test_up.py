@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import httpx
 import pytest
 
+from devhost.processes.ports import free_port
 from devhost.processes.tether import die_with_parent
 from support.inside import Inside
 from support.program import Program
-from support.running import free_port
+from support.running import open_folder
 
 Facts = dict[str, Any]
 CHILDREN = {"web", "worker", "postgres", "temporal", "simulator"}
@@ -64,13 +66,10 @@ def started(folder: Path, *options: str) -> Iterator[Up]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A data directory that the database's user can reach."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    return tmp_path / "data"
+def folder() -> Iterator[Path]:
+    """A data directory."""
+    with open_folder() as place:
+        yield place / "data"
 
 
 def test_it_comes_up_keeps_its_data_and_leaves_no_process(folder: Path) -> None:
@@ -103,25 +102,21 @@ def test_a_child_that_dies_is_started_again_and_the_job_still_works(shared: Up, 
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: shared.facts()["processes"][name] != before, shared)
     assert f"{name} ended" in shared.log.read_text()
-    facts = shared.facts()
+    wait_for(lambda: answers(shared), shared)
 
-    def works() -> bool:
-        try:
-            with Program(facts["baseUrl"], "admin@northwind.example") as admin:
-                return admin.get("/").status == 200
-        except httpx.HTTPError:
-            return False
 
-    wait_for(works, shared)
+def test_nobody_takes_the_port_of_the_pages_before_their_process_is_there(folder: Path) -> None:
+    port = free_port()
+    with started(folder, "--port", str(port)) as up:
+        wait_for(lambda: "data in" in up.log.read_text(), up)
+        with socket() as thief, pytest.raises(OSError, match="in use"):
+            thief.bind(("127.0.0.1", port))
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def shared() -> Iterator[Up]:
     """One devhost whose children die one after the other."""
-    folder = tmp_path_factory.mktemp("shared")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    with started(folder / "data", "--port", str(free_port())) as up:
+    with open_folder() as place, started(place / "data", "--port", str(free_port())) as up:
         up.ready()
         yield up
 
@@ -145,6 +140,15 @@ def test_a_seed_that_is_none_is_refused_in_words(folder: Path) -> None:
     with started(folder, "--port", str(free_port()), "--seed", "no-such-seed") as up:
         assert up.process.wait(timeout=60) != 0
         assert "no seed called 'no-such-seed'" in up.log.read_text()
+
+
+def answers(up: Up) -> bool:
+    """True when an administrator gets the plugin's first answer."""
+    try:
+        with Program(up.facts()["baseUrl"], "admin@northwind.example") as admin:
+            return admin.get("/").status == 200
+    except httpx.HTTPError:
+        return False
 
 
 def alive(facts: Facts) -> set[str]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from typing import cast
 
 import httpx
 
+from devhost.processes.ports import free_port
 from devhost.processes.tether import die_with_parent
 
 FLAGS = "/api/v1/platform-feature-flags"
@@ -70,13 +70,21 @@ class RunningHost:
 
 
 @contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the database's user can enter, as he cannot enter pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="psa-test-up-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextmanager
 def running_devhost(seed: str = "demo", seconds: float = 120) -> Iterator[RunningHost]:
     """Start one in a temporary folder and wait until it is ready; it dies with this process."""
-    with tempfile.TemporaryDirectory(prefix="psa-test-up-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        argv = [sys.executable, "-m", "devhost", "up", "--data-dir", folder]
+    with open_folder() as folder:
+        argv = [sys.executable, "-m", "devhost", "up", "--data-dir", str(folder)]
         argv += ["--port", str(free_port()), "--seed", seed]
-        log = Path(folder, "up.log")
+        log = folder / "up.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
                 argv,
@@ -87,18 +95,11 @@ def running_devhost(seed: str = "demo", seconds: float = 120) -> Iterator[Runnin
             )
         try:
             _wait_until_ready(process, log, seconds)
-            facts = json.loads(Path(folder, "devhost.json").read_text())
-            yield RunningHost(base_url=facts["baseUrl"], facts=facts, folder=Path(folder))
+            facts = json.loads((folder / "devhost.json").read_text())
+            yield RunningHost(base_url=facts["baseUrl"], facts=facts, folder=folder)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
-
-
-def free_port() -> int:
-    """A port that nobody listens at just now."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
