@@ -44,6 +44,7 @@ class Counters:
     """Reads the totals of one database."""
 
     def __init__(self, urls: Urls) -> None:
+        self.urls = urls
         name = urls.app.rpartition("/")[2]
         address = libpq(urls.admin).rpartition("/")[0] + f"/{name}"
         self._connection = psycopg.connect(address, autocommit=True)
