@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from benchmarks import reading
+from benchmarks import peer, reading
 from benchmarks.measure import Bench
 from benchmarks.report import print_report
 from devhost.servers import postgres
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured = []
         for size in sizes:
             print(f"measuring {size:,} users", flush=True)
-            bench = Bench(server, size, repeat=options.repeat, temporal=temporal)
+            bench = Bench(server, size, repeat=options.repeat, temporal=temporal, peer=options.dlt)
             others = options.others if size == sizes[len(sizes) // 2] else 0
             measured.append(
                 bench.run(others=others, latency=size == sizes[-1] and not options.small)
@@ -42,7 +42,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--small", action="store_true", help="200 users, once, without Temporal: does it work?"
     )
+    parser.add_argument(
+        "--dlt", action="store_true", help="measure dlt, a generic loader, beside ours"
+    )
     options = parser.parse_args(arguments)
+    if options.dlt and not peer.PYTHON.exists():
+        parser.error("dlt is not installed; `python3 dev.py bench --dlt` installs it")
     if options.small:
         options.sizes, options.repeat, options.others = "200", 1, 2000
         options.no_temporal = True

@@ -30,9 +30,16 @@ class Report:
 class Child:
     """The measuring side."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(
+        self,
+        module: str,
+        *,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [python, "-m", module],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -44,6 +51,10 @@ class Child:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self.close()
+
+    def close(self) -> None:
         """No more orders: the process ends by itself."""
         self._pipe(self._process.stdin).close()
         self._pipe(self._process.stdout).close()
@@ -60,7 +71,7 @@ class Child:
         to_child.flush()
         line = self._pipe(self._process.stdout).readline()
         if not line:
-            raise RuntimeError(f"the process ended while it was asked to {order}")
+            raise RuntimeError(f"the process ended while it was asked to {order['do']}")
         return Report(**json.loads(line))
 
     def _pipe(self, pipe: IO[str] | None) -> IO[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid5
 
-from benchmarks.people import MEASURED, WARM_UP
+from benchmarks.people import MEASURED, WARM_UP, Customer
 from devhost.host import DevHost
 from devhost.migrate import migrate
 from devhost.plugins.manager import Plugins
@@ -24,7 +24,15 @@ from entra_plugin.application.discover import Discover
 from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
-from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId, UserId
+from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
+from entra_plugin.domain.ids import (
+    ClientId,
+    EntraTenantId,
+    ManagedTenantId,
+    RunId,
+    TenantId,
+    UserId,
+)
 from entra_plugin.domain.states import MappingState, RunType
 
 if TYPE_CHECKING:
@@ -119,6 +127,18 @@ async def composed(facts: Settings, *, workflows: bool = False) -> AsyncIterator
     finally:
         await opened.close()
         await host.close()
+
+
+async def tokens(facts: Settings, *customers: Customer) -> list[str]:
+    """Tokens for these customers' directories, as the plugin gets them."""
+    async with composed(facts) as parts:
+        directory = await parts.context.directories.of_tenant(TENANT)
+        if not isinstance(directory, MicrosoftDirectory):
+            raise TypeError("the benchmark's connection is direct")
+        return [
+            await directory.tokens.of(EntraTenantId(customer.entra_tenant_id))
+            for customer in customers
+        ]
 
 
 async def prepare(facts: Settings, simulator: Simulator) -> None:

@@ -1,7 +1,8 @@
 """What the database says about a piece of work: statements, rows written, log written, CPU."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -15,9 +16,20 @@ _STATEMENTS = """
     WHERE s.query NOT LIKE '%pg_stat_force_next_flush%'
 """
 _ROWS = """
-    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables
+    SELECT relname::text, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
     WHERE NOT relname ^@ 'floor_'
 """
+OWN_TABLES = frozenset(
+    {
+        *("entra_sync_runs", "entra_sync_run_tenants", "entra_sync_pages"),
+        *("entra_delta_cursors", "entra_managed_tenants"),
+    }
+)
+"""What a sync writes that finds everybody as they were: its own rows, cursor and last success."""
+
+REPORTED_SECONDS = 12
+"""After which an idle session has reported its row counts: PostgreSQL lets it take ten."""
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,15 +38,25 @@ class Counts:
     """Totals at one moment, or the difference of two."""
 
     statements: int = 0
-    rows: int = 0
+    tables: Mapping[str, int] = field(default_factory=dict)
+    """Rows inserted, updated and deleted, by table."""
     wal_mb: float = 0.0
     cpu_seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Those of all tables."""
+        return sum(self.tables.values())
 
     def since(self, before: "Counts") -> "Counts":
         """What was added."""
         return Counts(
             statements=self.statements - before.statements,
-            rows=self.rows - before.rows,
+            tables={
+                name: rows - before.tables.get(name, 0)
+                for name, rows in self.tables.items()
+                if rows != before.tables.get(name, 0)
+            },
             wal_mb=self.wal_mb - before.wal_mb,
             cpu_seconds=self.cpu_seconds - before.cpu_seconds,
         )
@@ -44,6 +66,7 @@ class Counters:
     """Reads the totals of one database."""
 
     def __init__(self, urls: Urls) -> None:
+        self.urls = urls
         name = urls.app.rpartition("/")[2]
         address = libpq(urls.admin).rpartition("/")[0] + f"/{name}"
         self._connection = psycopg.connect(address, autocommit=True)
@@ -52,7 +75,9 @@ class Counters:
         """The totals now."""
         return Counts(
             statements=int(str(self._value(_STATEMENTS))),
-            rows=int(str(self._value(_ROWS))),
+            tables={
+                str(name): int(rows) for name, rows in self._connection.execute(_ROWS).fetchall()
+            },
             wal_mb=float(str(self._value("SELECT pg_current_wal_lsn() - '0/0'"))) / 2**20,
             cpu_seconds=self._cpu(),
         )

@@ -21,13 +21,11 @@ import msgspec
 import psycopg
 
 from benchmarks.child import Order, Stopwatch, serve
-from benchmarks.composed import TENANT, composed
+from benchmarks.composed import TENANT, tokens
 from benchmarks.people import MEASURED
 from devhost import settings as settings_file
 from devhost.servers.postgres import libpq
-from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.directory.microsoft.wire import USER_SELECT, User, UserList
-from entra_plugin.domain.ids import EntraTenantId
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -106,11 +104,7 @@ class Floor:
     async def open(self, _: Order) -> float:
         """Connect to both sides, with a token that the plugin gets."""
         facts = settings_file.load()
-        async with composed(facts) as parts:
-            directory = await parts.context.directories.of_tenant(TENANT)
-            if not isinstance(directory, MicrosoftDirectory):
-                raise TypeError("the benchmark's connection is direct")
-            token = await directory.tokens.of(EntraTenantId(MEASURED.entra_tenant_id))
+        (token,) = await tokens(facts, MEASURED)
         self._connection = psycopg.connect(libpq(facts.app_url), application_name="floor")
         self._reader = _Reader(token)
         _write(self._connection, ())  # warm, as the engine is

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import psycopg
 
 from benchmarks import floor
 from benchmarks.child import Child, Report
-from benchmarks.composed import TENANT, prepare, settings
+from benchmarks.composed import TENANT, prepare, settings, tokens
 from benchmarks.counters import Counters, Counts
-from benchmarks.people import few, write_seed
+from benchmarks.peer import Peer
+from benchmarks.people import MEASURED, WARM_UP, few, write_seed
 from devhost import settings as settings_file
 from devhost.processes.tether import die_with_parent
 from devhost.servers.postgres import Urls, libpq
@@ -76,11 +77,14 @@ class Measured:
 class Bench:
     """Everything that is measured on one directory of a given size."""
 
-    def __init__(self, server: Urls, users: int, *, repeat: int, temporal: str | None) -> None:
+    def __init__(
+        self, server: Urls, users: int, *, repeat: int, temporal: str | None, peer: bool = False
+    ) -> None:
         self._server = server
         self._repeat = repeat
         self._temporal = temporal or "127.0.0.1:1"
         self._whole = temporal is not None
+        self._peer = peer
         self._result = Measured(users=users)
 
     def run(self, *, others: int = 0, latency: bool = False) -> Measured:
@@ -146,6 +150,7 @@ class Bench:
                     if not suffix:
                         self._counted(DELTA, engine, counters)
                         self._changed(engine, counters, simulator)
+                        self._beside(counters)
                     engine.ask(do="close")
                     least.ask(do="close")
 
@@ -164,6 +169,17 @@ class Bench:
         simulator.control("/users", few(self._result.users, title="Changed again", disabled=False))
         self._counted(CHANGED_DELTA, engine, counters)
         simulator.control("/reset", {})
+
+    def _beside(self, counters: Counters) -> None:
+        """The same users once more, by the peer."""
+        if not self._peer:
+            return
+        token, warm_token = asyncio.run(tokens(settings_file.load(), MEASURED, WARM_UP))
+        with closing(Peer()) as peer:
+            for scenario, report in peer.measure(
+                counters.urls, users=self._result.users, token=token, warm_token=warm_token
+            ):
+                self._note(scenario, report)
 
     def _through_temporal(self, folder: Path, template: str) -> None:
         """The same two runs, started at Temporal and carried out by a worker."""

@@ -1,9 +1,11 @@
 """Measures a whole MSP of 300 customers and 150,000 users: ``python -m benchmarks.msp``.
 
 A first sync of everybody through Temporal, then one in which nothing changed, by delta. The worker
-has stopwatches, and at the second one the tokens of the first.
+has stopwatches, and at the second one the tokens of the first. It fails when the second one wrote
+to another table than those that are the run's own.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -12,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.composed import ACTOR, TENANT, composed, prepare_everybody, settings
-from benchmarks.counters import Counters
+from benchmarks.counters import OWN_TABLES, REPORTED_SECONDS, Counters, Counts
+from benchmarks.people import many, write_customers
 from benchmarks.timed_worker import DATABASE, DECODING, MICROSOFT, PLANNING, STEPS
 from devhost import settings as settings_file
 from devhost.processes.tether import die_with_parent
@@ -33,20 +36,24 @@ from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 MEMORY_TARGET = 300
 """Megabytes of the worker."""
 
+FIRST, DELTA = "first sync", "unchanged sync, by delta"
+
+_CUSTOMERS = 300
 _POLL_SECONDS = 0.1
 
 
-def main() -> None:
-    """Start what is needed, sync twice, print."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start what is needed, sync twice, print; answers the exit code."""
+    options = _parse(arguments)
     with (
         tempfile.TemporaryDirectory(prefix="psa-bench-") as name,
         running_postgres(tuple(postgres.DURABLE)) as server,
         running_temporal() as temporal,
-        running_simulator("msp") as simulator,
+        running_simulator(seed := _seed(Path(name), options)) as simulator,
         fresh_database(server) as urls,
     ):
         folder = Path(name)
-        facts = settings(urls, str(folder / "host"), seed="msp", temporal=temporal)
+        facts = settings(urls, str(folder / "host"), seed=seed, temporal=temporal)
         settings_file.save(facts, folder / "settings.json")
         os.environ.update(
             simulator.environment,
@@ -54,21 +61,53 @@ def main() -> None:
             DEVHOST_SETTINGS=str(folder / "settings.json"),
             TIMED_WORKER=str(folder / "worker.json"),
         )
-        print("preparing 300 customers", flush=True)
+        print(f"preparing {options.customers} customers", flush=True)
         asyncio.run(prepare_everybody(facts, simulator))
         counters = Counters(urls)
+        strange: list[str] = []
         with _worker() as worker:
-            for scenario in ("first sync", "unchanged sync, by delta"):
+            for scenario in (FIRST, DELTA):
                 simulator.forget_requests()
                 before = counters.read()
                 run, seconds = asyncio.run(_synced(facts))
+                time.sleep(REPORTED_SECONDS)
                 counts = counters.read().since(before)
                 print(f"\n{scenario}: {run.state.value}, {seconds:.1f} s, {_counted(run)}")
                 print(
                     f"  {_asked(simulator)}, {counts.statements:,} statements, {counts.rows:,} rows"
                 )
+                _print_tables(counts)
+                strange = sorted(set(counts.tables) - OWN_TABLES)
                 _print_split(_reported(worker, folder / "worker.json"), seconds)
         counters.close()
+    if strange:
+        print(f"\nan unchanged sync wrote to {', '.join(strange)}")
+    return 1 if strange else 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.msp", description=__doc__)
+    parser.add_argument("--customers", type=int, default=_CUSTOMERS)
+    parser.add_argument("--users", type=int, help="of each customer; else as the seed msp has them")
+    options = parser.parse_args(arguments)
+    if options.customers != _CUSTOMERS and options.users is None:
+        parser.error("--customers needs --users")
+    return options
+
+
+def _seed(folder: Path, options: argparse.Namespace) -> str:
+    """The seed of 300 customers, or a folder of another size."""
+    if options.users is None:
+        return "msp"
+    write_customers(
+        folder / "seed", [(customer, options.users) for customer in many(options.customers)]
+    )
+    return str(folder / "seed")
+
+
+def _print_tables(counts: Counts) -> None:
+    ordered = sorted(counts.tables.items(), key=lambda item: -item[1])
+    print("  rows by table: " + ", ".join(f"{name} {rows:,}" for name, rows in ordered))
 
 
 def _reported(worker: "subprocess.Popen[bytes]", path: Path) -> dict[str, float]:
@@ -151,4 +190,4 @@ def _worker() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

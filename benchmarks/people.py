@@ -39,6 +39,19 @@ _WARM_UP_USERS = 20
 _NON_LATIN = (("花子", "山田"), ("Борис", "Петров"), ("Ελένη", "Παππά"), ("Åse", "Ødegård"))
 
 
+def many(count: int) -> list[Customer]:
+    """So many customers, for those who measure more than one at a time."""
+    return [
+        Customer(
+            entra_tenant_id=UUID(f"b1000000-0000-4000-8000-{number:012d}"),
+            client_id=UUID(f"bd000000-0000-4000-8000-{number:012d}"),
+            name=f"Customer {number}",
+            domain=f"customer{number}.example",
+        )
+        for number in range(count)
+    ]
+
+
 def write_seed(folder: Path, users: int) -> None:
     """Write the folder that a simulator and a host are started with."""
     write_customers(folder, ((MEASURED, users), (WARM_UP, _WARM_UP_USERS)))

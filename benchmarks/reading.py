@@ -15,13 +15,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from uuid import UUID
 
 import httpx
 import msgspec
 
 from benchmarks.child import collect_seldom
-from benchmarks.people import Customer, write_customers
+from benchmarks.people import many, write_customers
 from devhost.simulator.running import ORIGIN, Simulator, running_simulator
 from entra_plugin.application.connect.credentials import ANY_HOME
 from entra_plugin.application.connect.direct import redirect_uri
@@ -233,15 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--users", type=int, default=1000, help="per customer")
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args(arguments)
-    customers = [
-        Customer(
-            entra_tenant_id=UUID(f"b1000000-0000-4000-8000-{number:012d}"),
-            client_id=UUID(f"bd000000-0000-4000-8000-{number:012d}"),
-            name=f"Customer {number}",
-            domain=f"customer{number}.example",
-        )
-        for number in range(options.customers)
-    ]
+    customers = many(options.customers)
     with tempfile.TemporaryDirectory(prefix="psa-bench-") as name:
         seed = Path(name) / "seed"
         write_customers(seed, [(customer, options.users) for customer in customers])

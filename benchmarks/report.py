@@ -13,6 +13,7 @@ from benchmarks.measure import (
     Measured,
     Sample,
 )
+from benchmarks.peer import STYLES
 
 _HEAD = ("users", "scenario", "users/s", "range", "of floor", "statements/user", "rows",
          "WAL MB", "CPU s", "database CPU s", "peak MB")  # fmt: skip
@@ -22,6 +23,8 @@ _FLOORS = {
     AGAIN: FLOOR_AGAIN,
     WHOLE_FIRST: FLOOR_FIRST,
     WHOLE_AGAIN: FLOOR_AGAIN,
+    **{style.first: FLOOR_FIRST for style in STYLES},
+    **{style.again: FLOOR_AGAIN for style in STYLES},
 }
 
 _FLOOR_TARGET, _FLOOR_GOAL = 0.25, 0.5
@@ -112,7 +115,19 @@ def _judged(measured: Sequence[Measured]) -> list[str]:
             f"peak memory at {last.users:,} users: {ratio:.2f} times that at {first.users:,} "
             f"(at most {_MEMORY_TARGET})"
         )
+    lines += [line for each in measured for line in _beside_peer(each)]
     return lines + [line for each in measured for line in _beside_others(each)]
+
+
+def _beside_peer(measured: Measured) -> list[str]:
+    """Our first and unchanged sync beside the generic loader's, where that was measured."""
+    return [
+        f"{measured.users:,} users, {ours}: "
+        f"{throughput(measured, ours) / throughput(measured, theirs):.2f} of {theirs}"
+        for style in STYLES
+        for ours, theirs in ((FIRST, style.first), (AGAIN, style.again))
+        if theirs in measured.samples
+    ]
 
 
 def _beside_others(measured: Measured) -> list[str]:

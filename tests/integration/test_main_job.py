@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from benchmarks.counters import OWN_TABLES
 from support.inside import Inside
 from support.oracle import Person, Prediction, predict
 from support.program import Json, Program
@@ -166,13 +167,27 @@ def test_a_contact_says_whom_it_comes_from_and_what_made_it(story: Story, admin:
     ]
 
 
-def test_a_second_sync_touches_no_contact_link_identity_item_or_change(
+_BUT_THE_STAMPS = (
+    "SELECT to_jsonb(m) - '{last_success_at,health_at}'::text[] FROM entra_managed_tenants m"
+)
+
+
+def test_a_second_sync_writes_its_own_rows_the_cursors_and_the_last_success_alone(
     story: Story, admin: Program, inside: Inside
 ) -> None:
-    before = inside.versions()
+    before, customers = inside.everything(), inside.rows(_BUT_THE_STAMPS)
     run = admin.sync("all")
+    after = inside.everything()
     assert run["state"] == "completed"
-    assert inside.versions() == before
+    kinds = inside.rows(
+        "SELECT DISTINCT reading_kind FROM entra_sync_run_tenants WHERE run_id = %s", run["runId"]
+    )
+    assert kinds == [("delta",)]
+    # Pages are the run's own as well, and none is left when it has ended.
+    assert {name for name, rows in after.items() if rows != before[name]} == OWN_TABLES - {
+        "entra_sync_pages"
+    }
+    assert sorted(inside.rows(_BUT_THE_STAMPS), key=str) == sorted(customers, key=str)
     assert admin.items(f"/runs/{run['runId']}/changes") == []
     counts = run["counts"]
     assert isinstance(counts, dict)

@@ -1,9 +1,11 @@
-"""Worker, database or Temporal are killed again and again in a sync of everything.
+"""Worker, database or Temporal are killed again and again in two syncs of everything.
 
-What is there afterwards is what an undisturbed run leaves. Three devhosts suffer side by side, one
-process each: most of the time they wait to be noticed dead.
+What is there after each is what an undisturbed run leaves: after a first one, and after one that
+follows an upheaval at Microsoft, of which the guard holds a part. Three devhosts suffer side by
+side, one process each: most of the time they wait to be noticed dead.
 """
 
+import json
 import os
 import random
 import time
@@ -22,13 +24,25 @@ from support.normal_form import NormalForm, normal_form
 from support.program import Program
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
+from support.undoing import rules
+from support.upheaval import Upheaval
 
 SEED = int(os.environ.get("ENTRA_TEST_SEED") or random.SystemRandom().randrange(2**32))
 VICTIMS = ("worker", "postgres", "temporal")
 BLOWS = 8
-SLOW = {"match": r"GET /v1\.0/users", "delayMs": 250}
+LATER_BLOWS = 3
+"""In the sync after the upheaval."""
+SLOW = {"match": r"GET /v1\.0/users(/delta)?\?", "delayMs": 250}
 PAGE = 60
 ADMIN = "admin@northwind.example"
+FIRST, LATER = "completed", "held"
+"""How the two syncs end."""
+RULES: dict[str, object] = {
+    "displayName": True,
+    "phone": True,
+    "mobile": True,
+    "role": {"enabled": True, "mode": "ask"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +57,38 @@ class Site:
         """Its database, for an administrator."""
         return str(self.host.facts["adminDatabaseUrl"])
 
+    @property
+    def msp(self) -> str:
+        """The MSP whose customers are synced."""
+        return self.host.tenant_id(0)
+
+    @property
+    def microsoft(self) -> Simulator:
+        """Its Microsoft."""
+        return Simulator.of(cast("dict[str, str]", self.host.facts["simulator"]))
+
     def prepare(self) -> None:
-        """Connect, discover and decide; Microsoft is slow from then on."""
-        microsoft = Simulator.of(cast("dict[str, str]", self.host.facts["simulator"]))
-        self.admin.connect(microsoft)
+        """Connect, discover, decide and set rules; Microsoft is slow from then on."""
+        self.admin.connect(self.microsoft)
         assert self.admin.discover()["state"] == "completed"
         self.admin.accept_exact(Customer="create_new")
-        microsoft.control("/pages", {"largest": PAGE})
-        microsoft.control("/faults", {"faults": [SLOW]})
+        rules(self.admin, **RULES)
+        self.microsoft.control("/pages", {"largest": PAGE})
+        self.microsoft.control("/faults", {"faults": [SLOW]})
+
+    def suffer(self, upheaval: Upheaval) -> None:
+        """Let it come over Microsoft and the host."""
+        upheaval.befall(self.microsoft, self.url, self.msp)
 
     def start(self) -> Watch:
-        """Start the sync of everything."""
-        run_id = str(self.admin.post("/sync", {"scope": "all"}).data["runId"])
-        return Watch(url=self.url, tenant_id=self.host.tenant_id(0), run_id=run_id)
+        """Start the sync of everything, as soon as whatever was killed lets it."""
+        deadline = time.monotonic() + 60
+        while (answer := self.admin.post("/sync", {"scope": "all"})).status == 503:
+            assert time.monotonic() < deadline, answer
+        return Watch(url=self.url, tenant_id=self.msp, run_id=str(answer.data["runId"]))
 
-    def result(self, watch: Watch) -> NormalForm:
-        """What is there once the run has ended; web answers again, whatever happened."""
+    def result(self, watch: Watch, state: str) -> NormalForm:
+        """What is there once the run has ended so; web answers again, whatever happened."""
         deadline = time.monotonic() + 300
         while (seen := watch.look()) is None or not seen.ended:
             assert time.monotonic() < deadline, seen
@@ -66,8 +96,16 @@ class Site:
         watch.close()
         while (answer := self.admin.get(f"/runs/{watch.run_id}")).status == 503:
             assert time.monotonic() < deadline, answer
-        assert answer.data["state"] == "completed", answer.data
-        return normal_form(self.url, self.host.tenant_id(0))
+        assert answer.data["state"] == state, answer.data
+        return normal_form(self.url, self.msp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """An undisturbed run."""
+
+    form: NormalForm
+    whole: Whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +119,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """The undisturbed run, and those that are under way."""
+    """The undisturbed runs, and those that are under way, by victim."""
 
-    calm: NormalForm
-    others: dict[str, Future[Outcome]]
+    first: Calm
+    later: Calm
+    others: dict[str, Future[list[Outcome]]]
 
 
 @pytest.fixture(
@@ -97,22 +136,30 @@ class Outcomes:
 def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outcomes]:
-    """First the undisturbed run, then all disturbed ones at once."""
+    """First the undisturbed runs, then all disturbed ones at once."""
     folder = tmp_path_factory.mktemp("crowd")
-    write_crowd(folder, SEED, customers=request.param)
+    upheaval = Upheaval(SEED, write_crowd(folder, SEED, customers=request.param))
     with ExitStack() as stack:
         sites = {name: _site(stack, folder) for name in ("calm", *VICTIMS)}
-        calm, whole = _undisturbed(sites["calm"])
+        first = _undisturbed(sites["calm"], FIRST)
+        sites["calm"].suffer(upheaval)
+        later = _undisturbed(sites["calm"], LATER)
         rng = random.Random(SEED)
+        blows = {v: (random_blows(rng, BLOWS), random_blows(rng, LATER_BLOWS)) for v in VICTIMS}
         with ThreadPoolExecutor(len(VICTIMS)) as pool:
+
+            def disturbed(victim: str) -> list[Outcome]:
+                site, (early, late) = sites[victim], blows[victim]
+                begun = [_disturbed(site, victim, first.whole, early, FIRST)]
+                if begun[0].problem is None:
+                    site.suffer(upheaval)
+                    begun.append(_disturbed(site, victim, later.whole, late, LATER))
+                return begun
+
             yield Outcomes(
-                calm=calm,
-                others={
-                    victim: pool.submit(
-                        _disturbed, sites[victim], victim, whole, random_blows(rng, BLOWS)
-                    )
-                    for victim in VICTIMS
-                },
+                first=first,
+                later=later,
+                others={victim: pool.submit(disturbed, victim) for victim in VICTIMS},
             )
 
 
@@ -120,28 +167,58 @@ def outcomes(
 def test_what_is_left_after_eight_deaths_is_what_an_undisturbed_run_leaves(
     outcomes: Outcomes, victim: str
 ) -> None:
-    outcome = outcomes.others[victim].result(timeout=1200)
-    story = "\n".join([f"ENTRA_TEST_SEED={SEED}", *outcome.ordeal.told])
-    print(story)  # noqa: T201 - pytest shows it when the test fails
-    if outcome.problem is not None:
-        pytest.fail(f"{outcome.problem!r}\n{story}")
-    assert len(outcome.ordeal.told) == BLOWS, story
-    assert outcome.form is not None
-    found = outcome.form.differences(outcomes.calm)
-    assert found == [], "\n".join([story, *found])
+    _as_undisturbed(outcomes.others[victim].result(timeout=1800)[0], outcomes.first, BLOWS)
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_deaths_in_the_sync_after_an_upheaval_change_nothing_of_what_is_done_held_and_asked(
+    outcomes: Outcomes, victim: str
+) -> None:
+    both = outcomes.others[victim].result(timeout=1800)
+    assert len(both) == 2, "there was no second sync"
+    _as_undisturbed(both[1], outcomes.later, LATER_BLOWS)
 
 
 def test_the_seed_has_every_case(outcomes: Outcomes) -> None:
-    identities = "\n".join(outcomes.calm.tables["entra_identities"])
+    form = outcomes.first.form
+    identities = "\n".join(form.tables["entra_identities"])
     reasons = (
         *("created", "matched_email", "matched_alias", "linked_inactive", "guest", "disabled"),
         *("no_address", "resource_account", "sync_account", "service_account"),
         *("claimed_twice", "multiple_matches", "other_client"),
     )
     assert [reason for reason in reasons if f'"reason": "{reason}"' not in identities] == []
-    clients = "\n".join(outcomes.calm.tables["psa_clients"])
+    clients = "\n".join(form.tables["psa_clients"])
     assert clients.count("Customer") > 0
-    assert outcomes.calm.rows("entra_sync_pages") == 0
+    assert form.rows("entra_sync_pages") == 0
+
+
+def test_the_upheaval_has_every_case(outcomes: Outcomes) -> None:
+    form = outcomes.later.form
+    rows = [json.loads(line) for line in form.tables["entra_sync_changes"].elements()]
+    done = {(row["kind"], row["state"]) for row in rows if row["run_id"] == "all run 2"}
+    assert done >= {
+        *(("create", "applied"), ("link", "applied"), ("update", "applied")),
+        *(("inactivate", "applied"), ("inactivate", "held"), ("update", "held")),
+    }
+    asked = "\n".join(form.tables["entra_reconciliation_items"])
+    assert [
+        r for r in ("missing_upstream", "field_conflict") if f'"reason": "{r}"' not in asked
+    ] == []
+    read = "\n".join(form.tables["entra_sync_run_tenants"])
+    assert all(f'"reading_kind": "{kind}"' in read for kind in ("full", "delta"))
+    assert form.rows("entra_sync_pages") == 0
+
+
+def _as_undisturbed(outcome: Outcome, calm: Calm, blows: int) -> None:
+    story = "\n".join([f"ENTRA_TEST_SEED={SEED}", *outcome.ordeal.told])
+    print(story)  # noqa: T201 - pytest shows it when the test fails
+    if outcome.problem is not None:
+        pytest.fail(f"{outcome.problem!r}\n{story}")
+    assert len(outcome.ordeal.told) == blows, story
+    assert outcome.form is not None
+    found = outcome.form.differences(calm.form)
+    assert found == [], "\n".join([story, *found])
 
 
 def _site(stack: ExitStack, seed: Path) -> Site:
@@ -151,24 +228,23 @@ def _site(stack: ExitStack, seed: Path) -> Site:
     return site
 
 
-def _undisturbed(site: Site) -> tuple[NormalForm, Whole]:
+def _undisturbed(site: Site, state: str) -> Calm:
     begun = time.monotonic()
     watch = site.start()
-    form = site.result(watch)
+    form = site.result(watch, state)
     seconds = time.monotonic() - begun
     seen = watch.look()
     watch.close()
     assert seen is not None
-    return form, Whole(
-        seconds=seconds, pages=seen.pages, contacts=seen.contacts, closed=seen.closed
-    )
+    whole = Whole(seconds=seconds, pages=seen.pages, contacts=seen.contacts, closed=seen.closed)
+    return Calm(form=form, whole=whole)
 
 
-def _disturbed(site: Site, victim: str, whole: Whole, blows: list[Blow]) -> Outcome:
+def _disturbed(site: Site, victim: str, whole: Whole, blows: list[Blow], state: str) -> Outcome:
     ordeal = Ordeal(host=site.host, victim=victim, watch=site.start(), whole=whole)
     try:
         ordeal.strike(blows)
-        form = site.result(ordeal.watch)
+        form = site.result(ordeal.watch, state)
     except Exception as problem:  # noqa: BLE001 - told by the test that asks for it
         return Outcome(ordeal=ordeal, form=None, problem=problem)
     finally:

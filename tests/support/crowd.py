@@ -125,7 +125,7 @@ def directories(seed: int, *, customers: int, users: tuple[int, int]) -> list[Cu
 
 def write_crowd(
     folder: Path, seed: int, *, customers: int, users: tuple[int, int] = (150, 600)
-) -> None:
+) -> list[Customer]:
     """So many customers with a client each; the last two have none, and a name of their own."""
     made = directories(seed, customers=customers, users=users)
     numbers = range(1, customers + 1)
@@ -136,6 +136,7 @@ def write_crowd(
         customer.contacts[:] = kept
     _write(folder / "contacts.jsonl", (row for one in made for row in one.contacts))
     _write(folder / "users.jsonl", (row for one in made for row in one.users))
+    return made
 
 
 def _tenant(number: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ left out where it stands for nothing else. Two outcomes are equal if their norma
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ _APART = {
     "entra_delta_cursors": {"link"},
 }
 """Columns of one table: a counter that goes over its rows in any order, the provider's tokens."""
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""A time within a document."""
 
 _NAMES: Sequence[LiteralString] = (
     "SELECT id, 'client ' || name FROM psa_clients WHERE tenant_id = %s",
@@ -138,7 +142,7 @@ def _plain(value: object, names: Mapping[str, str]) -> object:
         case bytes():
             return value.hex()
         case str():
-            return names.get(value, value)
+            return "then" if _MOMENT.fullmatch(value) else names.get(value, value)
         case dict():
             return {key: _plain(inner, names) for key, inner in value.items()}
         case list():
