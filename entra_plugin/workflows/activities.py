@@ -79,6 +79,9 @@ _HOPELESS_TRIES = 4
 
 _STOP_REASONS = frozenset({"feature_off", "not_connected"})
 
+_REMEMBERED = 1000
+"""Runs whose type a worker keeps in mind."""
+
 
 class Activities:
     """The activities with what they depend on."""
@@ -99,6 +102,7 @@ class Activities:
         self._start_scheduled_sync = StartScheduledSync(context)
         self._close_run = CloseRun(context)
         self._notices = Notices(context)
+        self._types: dict[RunId, RunType] = {}
 
     def all(self) -> Sequence[Callable[..., object]]:
         """What the worker registers."""
@@ -316,10 +320,17 @@ class Activities:
         return await _guarded(attempt)
 
     async def _is_undo(self, customer: CustomerRef) -> bool:
+        """True for a run that reverts another; what a run is never changes."""
         tenant_id, run_id, _ = _customer(customer)
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            run = await Runs(connection, tenant_id).get(run_id)
-        return run is not None and run.type == RunType.UNDO
+        if run_id not in self._types:
+            async with self._context.store.tenant_transaction(tenant_id) as connection:
+                run = await Runs(connection, tenant_id).get(run_id)
+            if run is None:
+                return False
+            if len(self._types) == _REMEMBERED:
+                self._types.clear()
+            self._types[run_id] = run.type
+        return self._types[run_id] == RunType.UNDO
 
     async def _has_planned(self, customer: CustomerRef, kinds: Collection[ChangeKind]) -> bool:
         tenant_id, run_id, managed_tenant_id = _customer(customer)

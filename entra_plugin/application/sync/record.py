@@ -42,7 +42,7 @@ class Record:
             if run is None or fence is None or row is None:
                 raise NotAcceptable("run_closed")
             if run.type in WHOLE:
-                await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+                await self._scopes.conditions_of(connection, tenant_id, run, row)
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             plan = await tenants.reading_plan(run_id, managed_tenant_id)

@@ -76,6 +76,20 @@ class Scopes:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
     ) -> Conditions:
+        """The conditions of a managed tenant in a run.
+
+        Raises:
+            NotAcceptable: ``not_connected`` or ``mapping_changed``.
+        """
+        run = await Runs(connection, tenant_id).get(run_id)
+        row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
+        if run is None or row is None:
+            raise NotAcceptable("mapping_changed")
+        return await self.conditions_of(connection, tenant_id, run, row)
+
+    async def conditions_of(
+        self, connection: AsyncConnection, tenant_id: TenantId, run: Run, row: RunTenant
+    ) -> Conditions:
         """Refuse when connection or mapping are not as the run began with.
 
         Raises:
@@ -83,14 +97,10 @@ class Scopes:
         """
         if await Connections(connection, tenant_id).active() is None:
             raise NotAcceptable("not_connected")
-        run = await Runs(connection, tenant_id).get(run_id)
-        row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
-        mapping = await Mappings(connection, tenant_id).current(managed_tenant_id)
-        tenant = await ManagedTenants(connection, tenant_id).get(managed_tenant_id)
+        mapping = await Mappings(connection, tenant_id).current(row.managed_tenant_id)
+        tenant = await ManagedTenants(connection, tenant_id).get(row.managed_tenant_id)
         if (
-            run is None
-            or row is None
-            or mapping is None
+            mapping is None
             or tenant is None
             or mapping.state != MappingState.MAPPED
             or mapping.client_id is None
