@@ -119,21 +119,21 @@ _INSERT = text("""
 """)
 
 
-def _looked_up(condition: str, type_: Text | Uuid[UUID]) -> TextClause:
+def _looked_up(condition: str) -> TextClause:
     """Contacts by keys, each looked up in the index by itself: no table is scanned."""
     return text(f"""
         SELECT c.*, (
             SELECT jsonb_agg(jsonb_build_array(p.type, p.number)) FROM psa_contact_phones p
             WHERE p.tenant_id = c.tenant_id AND p.contact_id = c.id) AS phones
-        FROM unnest(:wanted) AS w (value)
+        FROM jsonb_array_elements_text(CAST(:wanted AS jsonb)) AS w (value)
         CROSS JOIN LATERAL (
             SELECT * FROM psa_contacts WHERE tenant_id = :tenant_id AND {condition} OFFSET 0) c
-    """).bindparams(bindparam("wanted", type_=ARRAY(type_)))
+    """)
 
 
-_BY_ID = _looked_up("id = w.value", Uuid())
-_BY_ADDRESS = _looked_up("email_key = w.value", Text())
-_BY_NAME = _looked_up("client_id = :client_id AND name_key = w.value", Text())
+_BY_ID = _looked_up("id = CAST(w.value AS uuid)")
+_BY_ADDRESS = _looked_up("email_key = w.value")
+_BY_NAME = _looked_up("client_id = :client_id AND name_key = w.value")
 
 _MISSING = text("""
     SELECT w.id FROM unnest(CAST(:ids AS uuid[])) AS w (id)
@@ -339,7 +339,8 @@ async def _found(
 ) -> list[ContactRow]:
     if not wanted:
         return []
-    rows = await connection.execute(statement, {"wanted": list(dict.fromkeys(wanted)), **keys})
+    document = msgspec.json.encode(list(dict.fromkeys(wanted))).decode()
+    rows = await connection.execute(statement, {"wanted": document, **keys})
     return [contact_row(row) for row in rows]
 
 

@@ -14,10 +14,9 @@ from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import GroupId, ObjectId
 from entra_plugin.domain.states import VerdictReason
 
-_SERVICE_TOKENS = frozenset({"svc", "service", "noreply", "scanner"})
+_SERVICE_TOKEN = re.compile(r"(?:^|[-_])(svc|service|noreply|scanner)(?=$|[-_])")
 _SERVICE_LOCAL_PARTS = frozenset({"no-reply", "do-not-reply", "admin-sync"})
 _SERVICE_PREFIX = re.compile(r"(sa|adm)(?:$|[-_0-9])")
-_TOKEN_BREAK = re.compile(r"[-_]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,4 +170,5 @@ def service_mark(user_principal_name: str) -> str | None:
         return local
     if prefix := _SERVICE_PREFIX.match(local):
         return prefix[1]
-    return next((token for token in _TOKEN_BREAK.split(local) if token in _SERVICE_TOKENS), None)
+    token = _SERVICE_TOKEN.search(local)
+    return token[1] if token else None
