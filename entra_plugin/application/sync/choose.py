@@ -19,11 +19,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """How a managed tenant is read; ``since`` is the cursor that a delta reading begins at."""
+    """How a managed tenant is read; ``since`` is the cursor that a delta reading begins at.
+
+    ``begun``: an attempt before this one has chosen it, and kept it.
+    """
 
     kind: ReadingKind
     absences: bool
     since: str | None = None
+    begun: bool = False
 
 
 class ChooseReading:
@@ -35,7 +39,7 @@ class ChooseReading:
     async def __call__(
         self, tenant_id: TenantId, run: Run, fence: Fence, policy: Policy, directory: Directory
     ) -> Chosen:
-        """Choose, and keep the choice with the cursor from which the next reading will begin."""
+        """Choose, or learn what an earlier attempt has chosen; it is to be begun."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             before = await RunTenants(connection, tenant_id).reading_plan(
                 fence.run_id, fence.managed_tenant_id
@@ -43,13 +47,28 @@ class ChooseReading:
             cursor = await Cursors(connection, tenant_id).get(fence.managed_tenant_id)
         since = cursor.link if cursor is not None else None
         if before is not None:
-            return Chosen(kind=before.kind, absences=before.absences, since=since)
-        chosen = self._decide(run, policy, directory, cursor)
+            return Chosen(kind=before.kind, absences=before.absences, since=since, begun=True)
+        return self._decide(run, policy, directory, cursor)
+
+    async def begin(
+        self,
+        tenant_id: TenantId,
+        run: Run,
+        fence: Fence,
+        policy: Policy,
+        chosen: Chosen,
+        directory: Directory,
+    ) -> None:
+        """Keep the choice, with the cursor from which the next reading will begin.
+
+        To be done before the first page is read: what changes meanwhile must not be missed.
+        """
+        if chosen.begun:
+            return
         begins = None
         if chosen.kind == ReadingKind.FULL and run.type != RunType.PREVIEW:
             begins = await _cursor_from_now_on(policy, directory)
         await self._keep(tenant_id, fence, policy, chosen, begins, directory)
-        return chosen
 
     async def everything(
         self, tenant_id: TenantId, fence: Fence, policy: Policy, directory: Directory

@@ -151,34 +151,38 @@ class ReadAndPlan:
             everybody=preview or policy.changed,
             preview=preview,
         )
-        settled = NOBODY
-        if chosen.kind == ReadingKind.FULL and not planner.everybody:
-            vanished, settled = await asyncio.gather(
-                self._vanished(tenant_id, policy), self._settled(tenant_id, policy)
-            )
-            planner = replace(planner, vanished=vanished)
-            settled = settled.without(object_id.bytes for object_id in vanished)
-        elif chosen.kind != ReadingKind.PERSON:
-            planner = replace(planner, vanished=await self._vanished(tenant_id, policy))
+        _, vanished, settled = await asyncio.gather(
+            self._choose.begin(tenant_id, begun.run, begun.fence, policy, chosen, directory),
+            self._vanished(tenant_id, policy, chosen),
+            self._settled(tenant_id, policy, chosen, everybody=planner.everybody),
+        )
         return _Attempt(
             run=begun.run,
             fence=begun.fence,
-            planner=planner,
+            planner=replace(planner, vanished=vanished),
             progress=begun.progress,
             chosen=chosen,
             directory=directory,
-            settled=settled,
+            settled=settled.without(object_id.bytes for object_id in vanished),
         )
 
-    async def _settled(self, tenant_id: TenantId, policy: Policy) -> SettledUsers:
+    async def _settled(
+        self, tenant_id: TenantId, policy: Policy, chosen: Chosen, *, everybody: bool
+    ) -> SettledUsers:
         """Those who need no look if they come as they came; of huge directories nobody."""
+        if chosen.kind != ReadingKind.FULL or everybody:
+            return NOBODY
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             return await Identities(connection, tenant_id).settled(
                 policy.entra_tenant_id, at_most=_MOST_SETTLED
             )
 
-    async def _vanished(self, tenant_id: TenantId, policy: Policy) -> frozenset[ObjectId]:
+    async def _vanished(
+        self, tenant_id: TenantId, policy: Policy, chosen: Chosen
+    ) -> frozenset[ObjectId]:
         """Linked identities whose contact is gone: one comparison of everything."""
+        if chosen.kind == ReadingKind.PERSON:
+            return frozenset()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             links = Links(connection, tenant_id)
             linked = await links.contacts(policy.entra_tenant_id)
