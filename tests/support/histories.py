@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from devhost.servers.postgres import Urls
-from support.histories_syncs import Syncs
+from support.histories_plans import Plans
 from support.settled import Settled
 from support.stage import standing_stage
 
@@ -24,7 +24,7 @@ STEPS = 12
 _ROUNDS = 5
 
 
-class History(Syncs):
+class History(Plans):
     """One MSP through a life of changes and accidents."""
 
     def teardown(self) -> None:

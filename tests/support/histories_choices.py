@@ -66,3 +66,14 @@ field_rules = st.dictionaries(
     st.sampled_from(FIELDS), st.sampled_from(["directory_wins", "local_wins", "ask"])
 )
 pins = st.sampled_from(["keep_active", "hands_off", "lock_field", "ignore_identity"])
+guards = st.fixed_dictionaries(
+    {},
+    optional={
+        "inactivateMin": st.sampled_from([0, 1]),
+        "overwriteMin": st.just(0),
+        "overwritePercent": st.just(0),
+        "graceDays": st.sampled_from([0, 3]),
+        "markInactiveWhenDisabled": st.booleans(),
+        "holdSharedMailboxSuspects": st.booleans(),
+    },
+)

@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from entra_plugin.directory.protocol import Capabilities
 from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import ClientId, EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.ids import ClientId, EntraTenantId, ObjectId, RunId, TenantId
 from support.builders import person
 from support.engine import Engine, engine_over
 from support.histories_choices import (
@@ -19,13 +19,14 @@ from support.histories_choices import (
     contact_edits,
     directory_edits,
     field_rules,
+    guards,
     pins,
     slots,
 )
-from support.judging import World
 from support.office import CLIENTS, CUSTOMERS, DIRECTORIES, FIELDS, Office
 from support.paper import PaperDirectory
 from support.stage import Stage
+from support.world import World
 
 
 class Life(RuleBasedStateMachine):
@@ -42,6 +43,8 @@ class Life(RuleBasedStateMachine):
             stage.host, self.directory, TenantId(self.office.tenant_id)
         )
         self.sound = False
+        self.runs: list[RunId] = []
+        """Those that may be undone, oldest first."""
         self.neighbour = stage.neighbour
         self.untouched = self.neighbour.versions() if self.neighbour else []
 
@@ -184,19 +187,7 @@ class Life(RuleBasedStateMachine):
         self.world.filters = filters
         self.save_settings()
 
-    @rule(
-        guard=st.fixed_dictionaries(
-            {},
-            optional={
-                "inactivateMin": st.sampled_from([0, 1]),
-                "overwriteMin": st.just(0),
-                "overwritePercent": st.just(0),
-                "graceDays": st.sampled_from([0, 3]),
-                "markInactiveWhenDisabled": st.booleans(),
-                "holdSharedMailboxSuspects": st.booleans(),
-            },
-        )
-    )
+    @rule(guard=guards)
     def the_guard_is_set(self, guard: dict[str, object]) -> None:
         self.count("the_guard_is_set")
         self.world.guard = guard

@@ -12,9 +12,10 @@ from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ClientId, RunId
 from support.histories_choices import ContactEdits, Slot, contact_edits, moments, pins, slots
 from support.histories_life import Life
-from support.judging import World, judge_bases, judge_books, judge_contacts
+from support.judging import judge_bases, judge_books, judge_contacts, judge_decisions
 from support.office import CLIENTS, CUSTOMERS, DIRECTORIES, FIELDS, State
 from support.paper import FAULTS
+from support.world import World
 
 
 class Syncs(Life):
@@ -121,8 +122,10 @@ class Syncs(Life):
         now = self.engine.clock()
         judge_contacts(self.world, before, after, run_id=run_id, bases=bases, now=now)
         judge_bases(self.world, bases, after)
+        judge_decisions(before, after)
         judge_books(after)
         self.sound = True
+        self.runs.append(run_id)
         return run_id
 
     # --- What a guard holds ---

@@ -11,6 +11,7 @@ import psycopg
 
 from devhost.host import DevHost, HostDatabase
 from devhost.servers.postgres import Urls, libpq
+from entra_plugin.domain.errors import EntraError
 from support.brisk import brisk_engine
 from support.devhost import running_host
 from support.office import Office
@@ -35,6 +36,15 @@ class Stage:
     def run(self, work: Coroutine[object, object, Result]) -> Result:
         """Wait for something."""
         return self.loop.run_until_complete(work)
+
+    def asked(self, work: Coroutine[object, object, Result], *refusals: str) -> Result | None:
+        """Wait for something that may be refused by one of these codes; None when it is."""
+        try:
+            return self.run(work)
+        except EntraError as error:
+            if error.code not in refusals:
+                raise
+            return None
 
 
 @contextmanager
