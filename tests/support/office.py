@@ -5,8 +5,6 @@ connection of the administrator's, and never by the code under test.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID, uuid4
@@ -16,8 +14,7 @@ from psycopg import sql
 
 from entra_plugin.domain.ids import ClientId, ContactId, EntraTenantId, ManagedTenantId, ObjectId
 from support.builders import guid
-
-Row = Mapping[str, object]
+from support.standing import Row, State, look
 
 DIRECTORIES = tuple(EntraTenantId(guid(f"history directory {n}")) for n in (0, 1))
 CUSTOMERS = tuple(ManagedTenantId(guid(f"history customer {n}")) for n in (0, 1))
@@ -43,65 +40,6 @@ COLUMNS = {"displayName": "full_name", "role": "role", "email": "email", "depart
 NUMBERS = {"phone": "work", "mobile": "mobile"}
 FIELDS = (*COLUMNS, *NUMBERS)
 """The fields of a contact that people and rules change, by the names of the rules."""
-
-_STATE = """
-    SELECT json_build_object(
-        'contacts', (SELECT coalesce(json_agg(json_build_object('id', c.id, 'client', c.client_id,
-            'displayName', c.full_name, 'email', c.email, 'role', c.role,
-            'department', c.department, 'active', c.active, 'version', c.version,
-            'phone', (SELECT number FROM psa_contact_phones p WHERE p.tenant_id = c.tenant_id
-                AND p.contact_id = c.id AND p.type = 'work'),
-            'mobile', (SELECT number FROM psa_contact_phones p WHERE p.tenant_id = c.tenant_id
-                AND p.contact_id = c.id AND p.type = 'mobile'))
-            ORDER BY c.created_at, c.id), '[]')
-            FROM psa_contacts c WHERE c.tenant_id = %(t)s),
-        'links', (SELECT coalesce(json_agg(l ORDER BY l.closed_at, l.link_id), '[]')
-            FROM entra_contact_links l WHERE l.tenant_id = %(t)s),
-        'identities', (SELECT coalesce(json_agg(json_build_object('directory', i.entra_tenant_id,
-            'object', i.object_id, 'verdict', i.verdict, 'reason', i.reason,
-            'departure', i.departure, 'settled', i.departure_settled,
-            'acted', i.acted_fingerprint IS NOT NULL)), '[]')
-            FROM entra_identities i WHERE i.tenant_id = %(t)s),
-        'items', (SELECT coalesce(json_agg(json_build_object('directory', q.entra_tenant_id,
-            'object', q.object_id, 'reason', q.reason)), '[]')
-            FROM entra_reconciliation_items q WHERE q.tenant_id = %(t)s AND q.state = 'open'),
-        'changes', (SELECT coalesce(json_agg(json_build_object('id', x.change_id, 'run', x.run_id,
-            'customer', x.managed_tenant_id, 'directory', x.entra_tenant_id,
-            'object', x.object_id, 'contact', x.contact_id, 'kind', x.kind, 'state', x.state,
-            'reason', x.reason, 'before', x.before, 'after', x.after, 'note', x.note)), '[]')
-            FROM entra_sync_changes x WHERE x.tenant_id = %(t)s),
-        'runs', (SELECT coalesce(json_agg(json_build_object('id', r.run_id, 'type', r.type,
-            'state', r.state, 'finished', r.finished_at IS NOT NULL)), '[]')
-            FROM entra_sync_runs r WHERE r.tenant_id = %(t)s),
-        'parts', (SELECT coalesce(json_agg(p), '[]')
-            FROM entra_sync_run_tenants p WHERE p.tenant_id = %(t)s))
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How things stand: rows of the host and of the plugin, as JSON has them."""
-
-    contacts: Mapping[str, Row]
-    links: Mapping[tuple[str, str], Row]
-    """The active ones, by directory and object."""
-    closed: Mapping[tuple[str, str], Row]
-    """The youngest closed one of each identity that has no other."""
-    holders: Mapping[str, tuple[str, str]]
-    """Who has an active link to a contact."""
-    identities: Mapping[tuple[str, str], Row]
-    items: Mapping[tuple[str, str], Row]
-    changes: tuple[Row, ...]
-    runs: Mapping[str, Row]
-    parts: tuple[Row, ...]
-
-    def of_run(self, run_id: object) -> list[Row]:
-        """The change rows of a run."""
-        return [row for row in self.changes if row["run"] == str(run_id)]
-
-
-def _key(row: Row, directory: str = "directory", object_: str = "object") -> tuple[str, str]:
-    return str(row[directory]), str(row[object_])
 
 
 class Office:
@@ -259,38 +197,16 @@ class Office:
 
     def state(self) -> State:
         """Everything, in one look."""
-        ((found,),) = self._connection.execute(_STATE, {"t": self.tenant_id}).fetchall()
-        assert isinstance(found, dict)
-        links = [row for row in found["links"] if row["state"] == "active"]
-        by_identity = {_key(r, "entra_tenant_id", "object_id"): r for r in links}
-        closed = {
-            _key(r, "entra_tenant_id", "object_id"): r
-            for r in sorted(found["links"], key=lambda r: r["closed_at"] or "")
-            if r["state"] == "closed"
-        }
-        assert len(by_identity) == len(links), "two links of one identity"
-        assert len({r["contact_id"] for r in links}) == len(links), "two links of one contact"
-        items = {_key(row): row for row in found["items"]}
-        assert len(items) == len(found["items"]), "two questions about one identity"
-        return State(
-            contacts={row["id"]: row for row in found["contacts"]},
-            links=by_identity,
-            closed={key: row for key, row in closed.items() if key not in by_identity},
-            holders={r["contact_id"]: key for key, r in by_identity.items()},
-            identities={_key(row): row for row in found["identities"]},
-            items=items,
-            changes=tuple(found["changes"]),
-            runs={row["id"]: row for row in found["runs"]},
-            parts=tuple(found["parts"]),
-        )
+        return look(self._connection, self.tenant_id)
 
-    def versions(self) -> list[tuple[object, ...]]:
+    def versions(self, *, but: str = "") -> list[tuple[object, ...]]:
         """Which transaction wrote each row of the tables that must keep still."""
         looks = sql.SQL(" UNION ALL ").join(
             sql.SQL("SELECT {}, ctid::text, xmin::text FROM {} WHERE tenant_id = %(t)s").format(
                 sql.Literal(table), sql.Identifier(table)
             )
             for table in KEPT
+            if table != but
         )
         return sorted(self._connection.execute(looks, {"t": self.tenant_id}).fetchall())
 
@@ -301,4 +217,4 @@ class Office:
         return self._connection.execute(statement, values).fetchall()
 
 
-__all__ = ["CLIENTS", "CUSTOMERS", "DIRECTORIES", "FIELDS", "ContactId", "Office", "State"]
+__all__ = ["CLIENTS", "CUSTOMERS", "DIRECTORIES", "FIELDS", "ContactId", "Office", "Row", "State"]

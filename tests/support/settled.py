@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId
-from support.judging import Key, World, left_out, normal, value_of
 from support.office import Row, State
+from support.world import Key, World, left_out, normal, value_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,8 @@ class Settled:
             if self.world.client_of(key) is not None and identity["verdict"] == "linked":
                 assert linked, f"{identity} has no link"
             if linked:
-                assert identity["verdict"] in {"linked", "ignored"}, f"{identity} has a link"
+                allowed = {"linked", "ignored", "undone"}
+                assert identity["verdict"] in allowed, f"{identity} has a link"
 
     # --- Users that are there ---
 
@@ -47,6 +48,8 @@ class Settled:
         verdict = identity["verdict"]
         if key in self.world.ignored:
             assert verdict == "ignored", f"pinned, and {identity}"
+        elif self._decided(key) == "undone":
+            assert verdict == "undone", f"undone, and {identity}"
         elif link is not None:
             assert verdict == "linked"
             assert link["client_id"] == str(self.world.mapped[directory])
@@ -61,8 +64,9 @@ class Settled:
 
     def _expected(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> frozenset[str]:
         """The verdicts that somebody without a link may have."""
-        if self._may_move(directory, key, user):
-            return frozenset({"to be moved"})
+        remembered = self._remembered(directory, key, user)
+        if remembered is not None:
+            return frozenset({remembered})
         if left_out(self.world, directory, user):
             return frozenset({"filtered"})
         if self._is_pinned(key):
@@ -77,6 +81,47 @@ class Settled:
         elif not found and not self._elsewhere(user) and not self._is_contested(directory, user):
             return frozenset({"to be created"})
         return frozenset({"queued"})
+
+    def _remembered(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> str | None:
+        """The verdict that follows from what was before; None where he is as if he were new."""
+        decided = self._decided(key)
+        if decided == "ignored":
+            return "ignored"
+        if decided == "linked" and self._may_follow(directory, key):
+            return "to be linked as decided"
+        if self._may_move(directory, key, user):
+            return "ignored" if decided == "dismissed" else "to be moved"
+        if self._may_resume(directory, key, user):
+            return "to be reactivated"
+        return None
+
+    def _decided(self, key: Key) -> object:
+        """What a person, or an undo, decided about him."""
+        return self.state.decisions.get(key, {}).get("kind")
+
+    def _may_follow(self, directory: EntraTenantId, key: Key) -> bool:
+        """The contact that was chosen for him is free, and of the client."""
+        chosen = self.state.contacts.get(str(self.state.decisions[key]["contact"]))
+        return (
+            chosen is not None
+            and chosen["client"] == str(self.world.mapped[directory])
+            and chosen["id"] not in self.state.holders
+            and chosen["id"] not in self.world.hands_off
+        )
+
+    def _may_resume(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> bool:
+        """An undo made his contact inactive, was resumed, and nobody touched it since."""
+        link = self.state.closed.get(key)
+        if link is None or link["closed_reason"] != "undone" or not user.enabled:
+            return False
+        contact = self.state.contacts.get(str(link["contact_id"]))
+        return (
+            contact is not None
+            and not contact["active"]
+            and contact["id"] not in self.state.holders
+            and contact["id"] not in self.world.hands_off
+            and contact["version"] == link["inactive_version"]
+        )
 
     def _may_move(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> bool:
         """The mapping changed, and his contact at the old client is untouched."""
@@ -128,7 +173,8 @@ class Settled:
         claims: Counter[object] = Counter()
         for object_id, user in self.world.papers[directory].users.items():
             key = (str(directory), str(object_id))
-            free = key not in self.state.links and key not in self.world.ignored
+            ignored = key in self.world.ignored or self._decided(key) in {"ignored", "undone"}
+            free = key not in self.state.links and not ignored
             if free and not left_out(self.world, directory, user):
                 claims[self._subject(directory, user)] += 1
         return claims
@@ -167,7 +213,8 @@ class Settled:
             normal(name, c["email"]) == normal(name, there) and c["id"] != contact["id"]
             for c in self.state.contacts.values()
         )
-        asked = key in self.state.items and self.world.rules[name] == "ask"
+        asked = key in self.state.items or self._decided(key) == "dismissed"
+        asked = asked and self.world.rules[name] == "ask"
         if taken or asked or self._waits(key, "update"):
             return
         assert base == normal(name, there), f"{name} of {contact} is not settled: {link} {user}"
@@ -183,6 +230,8 @@ class Settled:
             return
         contact = self.state.contacts.get(str(link["contact_id"]))
         if contact is None or key in self.world.ignored or contact["id"] in self.world.hands_off:
+            return
+        if self._decided(key) in {"undone", "dismissed"}:
             return
         self._judge_left(key, contact, identity)
 

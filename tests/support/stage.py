@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import psycopg
 
-from devhost.host import DevHost
+from devhost.host import DevHost, HostDatabase
 from devhost.servers.postgres import Urls, libpq
+from entra_plugin.domain.errors import EntraError
+from support.brisk import brisk_engine
 from support.devhost import running_host
 from support.office import Office
 from support.postgres import fresh_database
@@ -35,6 +37,15 @@ class Stage:
         """Wait for something."""
         return self.loop.run_until_complete(work)
 
+    def asked(self, work: Coroutine[object, object, Result], *refusals: str) -> Result | None:
+        """Wait for something that may be refused by one of these codes; None when it is."""
+        try:
+            return self.run(work)
+        except EntraError as error:
+            if error.code not in refusals:
+                raise
+            return None
+
 
 @contextmanager
 def standing_stage(server: Urls) -> Iterator[Stage]:
@@ -44,9 +55,14 @@ def standing_stage(server: Urls) -> Iterator[Stage]:
         opening = running_host(urls, {})
         opened = loop.run_until_complete(opening.__aenter__())
         url = libpq(urls.admin).rpartition("/")[0] + "/" + urls.app.rpartition("/")[2]
+        slow = opened.host.database
+        brisk = HostDatabase(engine=brisk_engine(urls.app), app_role=slow.app_role)
+        opened.host.database = brisk
         try:
             with psycopg.connect(url, autocommit=True) as administrator:
                 yield Stage(loop=loop, host=opened.host, administrator=administrator)
         finally:
+            loop.run_until_complete(brisk.engine.dispose())
+            opened.host.database = slow
             loop.run_until_complete(opening.__aexit__(None, None, None))
     loop.close()
