@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from devhost.servers.postgres import Urls
-from support.histories_plans import Plans
+from support.histories_answers import Answers
 from support.settled import Settled
 from support.stage import standing_stage
 
@@ -20,11 +20,11 @@ PHASES = (
 )
 """Making a failing history shorter takes minutes: it is done when asked for."""
 
-STEPS = 12
+STEPS = 20
 _ROUNDS = 5
 
 
-class History(Plans):
+class History(Answers):
     """One MSP through a life of changes and accidents."""
 
     def teardown(self) -> None:

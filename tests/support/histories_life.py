@@ -56,6 +56,7 @@ class Life(RuleBasedStateMachine):
         delta=st.booleans(),
         proves=st.booleans(),
         people=directory_edits,
+        synced=st.booleans(),
         contacts=st.lists(st.tuples(st.sampled_from(CLIENTS), addresses), max_size=3),
         modes=field_rules,
     )
@@ -65,6 +66,7 @@ class Life(RuleBasedStateMachine):
         delta: bool,
         proves: bool,
         people: DirectoryEdits,
+        synced: bool,
         contacts: list[tuple[ClientId, str]],
         modes: dict[str, str],
     ) -> None:
@@ -83,6 +85,11 @@ class Life(RuleBasedStateMachine):
         self.come((1, "eve"), {})
         self.change_directory(people)
         self.sound = True
+        if synced:
+            self.first_sync()
+
+    def first_sync(self) -> None:
+        """Nobody syncs here."""
 
     # --- The directory ---
 

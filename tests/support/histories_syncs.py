@@ -21,6 +21,10 @@ from support.world import World
 class Syncs(Life):
     """An MSP that syncs."""
 
+    def first_sync(self) -> None:
+        """Sync before anything happens."""
+        self.sync()
+
     @rule()
     def a_sync(self) -> None:
         self.count("a_sync")
@@ -100,8 +104,12 @@ class Syncs(Life):
         client: ClientId | None = None,
         crash_at: int | None = None,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
+        rebased: bool = False,
     ) -> RunId | None:
-        """Sync, and judge what came of it; None when there was nothing to sync."""
+        """Sync, and judge what came of it; None when there was nothing to sync.
+
+        What is ``rebased`` meanwhile was said by people.
+        """
         self.sound = False
         bases = before = self.office.state()
         scope = SyncScope.CLIENT if client else SyncScope.ALL
@@ -112,10 +120,11 @@ class Syncs(Life):
             return None
 
         async def edited() -> None:
-            nonlocal before
+            nonlocal before, bases
             if meanwhile is not None:
                 await meanwhile()
                 before = self.office.state()
+                bases = before if rebased else bases
 
         self.stage.run(self.engine.carry_out(run_id, crash_at=crash_at, meanwhile=edited))
         after = self.office.state()

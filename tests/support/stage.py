@@ -39,12 +39,17 @@ class Stage:
 
     def asked(self, work: Coroutine[object, object, Result], *refusals: str) -> Result | None:
         """Wait for something that may be refused by one of these codes; None when it is."""
-        try:
-            return self.run(work)
-        except EntraError as error:
-            if error.code not in refusals:
-                raise
-            return None
+        return self.run(allowed(work, *refusals))
+
+
+async def allowed(work: Coroutine[object, object, Result], *refusals: str) -> Result | None:
+    """Wait for something that may be refused by one of these codes; None when it is."""
+    try:
+        return await work
+    except EntraError as error:
+        if error.code not in refusals:
+            raise
+        return None
 
 
 @contextmanager
