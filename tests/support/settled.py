@@ -71,6 +71,12 @@ class Settled:
             return frozenset({"filtered"})
         if self._is_pinned(key):
             return frozenset({"ignored"})
+        if self._is_left_behind(directory, key):
+            return frozenset({"queued"})
+        return self._expected_of_new(directory, user)
+
+    def _expected_of_new(self, directory: EntraTenantId, user: DirectoryUser) -> frozenset[str]:
+        """The verdicts of somebody of whom nothing was known before."""
         found = self._matches(directory, user)
         if len(found) == 1:
             (contact,) = found
@@ -146,6 +152,25 @@ class Settled:
         contact_id = str(link["contact_id"])
         return contact_id in self.state.contacts and contact_id in self.world.hands_off
 
+    def _is_left_behind(self, directory: EntraTenantId, key: Key) -> bool:
+        """His contact of before the mapping changed was made or edited by people: they are asked.
+
+        So he claims nothing else.
+        """
+        link = self.state.closed.get(key)
+        if link is None or link["closed_reason"] != "mapping_changed":
+            return False
+        contact = self.state.contacts.get(str(link["contact_id"]))
+        ours = contact is not None and (
+            link["reason"] == "created" and contact["version"] == link["host_version"]
+        )
+        return (
+            contact is not None
+            and not ours
+            and contact["id"] not in self.state.holders
+            and contact["client"] != str(self.world.mapped[directory])
+        )
+
     def _matches(self, directory: EntraTenantId, user: DirectoryUser) -> Sequence[Row]:
         client = str(self.world.mapped[directory])
         inside = [c for c in self.state.contacts.values() if c["client"] == client]
@@ -175,6 +200,7 @@ class Settled:
             key = (str(directory), str(object_id))
             ignored = key in self.world.ignored or self._decided(key) in {"ignored", "undone"}
             free = key not in self.state.links and not ignored
+            free = free and not self._is_left_behind(directory, key)
             if free and not left_out(self.world, directory, user):
                 claims[self._subject(directory, user)] += 1
         return claims
