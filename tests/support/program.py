@@ -109,20 +109,30 @@ class Program:
     def finished(self, run_id: object, seconds: float = 120) -> Json:
         """The run, once it has ended."""
         return self.until(
-            lambda: self.get(f"/runs/{run_id}").data, lambda run: run["state"] in ENDED, seconds
+            lambda: self.get(f"/runs/{run_id}").data,
+            lambda run: run["state"] in ENDED,
+            seconds,
+            longest_pause=0.25,  # it stays so, and whoever asks takes time from those who work
         )
 
     def until(
-        self, look: Callable[[], Json], good: Callable[[Json], bool], seconds: float = 60
+        self,
+        look: Callable[[], Json],
+        good: Callable[[Json], bool],
+        seconds: float = 60,
+        *,
+        longest_pause: float = 0.05,
     ) -> Json:
-        """Look again until it is good."""
+        """Look again until it is good, after pauses that grow to the longest."""
         deadline = time.monotonic() + seconds
+        pause = 0.05
         while True:
             found = look()
             if good(found):
                 return found
             assert time.monotonic() < deadline, found
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(1.5 * pause, longest_pause)
 
     def discover(self) -> Json:
         """Run a discovery to its end."""
