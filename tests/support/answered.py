@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from entra_plugin.application.review.answers import Answer
 from entra_plugin.application.review.sitting import Outcome
 from entra_plugin.domain.reviewing import Action, Side
-from support.judging import judge_books, judge_told
+from support.judging import judge_told
 from support.office import FIELDS, Row, State
 from support.world import Key, World
 
@@ -31,7 +31,6 @@ class Answered:
     def judge(self) -> None:
         """Look at what it did, and that it did nothing else."""
         self._judge_contacts()
-        judge_books(self.after)
         key, link = self._key, self.after.links.get(self._key)
         contact_id = str(self.outcome.contact_id)
         match self.answer.action:

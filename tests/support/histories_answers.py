@@ -12,7 +12,8 @@ from entra_plugin.domain.ids import ContactId
 from entra_plugin.domain.reviewing import Action, Side
 from support.answered import Answered
 from support.histories_plans import Plans
-from support.office import Row
+from support.judging import judge_books
+from support.office import FIELDS, Row
 from support.stage import allowed
 
 UNLINKED = (Action.LINK, Action.CREATE, Action.DISMISS)
@@ -37,16 +38,18 @@ REFUSALS = (
 """What may be said to somebody whose answer cannot be carried out."""
 
 few = st.integers(0, 3)
+answers = st.tuples(*[st.sampled_from(Side)] * len(FIELDS))
 
 
 class Answers(Plans):
     """An MSP that answers questions."""
 
-    @rule(number=few, what=few, whom=few, sides=st.lists(st.sampled_from(Side), min_size=6))
+    @rule(number=few, what=few, whom=few, sides=answers)
     def somebody_answers(self, number: int, what: int, whom: int, sides: Sequence[Side]) -> None:
         self.stage.run(self.answering(number, what, whom, sides))
+        judge_books(self.office.state())
 
-    @rule(number=few, what=few, whom=few, sides=st.lists(st.sampled_from(Side), min_size=6))
+    @rule(number=few, what=few, whom=few, sides=answers)
     def a_sync_while_somebody_answers(
         self, number: int, what: int, whom: int, sides: Sequence[Side]
     ) -> None:

@@ -17,9 +17,9 @@ _STATE = """
                 AND p.contact_id = c.id AND p.type = 'work'),
             'mobile', (SELECT number FROM psa_contact_phones p WHERE p.tenant_id = c.tenant_id
                 AND p.contact_id = c.id AND p.type = 'mobile'))
-            ORDER BY c.created_at, c.id), '[]')
+            ORDER BY c.created_at, c.email, c.full_name, c.id), '[]')
             FROM psa_contacts c WHERE c.tenant_id = %(t)s),
-        'links', (SELECT coalesce(json_agg(l ORDER BY l.closed_at, l.link_id), '[]')
+        'links', (SELECT coalesce(json_agg(l ORDER BY l.closed_at, l.link_id DESC), '[]')
             FROM entra_contact_links l WHERE l.tenant_id = %(t)s),
         'identities', (SELECT coalesce(json_agg(json_build_object('directory', i.entra_tenant_id,
             'object', i.object_id, 'verdict', i.verdict, 'reason', i.reason,
@@ -29,7 +29,7 @@ _STATE = """
         'items', (SELECT coalesce(json_agg(json_build_object('id', q.item_id,
             'directory', q.entra_tenant_id, 'object', q.object_id, 'reason', q.reason,
             'candidates', q.candidates, 'details', q.details, 'state', q.state)
-            ORDER BY q.created_at, q.item_id), '[]')
+            ORDER BY q.created_at, q.object_id, q.item_id), '[]')
             FROM entra_reconciliation_items q WHERE q.tenant_id = %(t)s),
         'decisions', (SELECT coalesce(json_agg(json_build_object('directory', d.entra_tenant_id,
             'object', d.object_id, 'kind', d.kind, 'contact', d.contact_id, 'run', d.run_id)), '[]')
