@@ -369,10 +369,14 @@ class Changes:
         return set((await self._connection.scalars(_OUTDATED, values)).all())
 
     async def settle(self, done: Sequence[Done], now: datetime) -> None:
-        """Mark rows as applied, stale or failed; an applied row gives up its snapshot."""
+        """Mark rows as applied, stale or failed; an applied row gives up its snapshot.
+
+        Raises:
+            RuntimeError: Somebody else changed one of them meanwhile; take everything back.
+        """
         if not done:
             return
-        await self._connection.execute(
+        settled = await self._connection.execute(
             _SETTLE,
             {
                 "tenant_id": self._tenant_id,
@@ -383,6 +387,8 @@ class Changes:
                 "now": now,
             },
         )
+        if settled.rowcount != len(done):
+            raise RuntimeError("planned rows changed while they were applied")
 
     async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, int]:
         """Counters from the committed rows; what was undone since had been applied."""
