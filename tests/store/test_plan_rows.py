@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid5
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from devhost.servers.postgres import Urls
@@ -13,6 +13,7 @@ from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ChangeId, ContactId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind, ChangeState
 from entra_plugin.store.changes import ChangeRow, Changes, Done
+from entra_plugin.store.items import Items
 from entra_plugin.store.paging import encode_cursor
 from entra_plugin.store.run_tables import sync_changes, sync_runs
 from entra_plugin.store.transaction import Store
@@ -115,3 +116,28 @@ async def test_rows_that_somebody_took_away_are_not_settled_in_part(store: Store
     async with store.tenant_transaction(TENANT) as connection:
         states = set((await connection.scalars(select(sync_changes.c.state))).all())
     assert states == {"planned"}
+
+
+_CROWD = """
+    INSERT INTO entra_sync_changes (tenant_id, change_id, run_id, managed_tenant_id,
+        entra_tenant_id, object_id, client_id, kind, state, reason, label, search_key, created_at)
+    SELECT tenant_id, gen_random_uuid(), run_id, gen_random_uuid(), entra_tenant_id,
+        gen_random_uuid(), client_id, kind, state, reason, label, search_key, created_at
+    FROM entra_sync_changes, generate_series(1, 250)
+"""
+_FETCHED = """
+    SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0) FROM pg_stat_xact_user_tables
+    WHERE relname = 'entra_sync_changes'
+"""
+
+
+async def test_a_batch_reads_its_own_rows_however_many_the_run_has(store: Store) -> None:
+    """Also where nobody has analysed the table yet, as in a first sync."""
+    ids = [ChangeId(UUID(str(r["change_id"]))) for r in ROWS]
+    async with store.tenant_transaction(TENANT) as connection:
+        await connection.execute(text(_CROWD))
+    async with store.tenant_transaction(TENANT) as connection:
+        await Items(connection, TENANT).open_from_changes(ids[::2], NOW)
+        await Changes(connection, TENANT).settle([applied(change_id) for change_id in ids], NOW)
+        fetched = int((await connection.execute(text(_FETCHED))).scalar_one())
+    assert fetched < 10 * len(ids)
