@@ -139,8 +139,10 @@ class ValidateChain:
             states=dict.fromkeys(ChainStep, StepState.PENDING),
         )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
-        if state not in OPEN_STATES:
+            runs = Runs(connection, tenant_id)
+            await runs.start(run_id, self._context.clock())
+            run = await runs.get(run_id)
+        if run is None or run.state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
         directory = await self._connection(chain)
         await self._customers(chain, directory)

@@ -137,15 +137,13 @@ class Runs:
             delete(sync_runs).where(self._is(run_id), sync_runs.c.state == RunState.QUEUED.value)
         )
 
-    async def start(self, run_id: RunId, now: datetime) -> RunState:
-        """Mark a queued run as running; answers the state it is in afterwards."""
+    async def start(self, run_id: RunId, now: datetime) -> None:
+        """Mark a queued run as running."""
         await self._connection.execute(
             update(sync_runs)
             .where(self._is(run_id), sync_runs.c.state == RunState.QUEUED.value)
             .values(state=RunState.RUNNING.value, started_at=now)
         )
-        state = await self._connection.scalar(select(sync_runs.c.state).where(self._is(run_id)))
-        return RunState(state) if state is not None else RunState.CANCELLED
 
     async def progress(
         self,

@@ -50,10 +50,11 @@ class OpenRun:
         """
         await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            state = await Runs(connection, tenant_id).start(run_id, self._context.clock())
-            run = await Runs(connection, tenant_id).get(run_id)
+            runs = Runs(connection, tenant_id)
+            await runs.start(run_id, self._context.clock())
+            run = await runs.get(run_id)
             rows = await RunTenants(connection, tenant_id).of_run(run_id)
-        if state not in OPEN_STATES or run is None:
+        if run is None or run.state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
         window = await self._prepared(tenant_id, run)
         if run.type == RunType.PREVIEW and run.applying:
