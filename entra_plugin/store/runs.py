@@ -175,12 +175,17 @@ class Runs:
         *,
         reason: str | None = None,
         failure: Failure | None = None,
+        applied: bool = False,
     ) -> bool:
-        """Close an open run; one that is closed already stays as it is, and False is answered."""
+        """Close an open run; one that is closed already stays as it is, and False is answered.
+
+        ``applied``: its plan has been applied, which is stamped.
+        """
         closed = await self._connection.execute(
             update(sync_runs)
             .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
             .values(
+                **({"applied_at": now} if applied else {}),
                 state=state.value,
                 state_reason=reason,
                 finished_at=now,
@@ -226,12 +231,6 @@ class Runs:
                 sync_runs.c.state == RunState.RUNNING.value,
             )
             .values(state=run.state.value, workflow_id=run.workflow_id)
-        )
-
-    async def mark_applied(self, run_id: RunId, now: datetime) -> None:
-        """Stamp that the plan of this run has been applied."""
-        await self._connection.execute(
-            update(sync_runs).where(self._is(run_id)).values(applied_at=now)
         )
 
     async def get(self, run_id: RunId) -> Run | None:

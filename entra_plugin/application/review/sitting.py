@@ -119,8 +119,7 @@ class Sitting:
         await ReviewRuns(self.connection, tenant_id).sign(
             self.run_id, self.person.user_id, self.person.name
         )
-        await runs.finish(self.run_id, RunState.COMPLETED, self.now)
-        await runs.mark_applied(self.run_id, self.now)
+        await runs.finish(self.run_id, RunState.COMPLETED, self.now, applied=True)
         return self.run_id
 
     async def _carry_out(self, item: Item, answer: Answer) -> Planned:

@@ -167,7 +167,5 @@ class Record:
             state = outcome(
                 await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
             )
-            await runs.finish(run_id, state, now, reason=reason, failure=failure)
-            if applied:
-                await runs.mark_applied(run_id, now)
+            await runs.finish(run_id, state, now, reason=reason, failure=failure, applied=applied)
         return state
