@@ -88,9 +88,9 @@ class Site:
         return Watch(url=self.url, tenant_id=self.msp, run_id=str(answer.data["runId"]))
 
     def result(self, watch: Watch, state: str) -> NormalForm:
-        """What is there once the run has ended so; web answers again, whatever happened."""
+        """What is there once the run has ended so and people were told; web answers again."""
         deadline = time.monotonic() + 300
-        while (seen := watch.look()) is None or not seen.ended:
+        while (seen := watch.look()) is None or not (seen.ended and seen.told):
             assert time.monotonic() < deadline, seen
             time.sleep(0.05)
         watch.close()

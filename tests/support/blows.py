@@ -25,7 +25,7 @@ _AHEAD = 0.2
 """How much more of the pages may have been read than of the time is over."""
 
 _PROGRESS = """
-    SELECT r.state, t.pages, t.attempts, t.closed, (SELECT count(*) FROM psa_contacts
+    SELECT r.state, r.notified_at IS NOT NULL, t.pages, t.attempts, t.closed, (SELECT count(*) FROM psa_contacts
         WHERE tenant_id = r.tenant_id AND creation_key IS NOT NULL)
     FROM entra_sync_runs r CROSS JOIN LATERAL (
         SELECT coalesce(sum(pages_read), 0), coalesce(sum(fence), 0),
@@ -47,9 +47,13 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """How far a run has come; ``attempts`` are the steps of managed tenants begun so far."""
+    """How far a run has come; ``attempts`` are the steps of managed tenants begun so far.
+
+    ``told``: people were notified of its end, which is the last that it does.
+    """
 
     state: str
+    told: bool
     pages: int
     attempts: int
     closed: int
@@ -125,10 +129,15 @@ class Watch:
             self.close()
             return None
         assert found is not None, "the run is gone"
-        state, *numbers = found
+        state, told, *numbers = found
         pages, attempts, closed, contacts = (int(str(number)) for number in numbers)
         return Seen(
-            state=str(state), pages=pages, attempts=attempts, closed=closed, contacts=contacts
+            state=str(state),
+            told=bool(told),
+            pages=pages,
+            attempts=attempts,
+            closed=closed,
+            contacts=contacts,
         )
 
     def close(self) -> None:
