@@ -24,7 +24,7 @@ from entra_plugin.domain.ids import (
     UserId,
 )
 from entra_plugin.store.arrays import IdArray, WordArray
-from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES, LINKS_TO_CONTACTS
+from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES
 
 UNDONE = "undone"
 """Why a link is closed: an undo."""
@@ -101,17 +101,23 @@ _BASE_FROM_CHANGES = text(f"""
     UPDATE entra_contact_links l
     SET base = c.snapshot -> 'base'
     FROM {CHANGES} c
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND link_id = c.change_id LIMIT 1) found
     WHERE c.snapshot -> 'base' IS NOT NULL
-        AND l.tenant_id = :tenant_id AND l.link_id = c.change_id
+        AND l.tenant_id = :tenant_id AND l.ctid = found.ctid
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 _REBASE_FROM_CHANGES = text(f"""
     UPDATE entra_contact_links l
     SET base = coalesce(l.base, '{{}}') || (c.snapshot -> 'base')
     FROM {CHANGES} c
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = c.entra_tenant_id
+            AND object_id = c.object_id AND state = 'active' LIMIT 1) found
     WHERE c.snapshot -> 'base' IS NOT NULL
-        AND l.tenant_id = :tenant_id AND l.entra_tenant_id = c.entra_tenant_id
-        AND l.object_id = c.object_id AND l.state = 'active'
+        AND l.tenant_id = :tenant_id AND l.ctid = found.ctid
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 _OF = text(f"""
@@ -201,8 +207,9 @@ _CONTACTS = text("""
 """)
 """As one value: a directory has thousands, and each row would be handled by itself."""
 
-_HOLDERS = text(f"""
-    SELECT l.contact_id, l.entra_tenant_id, l.object_id FROM {LINKS_TO_CONTACTS} l
+_HOLDERS = text("""
+    SELECT contact_id, entra_tenant_id, object_id FROM entra_contact_links
+    WHERE tenant_id = :tenant_id AND contact_id = ANY(:contact_ids) AND state = 'active'
 """).bindparams(bindparam("contact_ids", type_=IdArray()))
 
 _COUNT_BY_CLIENT = text("""

@@ -21,11 +21,3 @@ ACTIVE_LINKS = """
             AND object_id = w.object_id AND state = 'active' LIMIT 1) s)
 """
 """The links that the identities ``:object_ids`` of one directory have now."""
-
-LINKS_TO_CONTACTS = """
-    (SELECT s.* FROM unnest(:contact_ids) AS w (contact_id)
-    CROSS JOIN LATERAL (
-        SELECT * FROM entra_contact_links
-        WHERE tenant_id = :tenant_id AND contact_id = w.contact_id AND state = 'active' LIMIT 1) s)
-"""
-"""The links that the contacts ``:contact_ids`` have now."""

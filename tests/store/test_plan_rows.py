@@ -10,10 +10,19 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from devhost.servers.postgres import Urls
 from entra_plugin.domain.errors import NotAcceptable
-from entra_plugin.domain.ids import ChangeId, ContactId, ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    RunId,
+    TenantId,
+)
 from entra_plugin.domain.states import ChangeKind, ChangeState
 from entra_plugin.store.changes import ChangeRow, Changes, Done
+from entra_plugin.store.identities import Identities, Tally
 from entra_plugin.store.items import Items
+from entra_plugin.store.links import Links
 from entra_plugin.store.paging import encode_cursor
 from entra_plugin.store.run_tables import sync_changes, sync_runs
 from entra_plugin.store.transaction import Store
@@ -118,26 +127,46 @@ async def test_rows_that_somebody_took_away_are_not_settled_in_part(store: Store
     assert states == {"planned"}
 
 
-_CROWD = """
-    INSERT INTO entra_sync_changes (tenant_id, change_id, run_id, managed_tenant_id,
-        entra_tenant_id, object_id, client_id, kind, state, reason, label, search_key, created_at)
-    SELECT tenant_id, gen_random_uuid(), run_id, gen_random_uuid(), entra_tenant_id,
-        gen_random_uuid(), client_id, kind, state, reason, label, search_key, created_at
-    FROM entra_sync_changes, generate_series(1, 250)
-"""
+_CROWD = (
+    """INSERT INTO entra_identities (tenant_id, entra_tenant_id, object_id, search_key, enabled,
+           attributes, seen_fingerprint, verdict, reason, first_seen_at, changed_at)
+       SELECT :tenant, :tenant, gen_random_uuid(), 'x', true, '{}', '', 'linked', 'created', now(),
+           now() FROM generate_series(1, 2000)""",
+    """INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
+           client_id, state, reason, opened_at)
+       SELECT tenant_id, gen_random_uuid(), entra_tenant_id, object_id, gen_random_uuid(),
+           :tenant, 'active', 'created', now() FROM entra_identities""",
+    """INSERT INTO entra_sync_changes (tenant_id, change_id, run_id, managed_tenant_id,
+           entra_tenant_id, object_id, client_id, kind, state, reason, label, search_key, snapshot,
+           created_at)
+       SELECT tenant_id, gen_random_uuid(), :run, :tenant, entra_tenant_id, object_id, :tenant,
+           'move', 'planned', 'remapped', '', '', '{"base": {"role": "x"}}', now()
+       FROM entra_identities""",
+)
+"""Two thousand people of one customer: linked, and with a row each."""
 _FETCHED = """
-    SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0) FROM pg_stat_xact_user_tables
-    WHERE relname = 'entra_sync_changes'
+    SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)
+    FROM pg_stat_xact_user_tables
 """
 
 
-async def test_a_batch_reads_its_own_rows_however_many_the_run_has(store: Store) -> None:
-    """Also where nobody has analysed the table yet, as in a first sync."""
-    ids = [ChangeId(UUID(str(r["change_id"]))) for r in ROWS]
+async def test_rows_are_read_once_however_many_there_are(store: Store) -> None:
+    """Also where nobody has analysed the tables yet, as in a first sync."""
+    keys = {"tenant": TENANT, "run": RUN}
+    customer, directory = ManagedTenantId(TENANT), EntraTenantId(TENANT)
     async with store.tenant_transaction(TENANT) as connection:
-        await connection.execute(text(_CROWD))
+        for statement in _CROWD:
+            await connection.execute(text(statement), keys)
     async with store.tenant_transaction(TENANT) as connection:
-        await Items(connection, TENANT).open_from_changes(ids[::2], NOW)
-        await Changes(connection, TENANT).settle([applied(change_id) for change_id in ids], NOW)
+        changes, links = Changes(connection, TENANT), Links(connection, TENANT)
+        rows = await changes.planned(RUN, customer, kinds={ChangeKind.MOVE}, after=None, limit=200)
+        ids = [r.change_id for r in rows]
+        assert len(ids) == 200
+        await links.rebase_from_changes(ids)
+        await links.of(directory, [r.object_id for r in rows])
+        await Items(connection, TENANT).open_from_changes(ids, NOW)
+        await changes.settle([applied(change_id) for change_id in ids], NOW)
+        tally = await Identities(connection, TENANT).tally(directory, RUN, customer)
         fetched = int((await connection.execute(text(_FETCHED))).scalar_one())
-    assert fetched < 10 * len(ids)
+    assert tally == Tally(every=2000, filtered=0, unchanged=0)
+    assert fetched < 10 * 2000, "each of them for each of the others"

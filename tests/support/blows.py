@@ -25,7 +25,8 @@ _AHEAD = 0.2
 """How much more of the pages may have been read than of the time is over."""
 
 _PROGRESS = """
-    SELECT r.state, r.notified_at IS NOT NULL, t.pages, t.attempts, t.closed, (SELECT count(*) FROM psa_contacts
+    SELECT r.state, r.notified_at IS NOT NULL, t.pages, t.attempts, t.closed,
+        (SELECT count(*) FROM psa_contacts
         WHERE tenant_id = r.tenant_id AND creation_key IS NOT NULL)
     FROM entra_sync_runs r CROSS JOIN LATERAL (
         SELECT coalesce(sum(pages_read), 0), coalesce(sum(fence), 0),
