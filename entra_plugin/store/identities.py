@@ -296,6 +296,21 @@ _NOTE_DELETED = text("""
     RETURNING i.object_id
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
+_UNSETTLE_UNSEEN = text("""
+    UPDATE entra_identities i
+    SET acted_fingerprint = NULL
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+        AND i.acted_fingerprint IS NOT NULL AND i.departure IS NULL
+        AND i.object_id IN (
+            SELECT object_id FROM entra_contact_links
+            WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+                AND state = 'active')
+        AND i.object_id NOT IN (
+            SELECT unnest(object_ids) FROM entra_sync_pages
+            WHERE tenant_id = :tenant_id AND run_id = :run_id
+                AND managed_tenant_id = :managed_tenant_id AND reading = :reading)
+""")
+
 _STORED = text("""
     SELECT object_id, attributes FROM entra_identities
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
@@ -484,6 +499,23 @@ class Identities:
             "now": now,
         }
         return list((await self._connection.scalars(_NOTE_DELETED, values)).all())
+
+    async def unsettle_unseen(
+        self,
+        entra_tenant_id: EntraTenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        reading: int,
+    ) -> None:
+        """Let linked identities that a reading under new rules did not list be planned again."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+            "reading": reading,
+        }
+        await self._connection.execute(_UNSETTLE_UNSEEN, values)
 
     async def stored(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]

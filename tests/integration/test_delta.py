@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.bad_listings import answering, pages_of, rows_of
 from support.folders import tenant_id, write_seed
 from support.program import Json
 from support.ruling import Meet, changes, look_for_the_gone, questions, reading, rests, users, value
@@ -18,7 +19,7 @@ DELTA, FULL, WEEKLY = ("delta", False), ("full", False), ("full", True)
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=14, users=USERS)
+    write_seed(folder, tenants=15, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -214,6 +215,34 @@ def test_what_changes_while_everybody_is_read_comes_with_the_next_reading(meet: 
         customer.object_id(0),
     )
     assert stored == [("Chief",)]
+
+
+def test_who_moves_between_pages_while_rules_change_gets_them_with_the_next_reading(
+    meet: Meet,
+) -> None:
+    customer, away = meet(14), 2
+    customer.sync()
+    customer.inside.write(
+        "UPDATE psa_contacts SET role = 'Edited', version = version + 1 WHERE email LIKE %s",
+        "%@customer14.example",
+    )
+    rules(customer.admin, role=True)
+    listed = [
+        row
+        for row in rows_of(customer.microsoft, tenant_id(14))
+        if row["id"] != customer.object_id(away)
+    ]
+    faults = answering(customer.microsoft, tenant_id(14), pages_of(listed, 2))
+    customer.microsoft.control("/faults", {"faults": faults})
+    run = customer.sync()
+    customer.microsoft.control("/faults", {"faults": []})
+    assert reading(customer, run) == FULL
+    assert changes(run) == {"updated": USERS - 1}
+    assert value(customer, away, "role") == "Edited"
+    assert changes(customer.sync()) == {"updated": 1}
+    assert value(customer, away, "role") == "Clerk"
+    rests(customer)
+    rules(customer.admin)
 
 
 def _while_reading(customer: Customer) -> object:

@@ -302,6 +302,13 @@ class ReadAndPlan:
                 await attempt.planner.write(connection, absent.planned)
                 if not attempt.planner.preview:
                     await _forget_questions(connection, tenant_id, attempt, absent.deleted)
+            if _may_have_missed(attempt):
+                await Identities(connection, tenant_id).unsettle_unseen(
+                    attempt.policy.entra_tenant_id,
+                    attempt.fence.run_id,
+                    attempt.fence.managed_tenant_id,
+                    attempt.fence.reading,
+                )
             await settle_plan(
                 connection,
                 tenant_id,
@@ -315,6 +322,16 @@ class ReadAndPlan:
 
     def _absences(self, attempt: _Attempt) -> Absences:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)
+
+
+def _may_have_missed(attempt: _Attempt) -> bool:
+    """True when new rules may have passed somebody by, who moved between pages meanwhile.
+
+    A reading that looks for those who are gone finds them by itself.
+    """
+    chosen, planner = attempt.chosen, attempt.planner
+    full = chosen.kind == ReadingKind.FULL and not chosen.absences
+    return full and planner.everybody and not planner.preview
 
 
 async def _forget_questions(
