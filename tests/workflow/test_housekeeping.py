@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import (
     Client,
+    Schedule,
     ScheduleActionExecutionStartWorkflow,
     ScheduleDescription,
     ScheduleHandle,
@@ -118,11 +119,26 @@ async def test_a_schedule_that_is_paused_stays_so_and_is_otherwise_made_as_it_sh
 
     await schedule.update(seldom)
     await schedule.pause()
+    await taken_over(schedule, lambda it: it.state.paused and interval(it) == timedelta(days=9))
     await housekeeping_schedule.keep(house.context.host)
-    found = (await schedule.describe()).schedule
+    found = await taken_over(schedule, lambda it: interval(it) == timedelta(minutes=10))
     assert found.state.paused
-    assert found.spec.intervals[0].every == timedelta(minutes=10)
     await schedule.unpause()
+
+
+def interval(schedule: Schedule) -> timedelta:
+    """How often it starts."""
+    return schedule.spec.intervals[0].every
+
+
+async def taken_over(schedule: ScheduleHandle, good: Callable[[Schedule], bool]) -> Schedule:
+    """The schedule, once Temporal has taken over what it was told: it does so in time."""
+    for _ in range(600):
+        found = (await schedule.describe()).schedule
+        if good(found):
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
 
 
 async def test_a_worker_starts_without_a_temporal_to_keep_the_schedule(
