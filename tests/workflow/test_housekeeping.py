@@ -138,7 +138,7 @@ async def taken_over(schedule: ScheduleHandle, good: Callable[[Schedule], bool])
         if good(found):
             return found
         await asyncio.sleep(0.05)
-    raise AssertionError(found)
+    raise AssertionError(f"{schedule.id} is not as it was told to be")
 
 
 async def test_a_worker_starts_without_a_temporal_to_keep_the_schedule(
