@@ -1,6 +1,7 @@
 """Two MSPs with data that are alike work at the same time, and each is as if it were alone."""
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -161,6 +162,12 @@ def _change_people(microsoft: Simulator) -> None:
 
 
 def _form(host: RunningHost, msp: int) -> NormalForm:
+    """What there is once people were told of the last run: that is the end of it."""
+    untold = "SELECT count(*) FROM entra_sync_runs WHERE type = 'all' AND notified_at IS NULL"
+    deadline = time.monotonic() + 60
+    while Inside(host.facts).rows(untold) != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     return normal_form(str(host.facts["adminDatabaseUrl"]), host.tenant_id(msp))
 
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from devhost.servers.postgres import Urls
 from support.histories_answers import Answers
+from support.histories_syncs import Syncs
 from support.settled import Settled
 from support.stage import standing_stage
 
@@ -24,7 +25,7 @@ STEPS = 20
 _ROUNDS = 5
 
 
-class History(Answers):
+class Usual(Syncs):
     """One MSP through a life of changes and accidents."""
 
     def teardown(self) -> None:
@@ -61,6 +62,10 @@ class History(Answers):
         raise AssertionError("there is always something to do")
 
 
+class Whole(Answers, Usual):
+    """With previews, undo and answered questions as well: a history of these takes longer."""
+
+
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     """Let the collector look seldom: it has little to find."""
@@ -72,13 +77,13 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def play(server: Urls, count: int, number: int) -> str:
+def play(server: Urls, count: int, number: int, kind: type[Usual] = Whole) -> str:
     """Play histories on a database of their own, with a seed; answers what was played."""
     with standing_stage(server) as stage, _rare_collections():
         begun = time.monotonic()
 
-        def history() -> History:
-            return History(stage)
+        def history() -> Usual:
+            return kind(stage)
 
         history._hypothesis_internal_use_seed = number  # type: ignore[attr-defined]
         run_state_machine_as_test(
