@@ -81,8 +81,7 @@ class PlanRows:
             plan.filtered += 1
         else:
             plan.unchanged += 1
-        waits = reading.user.object_id in plan.waiting
-        plan.settled.append(self._settled(reading, verdict, reason, departure, waits=waits))
+        plan.settled.append(self._settled(reading, verdict, reason, departure))
 
     def _settled(
         self,
@@ -90,8 +89,6 @@ class PlanRows:
         verdict: Verdict,
         reason: VerdictReason,
         departure: Departure | None,
-        *,
-        waits: bool = False,
     ) -> Settled:
         return Settled(
             user=reading.user,
@@ -101,7 +98,6 @@ class PlanRows:
             reason=reason,
             departure=departure,
             contact_id=reading.known.linked if reading.known is not None else None,
-            waits=waits,
         )
 
     def _key(self, reading: Reading) -> IdentityKey:
