@@ -143,7 +143,7 @@ _DROP_REPEATED = text("""
                 WHERE i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
                     AND i.object_id = c.object_id AND i.state = 'open')
             AND decode(c.snapshot ->> 'fingerprint', 'hex') = (
-                SELECT d.acted_fingerprint FROM entra_identities d
+                SELECT d.seen_fingerprint FROM entra_identities d
                 WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
                     AND d.object_id = c.object_id)
         RETURNING 1
@@ -351,9 +351,12 @@ class Changes:
         self,
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
-        kinds: Collection[ChangeKind] = tuple(ChangeKind),
+        kinds: Collection[ChangeKind] = frozenset(ChangeKind) - {ChangeKind.NONE},
     ) -> bool:
-        """True when a row of these kinds is left to be applied."""
+        """True when a row of these kinds is left to be applied.
+
+        The rows by which a preview says who is left alone are none: they stay as they are.
+        """
         statement = select(sync_changes.c.change_id).where(
             sync_changes.c.tenant_id == self._tenant_id,
             sync_changes.c.run_id == run_id,

@@ -227,7 +227,15 @@ _REFRESH_LINKED = text("""
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
                     AND o.change_id <> ALL(:change_ids) AND o.change_id <> ALL(:applied)
-                    AND o.state IN ('planned', 'held', 'stale', 'failed')) AS done
+                    AND o.state IN ('planned', 'held', 'stale', 'failed'))
+                AND c.object_id NOT IN (
+                    SELECT h.object_id FROM entra_managed_tenants m
+                    JOIN entra_sync_run_tenants t ON t.tenant_id = m.tenant_id
+                        AND t.managed_tenant_id = m.managed_tenant_id AND t.state = 'held'
+                    JOIN entra_sync_changes h ON h.tenant_id = t.tenant_id
+                        AND h.run_id = t.run_id AND h.managed_tenant_id = t.managed_tenant_id
+                    WHERE m.tenant_id = :tenant_id AND m.entra_tenant_id = :entra_tenant_id
+                        AND h.state = 'held') AS done
         FROM unnest(:change_ids, :settled) AS d (change_id, settled)
         CROSS JOIN LATERAL (
             SELECT * FROM entra_sync_changes
@@ -244,7 +252,8 @@ _REFRESH_LINKED = text("""
     bindparam("settled", type_=ARRAY(Boolean())),
     bindparam("applied", type_=IdArray()),
 )
-"""An identity is acted on once none of its rows of the run is left to be settled."""
+"""An identity is acted on once none of its rows of the run, and none that an earlier run holds, is
+left to be settled."""
 
 _ACT = text("""
     UPDATE entra_identities i

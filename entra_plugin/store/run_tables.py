@@ -160,6 +160,12 @@ sync_run_tenants = Table(
         unique=True,
         postgresql_where=text("writes AND state IN ('queued', 'running')"),
     ),
+    Index(
+        "ix_entra_sync_run_tenants_held",
+        "tenant_id",
+        "managed_tenant_id",
+        postgresql_where=text("state = 'held'"),
+    ),
 )
 """One managed tenant in a run.
 

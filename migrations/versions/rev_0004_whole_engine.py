@@ -15,6 +15,7 @@ depends_on = None
 UNSETTLED = "ix_entra_identities_unsettled"
 VERDICT = "ix_entra_identities_verdict"
 POSITION = "ix_entra_sync_changes_position"
+HELD = "ix_entra_sync_run_tenants_held"
 CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
@@ -71,9 +72,16 @@ def upgrade() -> None:
         VERDICT, "entra_identities", ["tenant_id", "verdict", "reason", "entra_tenant_id"]
     )
     op.drop_index(POSITION, table_name="entra_sync_changes")
+    op.create_index(
+        HELD,
+        "entra_sync_run_tenants",
+        ["tenant_id", "managed_tenant_id"],
+        postgresql_where=sa.text("state = 'held'"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(HELD, table_name="entra_sync_run_tenants")
     op.create_index(POSITION, "entra_sync_changes", ["tenant_id", "run_id", "position"])
     op.drop_index(VERDICT, table_name="entra_identities")
     op.create_index(

@@ -7,7 +7,7 @@ import pytest
 from support.folders import write_seed
 from support.ruling import Meet, changes, questions, rests, value
 from support.running import RunningHost, running_devhost
-from support.undoing import Customer, rules
+from support.undoing import Customer, guard, rules
 
 USERS = 6
 FIELD_SYNC = "entra-integration-field-sync"
@@ -16,7 +16,7 @@ FIELD_SYNC = "entra-integration-field-sync"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=12, users=USERS)
+    write_seed(folder, tenants=13, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -174,6 +174,31 @@ def test_a_new_contact_has_what_only_a_rule_fills_and_starts_with_the_directorys
     assert value(customer, 0, "department") == "Service"
     assert value(customer, 2, "role") == "Chief", "nobody had edited it"
     rests(customer)
+
+
+def test_a_held_overwrite_beside_a_question_rests_until_somebody_decides(meet: Meet) -> None:
+    customer = meet(12)
+    customer.sync()
+    customer.inside.write(
+        "UPDATE psa_contacts SET role = 'Edited', full_name = 'Edited', name_key = 'edited',"
+        " version = version + 1 WHERE email = %s",
+        customer.address(1),
+    )
+    guard(customer.admin, overwriteMin=0, overwritePercent=0)
+    ruled(customer, role=True, displayName=mode("ask"))
+    assert questions(customer) == {"person1": "field_conflict"}
+    for _ in range(3):
+        rests(customer)
+    customer.inside.write(
+        "UPDATE psa_contacts SET full_name = 'Again', name_key = 'again', version = version + 1"
+        " WHERE email = %s",
+        customer.address(1),
+    )
+    assert changes(customer.sync()) == {"queued": 1}
+    for _ in range(2):
+        rests(customer)
+    guard(customer.admin)
+    rules(customer.admin)
 
 
 def numbers(customer: Customer, number: int) -> dict[str, str]:

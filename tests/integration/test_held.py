@@ -205,3 +205,18 @@ def test_one_person_is_synced_under_the_same_rules(
     assert (run["type"], run["state"], run["counts"]["inactivated"]) == ("person", "completed", 1)
     unknown = admin.post(f"/identities/{created[0]}/{created[1]}/sync", {})
     assert unknown.failure == (404, "not_found")
+
+
+def test_an_applied_preview_is_held_no_more_once_nothing_of_it_waits(
+    admin: Program, microsoft: Simulator, created: list[str]
+) -> None:
+    microsoft.control("/users", {"tenant": ALPINE, "disable": created[:12]})
+    preview = admin.finished(admin.post("/sync/preview", {}).data["runId"])
+    assert admin.post(f"/runs/{preview['runId']}/apply", {}).status == 202
+    held = admin.finished(preview["runId"])
+    assert held["state"] == "held"
+    for object_id in created:
+        enable(microsoft, object_id)
+    admin.sync("all")
+    left = admin.get(f"/runs/{preview['runId']}").data
+    assert (left["state"], left["counts"]["held"]) == ("completed", 0)
