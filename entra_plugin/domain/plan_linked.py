@@ -159,6 +159,8 @@ class LinkedPlanner(PlanRows):
         departure: Departure | None = None,
     ) -> None:
         """Write what differs, and ask about conflicts; the departure stays as it is."""
+        if note is not None:
+            plan.waiting.add(reading.user.object_id)
         if merged.after:
             plan.changes.append(
                 self._row(

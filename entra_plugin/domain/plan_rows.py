@@ -81,7 +81,8 @@ class PlanRows:
             plan.filtered += 1
         else:
             plan.unchanged += 1
-        plan.settled.append(self._settled(reading, verdict, reason, departure))
+        waits = reading.user.object_id in plan.waiting
+        plan.settled.append(self._settled(reading, verdict, reason, departure, waits=waits))
 
     def _settled(
         self,
@@ -89,6 +90,8 @@ class PlanRows:
         verdict: Verdict,
         reason: VerdictReason,
         departure: Departure | None,
+        *,
+        waits: bool = False,
     ) -> Settled:
         return Settled(
             user=reading.user,
@@ -98,6 +101,7 @@ class PlanRows:
             reason=reason,
             departure=departure,
             contact_id=reading.known.linked if reading.known is not None else None,
+            waits=waits,
         )
 
     def _key(self, reading: Reading) -> IdentityKey:

@@ -177,6 +177,7 @@ class Planner(LinkedPlanner):
                 contact_id=contact.contact_id,
                 before=before,
                 after=after,
+                note=note,
                 base=named(merged.base) or None,
             )
         )
@@ -258,6 +259,7 @@ class Planner(LinkedPlanner):
                 contact_id=contact.contact_id,
                 before=change[0],
                 after=change[1],
+                note=note,
                 base=named(merged.base) or None,
                 departure=departure,
             )

@@ -120,7 +120,10 @@ class Rules:
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An identity that needs no change: its verdict holds until it changes."""
+    """An identity that needs no change: its verdict holds until it changes.
+
+    One that ``waits`` is planned again by every run: somebody else has its address.
+    """
 
     user: DirectoryUser
     address: str | None
@@ -129,6 +132,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: VerdictReason
     departure: Departure | None = None
     contact_id: ContactId | None = None
+    waits: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -159,7 +163,8 @@ class PagePlan:
 
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
-    stands. ``standing`` are questions that are open already, word for word.
+    stands. ``standing`` are questions that are open already, word for word. ``waiting`` are
+    identities whose address somebody else has.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -168,6 +173,7 @@ class PagePlan:
     answered: list[ObjectId] = field(default_factory=list)
     asked: set[ObjectId] = field(default_factory=set)
     standing: list[Settled] = field(default_factory=list)
+    waiting: set[ObjectId] = field(default_factory=set)
     unchanged: int = 0
     filtered: int = 0
 

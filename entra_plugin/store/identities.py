@@ -136,7 +136,8 @@ _REMEMBER = text("""
         reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
         r.enabled, r.attributes, decode(r.fingerprint, 'hex'),
-        CASE WHEN r.verdict = 'undone' AND NOT EXISTS (
+        CASE WHEN r.waits THEN NULL
+            WHEN r.verdict = 'undone' AND NOT EXISTS (
                 SELECT FROM entra_decisions d
                 WHERE d.tenant_id = :tenant_id AND d.entra_tenant_id = :entra_tenant_id
                     AND d.object_id = r.object_id AND d.kind = 'undone') THEN NULL
@@ -146,7 +147,7 @@ _REMEMBER = text("""
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
         digest text, verdict text, reason text, departure text, departed_at timestamptz,
-        departure_settled boolean)
+        departure_settled boolean, waits boolean)
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
@@ -171,7 +172,7 @@ _STORE_APPLIED = text("""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict = 'failed' OR c.state = 'held' THEN NULL
+        CASE WHEN d.verdict = 'failed' OR c.state = 'held' OR c.note ? 'emailTaken' THEN NULL
             WHEN c.kind IN ('link', 'move', 'reactivate') AND EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
@@ -222,7 +223,8 @@ _REFRESH_LINKED = text("""
             decode(c.snapshot ->> 'fingerprint', 'hex') AS fingerprint,
             decode(c.snapshot ->> 'digest', 'hex') AS digest,
             c.snapshot -> 'departure' AS departure,
-            bool_and(d.settled) OVER (PARTITION BY c.object_id) AND NOT EXISTS (
+            bool_and(d.settled AND NOT coalesce(c.note ? 'emailTaken', false))
+                OVER (PARTITION BY c.object_id) AND NOT EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
@@ -738,6 +740,7 @@ def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, obje
         "digest": digest.hex() if digest is not None else None,
         "verdict": item.verdict,
         "reason": item.reason,
+        "waits": item.waits,
     }
 
 

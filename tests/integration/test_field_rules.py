@@ -160,6 +160,29 @@ def test_an_address_that_a_contact_anywhere_has_is_not_taken_and_the_rest_is_wri
     rests(customer)
 
 
+def test_an_address_that_is_free_again_is_taken_though_microsoft_reports_no_change(
+    meet: Meet,
+) -> None:
+    customer = meet(12)
+    customer.sync()
+    ruled(customer, email=True)
+    customer.inside.write(
+        "UPDATE psa_contacts SET email = t, email_key = t, version = version + 1"
+        " FROM (VALUES (%s)) AS v (t) WHERE email = %s",
+        "taken@customer12.example",
+        customer.address(2),
+    )
+    customer.change(0, mail="taken@customer12.example")
+    assert changes(customer.sync()) == {}
+    rests(customer)
+    customer.change(2, mail="elsewhere@customer12.example")
+    customer.sync()
+    customer.sync()
+    assert value(customer, 2, "email") == "elsewhere@customer12.example"
+    assert value(customer, 0, "email") == "taken@customer12.example"
+    rests(customer)
+
+
 def test_a_new_contact_has_what_only_a_rule_fills_and_starts_with_the_directorys_values(
     meet: Meet,
 ) -> None:

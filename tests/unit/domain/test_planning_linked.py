@@ -193,6 +193,16 @@ def test_an_address_that_somebody_else_has_is_left_and_the_rest_is_written() -> 
     assert row.note == {"emailTaken": str(other.contact_id)}
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_who_has_nothing_to_write_but_a_taken_address_waits_for_it(*, taken: bool) -> None:
+    held = of_ada({FieldName.EMAIL: "old@contoso.example" if taken else "ada@contoso.example"})
+    other = contact("other", client_id=OTHER_CLIENT)
+    rules = {FieldName.EMAIL: FieldMode.DIRECTORY_WINS}
+    index = {"ada@contoso.example": [other]} if taken else {}
+    (settled,) = plan(ADA, held, fields=rules, index=index).settled
+    assert settled.waits is taken
+
+
 def test_the_first_rule_fills_what_only_it_fills_on_a_new_contact() -> None:
     hired = user(department="Sales")
     (bare,) = plan_of([hired]).changes
