@@ -61,6 +61,7 @@ async def test_an_empty_body_is_empty_however_it_is_said_to_be_packed() -> None:
         b"not packed at all",
         zlib.compress(b"users"),
     ],
+    ids=["ends in its content", "ends in its length", "not packed", "packed otherwise"],
 )
 async def test_a_packed_body_that_ends_early_or_is_none_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
