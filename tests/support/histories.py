@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from devhost.servers.postgres import Urls
 from support.histories_answers import Answers
-from support.histories_syncs import Syncs
 from support.settled import Settled
 from support.stage import standing_stage
 
@@ -25,7 +24,7 @@ STEPS = 20
 _ROUNDS = 5
 
 
-class Usual(Syncs):
+class History(Answers):
     """One MSP through a life of changes and accidents."""
 
     def teardown(self) -> None:
@@ -62,10 +61,6 @@ class Usual(Syncs):
         raise AssertionError("there is always something to do")
 
 
-class Whole(Answers, Usual):
-    """With previews, undo and answered questions as well: a history of these takes longer."""
-
-
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     """Let the collector look seldom: it has little to find."""
@@ -77,13 +72,13 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def play(server: Urls, count: int, number: int, kind: type[Usual] = Whole) -> str:
+def play(server: Urls, count: int, number: int) -> str:
     """Play histories on a database of their own, with a seed; answers what was played."""
     with standing_stage(server) as stage, _rare_collections():
         begun = time.monotonic()
 
-        def history() -> Usual:
-            return kind(stage)
+        def history() -> History:
+            return History(stage)
 
         history._hypothesis_internal_use_seed = number  # type: ignore[attr-defined]
         run_state_machine_as_test(

@@ -13,10 +13,10 @@ from secrets import randbelow
 import pytest
 
 from devhost.servers.postgres import Urls
-from support.histories import Usual, play
+from support.histories import play
 
 FEW, MANY = 100, 10_000
-"""Histories in the normal run, and in the long one, with previews, undo and answers."""
+"""Histories in the normal run, and in the long one."""
 
 USUAL_SEED = 20_261
 """Of the normal run, which is to judge a change and not the weather."""
@@ -25,7 +25,7 @@ USUAL_SEED = 20_261
 def test_whatever_happens_a_sync_does_what_it_may_and_all_of_it(
     postgres_server: Urls, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(play(postgres_server, count(FEW), seed(USUAL_SEED), Usual), capsys)
+    tell(play(postgres_server, count(FEW), seed(USUAL_SEED)), capsys)
 
 
 @pytest.mark.long
