@@ -34,7 +34,7 @@ class Settled:
             if self.world.client_of(key) is not None and self.world.user(key) is None:
                 self._judge_gone(key, identity)
             if self.world.client_of(key) is not None and identity["verdict"] == "linked":
-                assert linked, f"{identity} has no link"
+                assert linked or self._left_before_a_remap(key), f"{identity} has no link"
             if linked:
                 allowed = {"linked", "ignored", "undone"}
                 assert identity["verdict"] in allowed, f"{identity} has a link"
@@ -268,6 +268,11 @@ class Settled:
             return
         excused = identity["settled"] or key in self.state.items or self._waits(key, "inactivate")
         assert excused, f"{identity} left, and {contact} is active"
+
+    def _left_before_a_remap(self, key: Key) -> bool:
+        """He keeps the verdict of when he was last seen: no reading lists him any more."""
+        gone = self.world.user(key) is None
+        return gone and self.state.closed[key]["closed_reason"] == "mapping_changed"
 
     def _waits(self, key: Key, kind: str) -> bool:
         """A row of his is held."""
