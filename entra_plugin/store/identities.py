@@ -130,6 +130,19 @@ _SETTLED = text("""
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _REASONS = {reason.value: reason for reason in VerdictReason}
 
+
+def _held_beside(run_id: str, managed_tenant_id: str, object_id: str) -> str:
+    """What other runs than this one hold of an identity."""
+    return f"""
+        SELECT FROM entra_sync_run_tenants t
+        JOIN entra_sync_changes h ON h.tenant_id = t.tenant_id AND h.run_id = t.run_id
+            AND h.managed_tenant_id = t.managed_tenant_id AND h.state = 'held'
+        WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = {managed_tenant_id}
+            AND t.run_id <> {run_id} AND t.state = 'held' AND h.object_id = {object_id}"""
+
+
+_HELD_BESIDE = _held_beside("c.run_id", "c.managed_tenant_id", "c.object_id")
+
 _REMEMBER = text("""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
@@ -164,7 +177,7 @@ _REMEMBER = text("""
 """)
 """One that was resumed while it was planned as undone stays unsettled."""
 
-_STORE_APPLIED = text("""
+_STORE_APPLIED = text(f"""
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
         reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
@@ -173,11 +186,12 @@ _STORE_APPLIED = text("""
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
         CASE WHEN d.verdict = 'failed' OR c.state = 'held' OR c.note ? 'emailTaken' THEN NULL
-            WHEN c.kind IN ('link', 'move', 'reactivate') AND EXISTS (
+            WHEN c.kind IN ('link', 'move', 'reactivate') AND (EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
-                    AND o.kind = 'update' AND o.state IN ('planned', 'held')) THEN NULL
+                    AND o.kind = 'update' AND o.state IN ('planned', 'held'))
+                OR EXISTS ({_HELD_BESIDE})) THEN NULL
             ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
         decode((c.snapshot ->> 'digest') || (c.snapshot ->> 'fingerprint'), 'hex'), d.verdict,
         c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
@@ -199,7 +213,7 @@ _STORE_APPLIED = text("""
         departure_settled = excluded.departure_settled
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
 
-_REFRESH_LINKED = text("""
+_REFRESH_LINKED = text(f"""
     UPDATE entra_identities i
     SET address = s.address, display_name = s.attributes ->> 'display_name',
         search_key = s.search_key, enabled = CAST(s.attributes ->> 'enabled' AS boolean),
@@ -230,14 +244,7 @@ _REFRESH_LINKED = text("""
                     AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
                     AND o.change_id <> ALL(:change_ids) AND o.change_id <> ALL(:applied)
                     AND o.state IN ('planned', 'held', 'stale', 'failed'))
-                AND c.object_id NOT IN (
-                    SELECT h.object_id FROM entra_managed_tenants m
-                    JOIN entra_sync_run_tenants t ON t.tenant_id = m.tenant_id
-                        AND t.managed_tenant_id = m.managed_tenant_id AND t.state = 'held'
-                    JOIN entra_sync_changes h ON h.tenant_id = t.tenant_id
-                        AND h.run_id = t.run_id AND h.managed_tenant_id = t.managed_tenant_id
-                    WHERE m.tenant_id = :tenant_id AND m.entra_tenant_id = :entra_tenant_id
-                        AND h.state = 'held') AS done
+                AND NOT EXISTS ({_HELD_BESIDE}) AS done
         FROM unnest(:change_ids, :settled) AS d (change_id, settled)
         CROSS JOIN LATERAL (
             SELECT * FROM entra_sync_changes
@@ -257,13 +264,14 @@ _REFRESH_LINKED = text("""
 """An identity is acted on once none of its rows of the run, and none that an earlier run holds, is
 left to be settled."""
 
-_ACT = text("""
+_ACT = text(f"""
     UPDATE entra_identities i
     SET acted_fingerprint = CASE WHEN NOT EXISTS (
             SELECT FROM entra_sync_changes o
             WHERE o.tenant_id = i.tenant_id AND o.run_id = :run_id
                 AND o.managed_tenant_id = :managed_tenant_id AND o.object_id = i.object_id
                 AND o.state IN ('planned', 'held', 'stale', 'failed'))
+                AND NOT EXISTS ({_held_beside(":run_id", ":managed_tenant_id", "i.object_id")})
             THEN i.seen_fingerprint END,
         departure_settled = i.departure_settled
             OR (i.departure IS NOT NULL AND i.object_id = ANY(:departed))

@@ -6,11 +6,11 @@ import pytest
 
 from support.folders import client_id, write_seed
 from support.program import Program
-from support.ruling import Meet
+from support.ruling import Meet, look_for_the_gone
 from support.running import RunningHost, running_devhost
-from support.undoing import rules
+from support.undoing import guard, rules
 
-CUSTOMERS = 15
+CUSTOMERS = 16
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -244,6 +244,26 @@ def test_who_was_undone_before_a_remap_is_moved_and_woken_by_a_resume(meet: Meet
     assert back["counts"]["moved"] == len(CREATED)
     assert customer.active() == {"person1"}
     assert set(customer.people()) == EVERYBODY
+
+
+def test_a_held_overwrite_of_somebody_woken_twice_waits_on(meet: Meet, no_rules: None) -> None:
+    del no_rules
+    customer = meet(16)
+    run = customer.sync()
+    customer.undone(run)
+    customer.change(2, jobTitle="Chief")
+    rules(customer.admin, role=True)
+    guard(customer.admin, overwriteMin=0, overwritePercent=0)
+    customer.resume(run)
+    woken = customer.sync()
+    assert customer.rows(woken)[("person2", "update")]["state"] == "held"
+    customer.undone(woken)
+    customer.resume(woken)
+    assert ("person2", "reactivate") in customer.rows(customer.sync())
+    look_for_the_gone(customer)
+    customer.sync()
+    assert customer.rows(woken)[("person2", "update")]["state"] == "held"
+    guard(customer.admin)
 
 
 def test_what_is_being_synced_is_not_undone_meanwhile(meet: Meet) -> None:
