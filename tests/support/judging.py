@@ -71,7 +71,7 @@ def _judge_change(
         base = bases.links.get(key) or bases.closed.get(key)
         _judge_field(world, key, old, contact, name, base)
     if "active" in differs:
-        _judge_active(world, before, key, old, contact, now)
+        _judge_active(world, before, key, bases.contacts[contact_id], contact, now)
 
 
 def _is_undone(state: State, key: Key) -> bool:
@@ -129,6 +129,7 @@ def _judge_field(world: World, key: Key, old: Row, new: Row, name: str, link: Ro
 
 
 def _judge_active(world: World, before: State, key: Key, old: Row, new: Row, now: datetime) -> None:
+    """``old`` is the contact that was planned with: an edit since of other fields stops nothing."""
     contact_id = str(new["id"])
     if new["active"]:
         assert not world.has_left(key), "somebody became active who left"
