@@ -317,8 +317,7 @@ _UNSETTLE_UNSEEN = text("""
     UPDATE entra_identities i
     SET acted_fingerprint = NULL
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.acted_fingerprint IS NOT NULL AND i.departure IS NULL
-        AND i.object_id IN (
+        AND i.departure IS NULL AND i.object_id IN (
             SELECT object_id FROM entra_contact_links
             WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
                 AND state = 'active')
@@ -523,8 +522,11 @@ class Identities:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
         reading: int,
-    ) -> None:
-        """Let linked identities that a reading under new rules did not list be planned again."""
+    ) -> int:
+        """Let linked identities that a reading under new rules did not list be planned again.
+
+        Answers how many there are.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
@@ -532,7 +534,7 @@ class Identities:
             "managed_tenant_id": managed_tenant_id,
             "reading": reading,
         }
-        await self._connection.execute(_UNSETTLE_UNSEEN, values)
+        return int((await self._connection.execute(_UNSETTLE_UNSEEN, values)).rowcount)
 
     async def stored(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """How a managed tenant is read; ``since`` is the cursor that a delta reading begins at.
+    """How a managed tenant is read; ``since`` is the cursor of the reading before, if still usable.
 
     ``begun``: an attempt before this one has chosen it, and kept it.
     """
@@ -45,10 +45,11 @@ class ChooseReading:
                 fence.run_id, fence.managed_tenant_id
             )
             cursor = await Cursors(connection, tenant_id).get(fence.managed_tenant_id)
-        since = cursor.link if cursor is not None else None
+        usable = cursor is not None and cursor.select_fingerprint == directory.select_fingerprint
+        since = cursor.link if cursor is not None and usable else None
         if before is not None:
             return Chosen(kind=before.kind, absences=before.absences, since=since, begun=True)
-        return self._decide(run, policy, directory, cursor)
+        return self._decide(run, policy, directory, cursor, since)
 
     async def begin(
         self,
@@ -94,7 +95,12 @@ class ChooseReading:
         )
 
     def _decide(
-        self, run: Run, policy: Policy, directory: Directory, cursor: Cursor | None
+        self,
+        run: Run,
+        policy: Policy,
+        directory: Directory,
+        cursor: Cursor | None,
+        since: str | None,
     ) -> Chosen:
         if run.type == RunType.PERSON:
             return Chosen(kind=ReadingKind.PERSON, absences=False)
@@ -102,10 +108,9 @@ class ChooseReading:
         if not directory.capabilities.delta:
             return Chosen(kind=ReadingKind.FULL, absences=True)
         due = _is_due(cursor, policy, now)
-        usable = cursor is not None and cursor.select_fingerprint == directory.select_fingerprint
-        if run.type == RunType.PREVIEW or policy.changed or due or not usable or cursor is None:
-            return Chosen(kind=ReadingKind.FULL, absences=due)
-        return Chosen(kind=ReadingKind.DELTA, absences=False, since=cursor.link)
+        if run.type == RunType.PREVIEW or policy.changed or due or since is None:
+            return Chosen(kind=ReadingKind.FULL, absences=due, since=since)
+        return Chosen(kind=ReadingKind.DELTA, absences=False, since=since)
 
     async def _keep(
         self,

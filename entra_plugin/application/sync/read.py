@@ -303,12 +303,7 @@ class ReadAndPlan:
                 if not attempt.planner.preview:
                     await _forget_questions(connection, tenant_id, attempt, absent.deleted)
             if _may_have_missed(attempt):
-                await Identities(connection, tenant_id).unsettle_unseen(
-                    attempt.policy.entra_tenant_id,
-                    attempt.fence.run_id,
-                    attempt.fence.managed_tenant_id,
-                    attempt.fence.reading,
-                )
+                await _look_again(connection, tenant_id, attempt)
             await settle_plan(
                 connection,
                 tenant_id,
@@ -332,6 +327,19 @@ def _may_have_missed(attempt: _Attempt) -> bool:
     chosen, planner = attempt.chosen, attempt.planner
     full = chosen.kind == ReadingKind.FULL and not chosen.absences
     return full and planner.everybody and not planner.preview
+
+
+async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt) -> None:
+    """Whoever the reading did not list is planned by the next one.
+
+    That begins where this one should have begun, so that it learns who of them was deleted.
+    """
+    fence, since = attempt.fence, attempt.chosen.since
+    missed = await Identities(connection, tenant_id).unsettle_unseen(
+        attempt.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id, fence.reading
+    )
+    if missed and since is not None:
+        await RunTenants(connection, tenant_id).put_cursor(fence, since)
 
 
 async def _forget_questions(
