@@ -224,7 +224,7 @@ class ContactPort:
         """Those among ``ids`` that are no contact's."""
         if not ids:
             return []
-        wanted = "{" + ",".join([f"{i.int:032x}" for i in ids]) + "}"
+        wanted = "{" + msgspec.json.encode(ids)[1:-1].decode() + "}"
         parameters = {"tenant_id": tenant_id, "ids": wanted}
         return list((await connection.scalars(_MISSING, parameters)).all())
 

@@ -5,15 +5,15 @@ quote, and a page has thousands.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import msgspec
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, Uuid
 
-if TYPE_CHECKING:
-    from uuid import UUID
+_encode = msgspec.json.Encoder().encode
 
 
 class IdArray(TypeDecorator[object]):
@@ -53,13 +53,10 @@ class WordArray(TypeDecorator[object]):
 
 
 def _ids(values: object) -> str | None:
-    """As ``_literal``; PostgreSQL needs no hyphens, and by its bytes a UUID is written faster."""
+    """By way of JSON, whose list of ids differs from an array in its brackets only."""
     if values is None:
         return None
-    ids = cast("Sequence[UUID | None]", values)
-    if all(ids):
-        return _plain_ids([i.bytes for i in cast("Sequence[UUID]", ids)])
-    return "{" + ",".join(["NULL" if i is None else i.hex for i in ids]) + "}"
+    return "{" + _encode(cast("Sequence[object]", values))[1:-1].decode() + "}"
 
 
 def _plain_ids(values: object) -> str | None:

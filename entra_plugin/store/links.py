@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import bindparam, text
@@ -201,11 +200,11 @@ _UNSEEN = text("""
 """As sets: asked for each identity whether a page has it, it would be quadratic."""
 
 _CONTACTS = text("""
-    SELECT string_agg(uuid_send(contact_id), '')
+    SELECT '["' || string_agg(CAST(contact_id AS text), '","') || '"]'
     FROM entra_contact_links
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
 """)
-"""As one value: a directory has thousands, and each row would be handled by itself."""
+"""As one document: a directory has thousands, and each row would be handled by itself."""
 
 _HOLDERS = text("""
     SELECT contact_id, entra_tenant_id, object_id FROM entra_contact_links
@@ -401,8 +400,8 @@ class Links:
     async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""
         values = {"tenant_id": self._tenant_id, "entra_tenant_id": entra_tenant_id}
-        ids = bytes((await self._connection.execute(_CONTACTS, values)).scalar_one() or b"")
-        return [ContactId(UUID(bytes=ids[n : n + 16])) for n in range(0, len(ids), 16)]
+        ids = (await self._connection.execute(_CONTACTS, values)).scalar_one()
+        return msgspec.json.decode(ids or "[]", type=list[ContactId])
 
     async def holders(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, IdentityKey]:
         """The identities that hold an active link to these contacts."""
