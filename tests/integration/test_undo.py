@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.folders import client_id, write_seed
+from support.folders import client_id, tenant_id, write_seed
 from support.program import Program
 from support.ruling import Meet, look_for_the_gone
 from support.running import RunningHost, running_devhost
 from support.undoing import guard, rules
 
-CUSTOMERS = 16
+CUSTOMERS = 20
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -228,6 +228,25 @@ def test_a_remap_moves_who_is_ours_asks_about_the_others_and_can_be_undone(meet:
     assert customer.linked() == moved
 
 
+def test_a_contact_that_another_directory_took_meanwhile_is_not_moved(meet: Meet) -> None:
+    customer, sister = meet(17), meet(18)
+    customer.sync()
+    other = client_id(19)
+    customer.remap(other)
+    started = customer.admin.post("/sync/preview", {"clientId": other})
+    preview = customer.admin.finished(started.data["runId"])
+    assert customer.rows(preview)[("person0", "move")]["state"] == "planned"
+    change = {"id": sister.object_id(0), "set": {"mail": customer.address(0)}}
+    sister.microsoft.control("/users", {"tenant": tenant_id(18), "change": [change]})
+    sister.remap(customer.client)
+    assert ("person0", "link") in sister.rows(sister.sync(customer.client))
+    customer.apply(preview)
+    row = customer.rows(preview)[("person0", "move")]
+    assert (row["state"], row["note"]["found"]) == ("stale", "linked_elsewhere")
+    assert "person0" in customer.people()
+    assert "person2" in customer.people(other)
+
+
 def test_who_was_undone_before_a_remap_is_moved_and_woken_by_a_resume(meet: Meet) -> None:
     customer = meet(10)
     run = customer.sync()
@@ -320,6 +339,18 @@ def test_a_preview_is_applied_once_through_the_guard_and_can_be_undone(
     assert customer.active() == EVERYBODY
     customer.undone(preview)
     assert customer.active() == {"person1"}
+
+
+def test_a_preview_that_a_sync_overtook_makes_no_second_contact(meet: Meet) -> None:
+    customer = meet(20)
+    preview = customer.preview()
+    customer.sync()
+    customer.edit(2, email="by-hand@elsewhere.example", email_key="by-hand@elsewhere.example")
+    people = customer.people()
+    assert customer.apply(preview)["counts"]["created"] == 0
+    assert customer.people() == people
+    row = customer.rows(preview)[("person2", "create")]
+    assert (row["state"], row["note"]["found"]) == ("stale", "decided_meanwhile")
 
 
 def test_a_run_over_everybody_is_undone_for_one_customer(meet: Meet) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import (
     ChangeId,
     ClientId,
@@ -211,7 +212,7 @@ class ApplyBatch:
                 written.append((row, ContactId(outcome.id), outcome.version))
             else:
                 done.append(_not_created(row, outcome))
-        return [*done, *await self._open(written)]
+        return [*done, *await self._open_written(written)]
 
     async def _link(self, rows: Sequence[ChangeRow]) -> list[Done]:
         present = await self._present(rows)
@@ -235,7 +236,9 @@ class ApplyBatch:
         chosen = [row for row in rows if opens_link(row)]
         if not chosen:
             return []
-        done, written = await self._update(chosen)
+        taken = await self._linked_otherwise(chosen)
+        done, written = await self._update([r for r in chosen if r.change_id not in taken])
+        done += taken.values()
         reopened = await self._links.reopen(
             self._batch.entra_tenant_id,
             {row.object_id: (contact_id, version) for row, contact_id, version in written},
@@ -249,7 +252,7 @@ class ApplyBatch:
             for row, contact_id, _ in written
             if row.object_id in reopened
         ]
-        return [*done, *await self._open(left)]
+        return [*done, *await self._open_written(left)]
 
     async def _overwrite(self, rows: Sequence[ChangeRow]) -> list[Done]:
         """Updates, inactivations and reactivations of contacts that are linked."""
@@ -326,6 +329,35 @@ class ApplyBatch:
         done = [not_written(row, outcome, present) for row, outcome in changed]
         return done, written
 
+    async def _linked_otherwise(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+        """Rows whose identity or contact has another link by now; nothing of them is written."""
+        directory = self._batch.entra_tenant_id
+        linked = await self._links.of(directory, [row.object_id for row in rows])
+        holders = await self._links.holders([row.contact_id for row in rows if row.contact_id])
+        found: dict[ChangeId, Done] = {}
+        for row in rows:
+            identity = IdentityKey(entra_tenant_id=directory, object_id=row.object_id)
+            link = linked.get(row.object_id)
+            if link is not None and link.contact_id != row.contact_id:
+                found[row.change_id] = _linked_elsewhere(row, link.contact_id)
+            elif row.contact_id and holders.get(row.contact_id, identity) != identity:
+                found[row.change_id] = _linked_elsewhere(row, row.contact_id)
+        return found
+
+    async def _open_written(
+        self, rows: Sequence[tuple[ChangeRow, ContactId, int | None]]
+    ) -> list[Done]:
+        """Link contacts that were written to.
+
+        Raises:
+            RuntimeError: One was linked otherwise since that was looked at: nothing of the batch
+                is written, and the next attempt finds it.
+        """
+        done = await self._open(rows)
+        if any(entry.state != ChangeState.APPLIED for entry in done):
+            raise RuntimeError("a contact was linked otherwise while it was written to")
+        return done
+
     async def _open(self, rows: Sequence[tuple[ChangeRow, ContactId, int | None]]) -> list[Done]:
         batch = self._batch
         opened = await self._links.open(
@@ -349,7 +381,7 @@ class ApplyBatch:
         return [
             Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
             if row.change_id in opened
-            else stale(row, {"found": "linked_elsewhere", "contactId": str(contact_id)})
+            else _linked_elsewhere(row, contact_id)
             for row, contact_id, _ in rows
         ]
 
@@ -394,6 +426,10 @@ def stale(row: ChangeRow, found: Mapping[str, object]) -> Done:
     """The end of a row that no longer holds, with what was found instead."""
     note = {**(row.note or {}), **found}
     return Done(change_id=row.change_id, state=ChangeState.STALE, note=json.dumps(note))
+
+
+def _linked_elsewhere(row: ChangeRow, contact_id: ContactId) -> Done:
+    return stale(row, {"found": "linked_elsewhere", "contactId": str(contact_id)})
 
 
 def _refusal(row: ChangeRow, pins: Pins) -> Done | None:
