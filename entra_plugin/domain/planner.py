@@ -248,8 +248,12 @@ class Planner(LinkedPlanner):
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        """Link to a contact that is there, and let the field rules see it for the first time."""
-        merged, note = self._merged(reading, contact, {}, around)
+        """Link to a contact that is there, and let the field rules see it.
+
+        For the first time, unless they had been linked before: an edit since is a local one.
+        """
+        before = around.bases.get((reading.user.object_id, contact.contact_id), {})
+        merged, note = self._merged(reading, contact, before, around)
         departure = self._departed_before(reading)
         plan.changes.append(
             self._row(
@@ -260,7 +264,7 @@ class Planner(LinkedPlanner):
                 before=change[0],
                 after=change[1],
                 note=note,
-                base=named(merged.base) or None,
+                base={**before, **named(merged.base)} or None,
                 departure=departure,
             )
         )

@@ -94,6 +94,8 @@ class Surroundings:
     index: Index
     links: Mapping[ObjectId, Link] = field(default_factory=dict)
     dormant: Mapping[ObjectId, Dormant] = field(default_factory=dict)
+    bases: Mapping[tuple[ObjectId, ContactId], Mapping[str, str]] = field(default_factory=dict)
+    """Base values of links that are closed, by identity and contact."""
     decided: Mapping[ContactId, Candidate] = field(default_factory=dict)
     """The contacts that people chose for identities of the page."""
     pins: Pins = NO_PINS

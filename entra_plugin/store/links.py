@@ -54,13 +54,15 @@ class HeldLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DormantLink:
-    """The youngest closed link of an identity that has no other, and may be taken up again.
+    """The youngest closed link of an identity that has no other.
 
-    ``version`` is that of the contact when we wrote it last: anything else means that somebody
-    edited it since. It is empty for a contact that is not ours.
+    It ``wakes`` if a resumed undo, or a changed mapping, may open it again. ``version`` is that of
+    the contact when we wrote it last: anything else means that somebody edited it since. It is
+    empty for a contact that is not ours.
     """
 
     contact_id: ContactId
+    wakes: bool
     undone: bool
     version: int | None
     base: Mapping[str, str]
@@ -284,7 +286,7 @@ class Links:
     async def dormant(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
     ) -> dict[ObjectId, DormantLink]:
-        """Closed links that a resumed undo, or a changed mapping, may open again."""
+        """What is left of the links of these identities, who have none that is open."""
         rows = await self._connection.execute(_DORMANT, self._those(entra_tenant_id, object_ids))
         found: dict[ObjectId, DormantLink] = {}
         for row in rows:
@@ -293,13 +295,13 @@ class Links:
             remapped = row.closed_reason == MAPPING_CHANGED
             if remapped and row.reason != "created":
                 version = None
-            if remapped or (undone and version is not None):
-                found[row.object_id] = DormantLink(
-                    contact_id=row.contact_id,
-                    undone=undone,
-                    version=version,
-                    base=row.base or {},
-                )
+            found[row.object_id] = DormantLink(
+                contact_id=row.contact_id,
+                wakes=remapped or (undone and version is not None),
+                undone=undone,
+                version=version,
+                base=row.base or {},
+            )
         return found
 
     async def reopen(

@@ -123,6 +123,7 @@ def plan_of(
     scope: Scope = SCOPE,
     links: Mapping[ObjectId, Link] | None = None,
     dormant: Mapping[ObjectId, Dormant] | None = None,
+    bases: Mapping[tuple[ObjectId, ContactId], Mapping[str, str]] | None = None,
     chosen: Iterable[Candidate] = (),
     fields: FieldRules | None = None,
     guard: Guard | None = None,
@@ -141,6 +142,7 @@ def plan_of(
         index=index or {},
         links=links or {},
         dormant=dormant or {},
+        bases=bases or {},
         decided={c.contact_id: c for c in chosen},
         pins=pins,
     )

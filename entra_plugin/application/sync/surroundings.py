@@ -38,7 +38,7 @@ class Around:
         by_id = await self._by_id(
             [
                 *(link.contact_id for link in links.values()),
-                *(link.contact_id for link in dormant.values()),
+                *(link.contact_id for link in dormant.values() if link.wakes),
                 *decided,
             ]
         )
@@ -61,9 +61,11 @@ class Around:
                     base=link.base,
                 )
                 for object_id, link in dormant.items()
-                if (contact := by_id.get(link.contact_id)) is not None
+                if link.wakes
+                and (contact := by_id.get(link.contact_id)) is not None
                 and (contact.version == link.version or not link.undone)
             },
+            bases={(o, link.contact_id): link.base for o, link in dormant.items() if link.base},
             decided={contact_id: by_id[contact_id] for contact_id in decided & by_id.keys()},
         )
         return await self._pinned(around, pending, by_id)

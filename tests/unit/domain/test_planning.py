@@ -370,3 +370,15 @@ def test_whoever_is_linked_while_disabled_has_left_before_in_every_row() -> None
     kinds = [change.kind for change in plan.changes]
     assert kinds == [ChangeKind.LINK, ChangeKind.UPDATE, ChangeKind.QUEUE]
     assert all(c.departure is not None and c.departure.settled for c in plan.changes)
+
+
+def test_a_contact_that_is_linked_once_more_is_compared_with_what_was_written_before() -> None:
+    edited = contact("ada", values={FieldName.ROLE: "Edited", FieldName.DISPLAY_NAME: "Ada"})
+    fields = {FieldName.ROLE: FieldMode.DIRECTORY_WINS}
+    ada = replace(ADA, job_title="Countess")
+    before = {(ADA.object_id, edited.contact_id): {"role": "Countess", "department": "Analysis"}}
+    (linked,) = plan_of([ada], index={ADDRESS: [edited]}, fields=fields, bases=before).changes
+    assert linked.kind == ChangeKind.LINK, "an edit alone is never reverted"
+    assert linked.base == {"role": "Countess", "department": "Analysis"}
+    _, update = plan_of([ada], index={ADDRESS: [edited]}, fields=fields).changes
+    assert update.after == {"role": "Countess"}
