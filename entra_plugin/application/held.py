@@ -23,7 +23,7 @@ from entra_plugin.domain.merging import normal
 from entra_plugin.domain.states import ChangeKind, FieldName, RunState, Verdict
 from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.held import Held, HeldRow
-from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.links import Links, Written
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
@@ -102,7 +102,7 @@ class DiscardHeld:
             await Decisions(connection, command.tenant_id).dismiss(
                 moves, user_id=command.user_id, name=command.name, now=now
             )
-            await Identities(connection, command.tenant_id).store_from_changes(
+            await IdentityWrites(connection, command.tenant_id).store_from_changes(
                 dict.fromkeys(moves, Verdict.IGNORED), now
             )
             await Held(connection, command.tenant_id).discard(
@@ -185,7 +185,7 @@ async def _leave_be(
                 if row.kind == ChangeKind.UPDATE
             ],
         )
-        await Identities(connection, tenant_id).act(
+        await IdentityWrites(connection, tenant_id).act(
             directory,
             [row.object_id for row in group],
             departed=[row.object_id for row in group if row.kind == ChangeKind.INACTIVATE],

@@ -34,7 +34,7 @@ from entra_plugin.host import (
 )
 from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.decisions import Decisions
-from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import CONTACT_GONE, Links, NewLink, Written
 from entra_plugin.store.pins import Pins as PinRows
@@ -404,7 +404,7 @@ class ApplyBatch:
                 fresh[row.change_id] = Verdict.QUEUED
             else:
                 linked[row.change_id] = applied
-        identities = Identities(self._connection, batch.tenant_id)
+        identities = IdentityWrites(self._connection, batch.tenant_id)
         await identities.store_from_changes(fresh, batch.now)
         await identities.refresh_linked(
             batch.entra_tenant_id,

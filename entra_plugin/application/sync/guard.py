@@ -8,7 +8,7 @@ from entra_plugin.domain.guarding import Guard, judge
 from entra_plugin.domain.ids import ChangeId, EntraTenantId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind, RunType, Verdict
 from entra_plugin.store.held import Held
-from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.links import Links
 from entra_plugin.store.runs import Runs
 from entra_plugin.store.settings import SettingsRows
@@ -48,7 +48,7 @@ class GuardRun:
                 overwrites=sorted(holds.overwrites),
                 suspects=guard.hold_shared_mailbox_suspects,
             )
-            identities, now = Identities(connection, tenant_id), self._context.clock()
+            identities, now = IdentityWrites(connection, tenant_id), self._context.clock()
             linked_rows: defaultdict[EntraTenantId, dict[ChangeId, bool]] = defaultdict(dict)
             moves: dict[ChangeId, Verdict] = {}
             for row in rows:

@@ -10,7 +10,7 @@ from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, Tenan
 from entra_plugin.domain.states import RunState
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.held import Held
-from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import Fence, RunTenants
 from entra_plugin.store.runs import Runs
@@ -31,7 +31,7 @@ async def take_over_held(
         return
     held = Held(connection, tenant_id)
     repeated = await held.repeated(run_id, managed_tenant_id, held_runs)
-    await Identities(connection, tenant_id).refresh_linked(
+    await IdentityWrites(connection, tenant_id).refresh_linked(
         entra_tenant_id, dict.fromkeys(repeated, False), now
     )
     await held.renew(repeated)

@@ -30,6 +30,7 @@ from entra_plugin.domain.states import ChangeKind, Verdict
 from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts
@@ -135,7 +136,7 @@ class UserPlanner:
 
     async def _remember(self, connection: AsyncConnection, planned: PlannedUsers) -> None:
         directory, plan = self.policy.entra_tenant_id, planned.plan
-        await Identities(connection, self.tenant_id).remember(
+        await IdentityWrites(connection, self.tenant_id).remember(
             directory, plan.settled, self.now, digests=planned.digests
         )
         await Links(connection, self.tenant_id).rebase(directory, plan.rebased)

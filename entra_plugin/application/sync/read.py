@@ -30,6 +30,7 @@ from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts, Pages, Progress
@@ -335,7 +336,7 @@ async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt:
     That begins where this one should have begun, so that it learns who of them was deleted.
     """
     fence, since = attempt.fence, attempt.chosen.since
-    missed = await Identities(connection, tenant_id).unsettle_unseen(
+    missed = await IdentityWrites(connection, tenant_id).unsettle_unseen(
         attempt.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id, fence.reading
     )
     if missed and since is not None:
@@ -350,7 +351,7 @@ async def _forget_questions(
 ) -> None:
     """Of deleted identities without a contact nothing is left to be asked."""
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
-    gone = await Identities(connection, tenant_id).note_deleted(directory, list(deleted), now)
+    gone = await IdentityWrites(connection, tenant_id).note_deleted(directory, list(deleted), now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
 
 
