@@ -206,8 +206,11 @@ class Planner(LinkedPlanner):
     def _match(self, reading: Reading, address: str, around: Surroundings, plan: PagePlan) -> None:
         behind = self._left_behind(reading, around)
         if behind is not None:
-            doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
-            self._queue(reading, address, doubt, plan)
+            if self._is_dismissed(reading):
+                self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
+            else:
+                doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
+                self._queue(reading, address, doubt, plan)
             return
         found = match(
             self._key(reading),

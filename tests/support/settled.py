@@ -72,7 +72,8 @@ class Settled:
         if self._is_pinned(key):
             return frozenset({"ignored"})
         if self._is_left_behind(directory, key):
-            return frozenset({"queued"})
+            waved_away = self._decided(key) == "dismissed"
+            return frozenset({"queued", "ignored"} if waved_away else {"queued"})
         return self._expected_of_new(directory, user)
 
     def _expected_of_new(self, directory: EntraTenantId, user: DirectoryUser) -> frozenset[str]:

@@ -97,8 +97,11 @@ def test_a_contact_of_ours_is_moved_and_one_that_people_edited_is_asked_about() 
     assert asked.candidates == (there.contact_id,)
 
 
-def test_who_was_not_to_be_moved_is_left_where_he_is_until_the_directory_changes() -> None:
-    behind = Dormant(contact=contact("x", client_id=OTHER_CLIENT), undone=False)
+@pytest.mark.parametrize(("ours", "then"), [(True, ChangeKind.MOVE), (False, ChangeKind.QUEUE)])
+def test_who_was_not_to_be_moved_is_left_where_he_is_until_the_directory_changes(
+    *, ours: bool, then: ChangeKind
+) -> None:
+    behind = Dormant(contact=contact("x", client_id=OTHER_CLIENT), undone=False, ours=ours)
     declined = Remembered(
         kind=DecisionKind.DISMISSED, contact_id=None, fingerprint=fingerprint(ADA)
     )
@@ -109,8 +112,8 @@ def test_who_was_not_to_be_moved_is_left_where_he_is_until_the_directory_changes
         (Verdict.IGNORED, VerdictReason.REMAPPED)
     ]
     renamed = replace(ADA, display_name="Ada King")
-    (moved,) = plan_of([renamed], dormant={ADA.object_id: behind}, decisions=decisions).changes
-    assert moved.kind == ChangeKind.MOVE
+    (change,) = plan_of([renamed], dormant={ADA.object_id: behind}, decisions=decisions).changes
+    assert change.kind == then
 
 
 def test_nobody_is_asked_about_who_is_filtered_or_came_along_already() -> None:
