@@ -1,6 +1,7 @@
 """What syncs write of identities: as whom they were seen, what was decided, what was acted on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -22,6 +23,14 @@ from entra_plugin.domain.planning import Settled
 from entra_plugin.domain.sameness import NO_DIGESTS
 from entra_plugin.domain.states import Verdict
 from entra_plugin.store.arrays import IdArray, WordArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """How many identities a reading did not list, and how many of them have no link."""
+
+    every: int
+    unlinked: int
 
 
 def _held_beside(run_id: str, managed_tenant_id: str, object_id: str) -> str:
@@ -185,18 +194,33 @@ _NOTE_DELETED = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _UNSETTLE_UNSEEN = text("""
-    UPDATE entra_identities i
-    SET acted_fingerprint = NULL
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.departure IS NULL AND i.object_id IN (
-            SELECT object_id FROM entra_contact_links
-            WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-                AND state = 'active')
-        AND i.object_id NOT IN (
-            SELECT unnest(object_ids) FROM entra_sync_pages
-            WHERE tenant_id = :tenant_id AND run_id = :run_id
-                AND managed_tenant_id = :managed_tenant_id AND reading = :reading)
-""")
+    WITH linked AS MATERIALIZED (
+        SELECT object_id FROM entra_contact_links
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
+    ), unseen AS MATERIALIZED (
+        SELECT object_id FROM entra_identities
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND departure IS NULL
+            AND (acted_fingerprint IS NULL OR verdict = 'queued'
+                OR object_id IN (SELECT object_id FROM linked)
+                OR object_id IN (
+                    SELECT object_id FROM entra_reconciliation_items
+                    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+                        AND state = 'open'))
+            AND object_id NOT IN (
+                SELECT unnest(object_ids) FROM entra_sync_pages
+                WHERE tenant_id = :tenant_id AND run_id = :run_id
+                    AND managed_tenant_id = :managed_tenant_id AND reading = :reading)
+    ), unsettled AS (
+        UPDATE entra_identities SET acted_fingerprint = NULL
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+            AND acted_fingerprint IS NOT NULL AND :new_rules
+            AND object_id IN (SELECT object_id FROM unseen)
+            AND object_id IN (SELECT object_id FROM linked)
+    )
+    SELECT count(*) AS every,
+        count(*) FILTER (WHERE object_id NOT IN (SELECT object_id FROM linked)) AS unlinked
+    FROM unseen
+""").bindparams(bindparam("new_rules", type_=Boolean()))
 
 
 class IdentityWrites:
@@ -317,10 +341,12 @@ class IdentityWrites:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
         reading: int,
-    ) -> int:
-        """Let linked identities that a reading under new rules did not list be planned again.
+        *,
+        new_rules: bool,
+    ) -> Unseen:
+        """The identities that the next reading would look at, and this one did not list.
 
-        Answers how many there are.
+        Under new rules those with a link are to be planned again.
         """
         values = {
             "tenant_id": self._tenant_id,
@@ -328,8 +354,10 @@ class IdentityWrites:
             "run_id": run_id,
             "managed_tenant_id": managed_tenant_id,
             "reading": reading,
+            "new_rules": new_rules,
         }
-        return int((await self._connection.execute(_UNSETTLE_UNSEEN, values)).rowcount)
+        row = (await self._connection.execute(_UNSETTLE_UNSEEN, values)).one()
+        return Unseen(every=row.every, unlinked=row.unlinked)
 
 
 def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, object]:

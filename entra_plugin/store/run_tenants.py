@@ -413,8 +413,8 @@ class RunTenants:
             )
         )
 
-    async def put_cursor(self, fence: Fence, link: str) -> None:
-        """Keep where the next delta round starts."""
+    async def put_cursor(self, fence: Fence, link: str | None) -> None:
+        """Keep where the next delta round starts, or that it is not known."""
         await self._connection.execute(
             update(sync_run_tenants)
             .where(self._is(fence.run_id, fence.managed_tenant_id))

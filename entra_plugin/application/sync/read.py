@@ -29,6 +29,7 @@ from entra_plugin.domain.planning import Remembered
 from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
+from entra_plugin.store.cursors import Cursors
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
@@ -321,26 +322,31 @@ class ReadAndPlan:
 
 
 def _may_have_missed(attempt: _Attempt) -> bool:
-    """True when new rules may have passed somebody by, who moved between pages meanwhile.
-
-    A reading that looks for those who are gone finds them by itself.
-    """
-    chosen, planner = attempt.chosen, attempt.planner
-    full = chosen.kind == ReadingKind.FULL and not chosen.absences
-    return full and planner.everybody and not planner.preview
+    """True for a reading of everybody that does not look for those who are missing in it."""
+    chosen = attempt.chosen
+    return chosen.kind == ReadingKind.FULL and not chosen.absences and not attempt.planner.preview
 
 
 async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt) -> None:
-    """Whoever the reading did not list is planned by the next one.
+    """Let the next reading find out about those whom this one did not list.
 
-    That begins where this one should have begun, so that it learns who of them was deleted.
+    They were deleted, or moved between the pages. The changes since the reading before tell. If
+    these are not to be had, and somebody might be linked who is gone, everybody is read again, and
+    who is missing is looked for; who is linked already waits for the weekly reading.
     """
     fence, since = attempt.fence, attempt.chosen.since
-    missed = await IdentityWrites(connection, tenant_id).unsettle_unseen(
-        attempt.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id, fence.reading
+    unseen = await IdentityWrites(connection, tenant_id).unsettle_unseen(
+        attempt.policy.entra_tenant_id,
+        fence.run_id,
+        fence.managed_tenant_id,
+        fence.reading,
+        new_rules=attempt.planner.everybody,
     )
-    if missed and since is not None:
+    if unseen.every and since is not None:
         await RunTenants(connection, tenant_id).put_cursor(fence, since)
+    elif unseen.unlinked:
+        await RunTenants(connection, tenant_id).put_cursor(fence, None)
+        await Cursors(connection, tenant_id).remove(fence.managed_tenant_id)
 
 
 async def _forget_questions(
