@@ -119,10 +119,11 @@ def left_out(world: World, directory: EntraTenantId, user: DirectoryUser) -> boo
     group = world.group_of.get(directory)
     patterns = world.filters.get("excludePatterns") or []
     assert isinstance(patterns, list)
+    names = str(value_of(user, "email")), user.user_principal_name
     return (
         not user.enabled
         or (user.user_type == "Guest" and not world.filters.get("includeGuests"))
         or (bool(world.filters.get("licensedOnly")) and not user.licensed)
-        or any(fnmatch(str(value_of(user, "email")), pattern) for pattern in patterns)
+        or any(fnmatch(name, pattern) for name in names for pattern in patterns)
         or (group is not None and user.object_id not in world.papers[directory].groups[group])
     )
