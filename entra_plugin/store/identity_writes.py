@@ -95,7 +95,12 @@ _STORE_APPLIED = text(f"""
                     AND o.kind = 'update' AND o.state IN ('planned', 'held'))
                 OR EXISTS ({_HELD_BESIDE})) THEN NULL
             ELSE decode(c.snapshot ->> 'fingerprint', 'hex') END,
-        decode((c.snapshot ->> 'digest') || (c.snapshot ->> 'fingerprint'), 'hex'), d.verdict,
+        decode((c.snapshot ->> 'digest') || (c.snapshot ->> 'fingerprint'), 'hex'),
+        CASE WHEN d.verdict = 'failed' AND EXISTS (
+                SELECT FROM entra_contact_links l
+                WHERE l.tenant_id = c.tenant_id AND l.entra_tenant_id = c.entra_tenant_id
+                    AND l.object_id = c.object_id AND l.state = 'active') THEN 'linked'
+            ELSE d.verdict END,
         c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
         coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)

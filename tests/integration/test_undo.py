@@ -351,6 +351,7 @@ def test_a_preview_that_a_sync_overtook_makes_no_second_contact(meet: Meet) -> N
     assert customer.people() == people
     row = customer.rows(preview)[("person2", "create")]
     assert (row["state"], row["note"]["found"]) == ("stale", "decided_meanwhile")
+    assert customer.verdicts() == dict.fromkeys(EVERYBODY, "linked")
 
 
 def test_a_run_over_everybody_is_undone_for_one_customer(meet: Meet) -> None:
