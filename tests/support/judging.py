@@ -150,7 +150,7 @@ def judge_bases(world: World, before: State, after: State) -> None:
     """What a rule remembers is what the directory said while the rule was on, and is never lost."""
     for key, link in after.links.items():
         old = before.links.get(key) or before.closed.get(key)
-        kept = old is not None and old["link_id"] == link["link_id"]
+        kept = old is not None and old["contact_id"] == link["contact_id"]
         was = dict((old or {}).get("base") or {}) if kept else {}  # type: ignore[call-overload]
         now = dict(link["base"] or {})  # type: ignore[call-overload]
         assert was.keys() <= now.keys(), "a base was lost"

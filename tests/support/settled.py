@@ -146,12 +146,15 @@ class Settled:
         )
 
     def _is_pinned(self, key: Key) -> bool:
-        """His contact of before the mapping changed is nobody's to touch."""
+        """His contact of before the mapping changed, or that an undo put to sleep, is pinned."""
         link = self.state.closed.get(key)
-        if link is None or link["closed_reason"] != "mapping_changed":
+        contact = self.state.contacts.get(str(link["contact_id"])) if link else None
+        if link is None or contact is None or contact["id"] not in self.world.hands_off:
             return False
-        contact_id = str(link["contact_id"])
-        return contact_id in self.state.contacts and contact_id in self.world.hands_off
+        asleep = link["inactive_version"] == contact["version"]
+        return link["closed_reason"] == "mapping_changed" or (
+            link["closed_reason"] == "undone" and asleep
+        )
 
     def _is_left_behind(self, directory: EntraTenantId, key: Key) -> bool:
         """His contact of before the mapping changed was made or edited by people: they are asked.
