@@ -233,6 +233,10 @@ class ManagedTenants:
             health_at=now,
         )
 
+    async def forget_policy(self, managed_tenant_id: ManagedTenantId) -> None:
+        """From now on some identities are planned by other rules than those of the last success."""
+        await self._set(managed_tenant_id, policy_fingerprint=None)
+
     async def get(self, managed_tenant_id: ManagedTenantId) -> ManagedTenant | None:
         """One managed tenant."""
         found = await self.by_ids([managed_tenant_id])

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.bad_listings import answering, pages_of, rows_of
+from support.bad_listings import answering, link_to, pages_of, rows_of
 from support.folders import tenant_id, write_seed
 from support.program import Json
 from support.ruling import Meet, changes, look_for_the_gone, questions, reading, rests, users, value
 from support.running import RunningHost, running_devhost
-from support.undoing import Customer, guard, rules
+from support.undoing import Customer, filters, guard, rules
 
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
@@ -19,7 +19,7 @@ DELTA, FULL, WEEKLY = ("delta", False), ("full", False), ("full", True)
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=15, users=USERS)
+    write_seed(folder, tenants=16, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -243,6 +243,26 @@ def test_who_moves_between_pages_while_rules_change_gets_them_with_the_next_read
     assert value(customer, away, "role") == "Clerk"
     rests(customer)
     rules(customer.admin)
+
+
+def test_rules_that_were_taken_back_before_their_reading_was_through_leave_no_trace(
+    meet: Meet,
+) -> None:
+    customer = meet(16)
+    customer.sync()
+    users(customer, add=[newcomer(customer)])
+    filters(customer.admin, excludePatterns=["person9@*"])
+    simulator, tenant = customer.microsoft, tenant_id(16)
+    listed = list(reversed(rows_of(simulator, tenant)))
+    faults = answering(simulator, tenant, pages_of(listed, 4), last=link_to(simulator, 9))
+    faults.append({"match": "skiptoken=page9", "tenants": [tenant], "status": 403})
+    simulator.control("/faults", {"faults": faults})
+    assert customer.sync()["state"] == "failed"
+    simulator.control("/faults", {"faults": []})
+    assert customer.verdicts()["person9"] == "filtered"
+    filters(customer.admin)
+    assert changes(customer.sync()) == {"created": 1}
+    rests(customer)
 
 
 def _while_reading(customer: Customer) -> object:

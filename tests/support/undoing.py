@@ -159,6 +159,12 @@ def rules(admin: Program, **on: object) -> None:
     assert admin.post("/settings", body, method="PUT").status == 200
 
 
+def filters(admin: Program, **config: object) -> None:
+    """Set the filters of the MSP; what is not named is the default."""
+    body = {"version": admin.get("/settings").data["version"], "userFilterConfig": config}
+    assert admin.post("/settings", body, method="PUT").status == 200
+
+
 def guard(admin: Program, **limits: object) -> None:
     """Set the guard; what is not named is the default."""
     body = {"version": admin.get("/settings").data["version"], "guardConfig": limits}

@@ -11,6 +11,7 @@ from entra_plugin.domain.errors import AuthorisationLost, EntraError, TransientF
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ReadingKind, RunType
 from entra_plugin.store.cursors import Cursor, Cursors
+from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.run_tenants import Fence, ReadingPlan, RunTenants
 from entra_plugin.store.runs import Run
 
@@ -67,8 +68,10 @@ class ChooseReading:
         if chosen.begun:
             return
         begins = None
-        if chosen.kind == ReadingKind.FULL and run.type != RunType.PREVIEW:
-            begins = await _cursor_from_now_on(policy, directory)
+        if run.type != RunType.PREVIEW:
+            await self._forget_policy(tenant_id, fence, policy)
+            if chosen.kind == ReadingKind.FULL:
+                begins = await _cursor_from_now_on(policy, directory)
         await self._keep(tenant_id, fence, policy, chosen, begins, directory)
 
     async def everything(
@@ -131,6 +134,13 @@ class ChooseReading:
         )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).put_reading_plan(fence, plan)
+
+    async def _forget_policy(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> None:
+        """New rules may be taken back before their reading is through: then all is planned anew."""
+        if not policy.changed or policy.last_fingerprint is None:
+            return
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await ManagedTenants(connection, tenant_id).forget_policy(fence.managed_tenant_id)
 
 
 def _is_due(cursor: Cursor | None, policy: Policy, now: datetime) -> bool:
