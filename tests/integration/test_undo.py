@@ -6,11 +6,11 @@ import pytest
 
 from support.folders import client_id, tenant_id, write_seed
 from support.program import Program
-from support.ruling import Meet, look_for_the_gone
+from support.ruling import Meet, look_for_the_gone, value
 from support.running import RunningHost, running_devhost
 from support.undoing import guard, rules
 
-CUSTOMERS = 20
+CUSTOMERS = 21
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -283,6 +283,25 @@ def test_a_held_overwrite_of_somebody_woken_twice_waits_on(meet: Meet, no_rules:
     customer.sync()
     assert customer.rows(woken)[("person2", "update")]["state"] == "held"
     guard(customer.admin)
+
+
+def test_what_was_edited_while_it_was_undone_stays_so_though_rules_were_off_meanwhile(
+    meet: Meet, no_rules: None
+) -> None:
+    del no_rules
+    customer = meet(21)
+    rules(customer.admin, role=True)
+    run = customer.sync()
+    customer.undone(run)
+    customer.edit(0, role="By hand")
+    customer.host.target(FIELD_SYNC, customer.host.tenant_id(0), "remove")
+    try:
+        customer.resume(run)
+        assert ("person0", "link") in customer.rows(customer.sync())
+    finally:
+        customer.host.target(FIELD_SYNC, customer.host.tenant_id(0), "add")
+    customer.sync()
+    assert value(customer, 0, "role") == "By hand"
 
 
 def test_what_is_being_synced_is_not_undone_meanwhile(meet: Meet) -> None:

@@ -376,7 +376,7 @@ class ApplyBatch:
             run_id=batch.run_id,
             now=batch.now,
         )
-        if opened and batch.fields:
+        if opened and (batch.fields or any(row.kind != ChangeKind.CREATE for row, _, _ in rows)):
             await self._links.base_from_changes(opened)
         return [
             Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
