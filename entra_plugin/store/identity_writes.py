@@ -45,10 +45,26 @@ def _held_beside(run_id: str, managed_tenant_id: str, object_id: str) -> str:
 
 _HELD_BESIDE = _held_beside("c.run_id", "c.managed_tenant_id", "c.object_id")
 
-_REMEMBER = text("""
+_STORE = """
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
-        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
+        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)"""
+
+_OVER = """
+    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
+    SET address = excluded.address, display_name = excluded.display_name,
+        search_key = excluded.search_key, enabled = excluded.enabled,
+        attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
+        acted_fingerprint = excluded.acted_fingerprint,
+        read_as = coalesce(excluded.read_as, CASE
+            WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
+        verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
+        departure = excluded.departure, departed_at = excluded.departed_at,
+        departure_settled = excluded.departure_settled"""
+"""A text that is unknown this time is that of before if the fingerprint is."""
+
+_REMEMBER = text(f"""
+    {_STORE}
     SELECT :tenant_id, :entra_tenant_id, r.object_id, r.address, r.display_name, r.search_key,
         r.enabled, r.attributes, decode(r.fingerprint, 'hex'),
         CASE WHEN r.waits THEN NULL
@@ -63,16 +79,7 @@ _REMEMBER = text("""
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
         digest text, verdict text, reason text, departure text, departed_at timestamptz,
         departure_settled boolean, waits boolean)
-    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
-    SET address = excluded.address, display_name = excluded.display_name,
-        search_key = excluded.search_key, enabled = excluded.enabled,
-        attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint,
-        read_as = coalesce(excluded.read_as, CASE
-            WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
-        verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
-        departure = excluded.departure, departed_at = excluded.departed_at,
-        departure_settled = excluded.departure_settled
+    {_OVER}
     WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled)
         IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
             excluded.departure, excluded.departure_settled)
@@ -80,9 +87,7 @@ _REMEMBER = text("""
 """One that was resumed while it was planned as undone stays unsettled."""
 
 _STORE_APPLIED = text(f"""
-    INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
-        search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
-        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)
+    {_STORE}
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, c.snapshot ->> 'address',
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
@@ -108,16 +113,7 @@ _STORE_APPLIED = text(f"""
     CROSS JOIN LATERAL (
         SELECT * FROM entra_sync_changes
         WHERE tenant_id = :tenant_id AND change_id = d.change_id LIMIT 1) c
-    ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
-    SET address = excluded.address, display_name = excluded.display_name,
-        search_key = excluded.search_key, enabled = excluded.enabled,
-        attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint,
-        read_as = coalesce(excluded.read_as, CASE
-            WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
-        verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
-        departure = excluded.departure, departed_at = excluded.departed_at,
-        departure_settled = excluded.departure_settled
+    {_OVER}
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
 
 _REFRESH_LINKED = text(f"""
