@@ -4,7 +4,6 @@
 """
 
 import asyncio
-from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import cast
 
@@ -15,15 +14,14 @@ from benchmarks.composed import ACTOR, TENANT, Composed, composed
 from benchmarks.people import MEASURED, WARM_UP, Customer
 from devhost import settings as settings_file
 from entra_plugin.application.start_check import StartCheck
-from entra_plugin.application.sync.apply import ADDITIVE, GUARDED, Apply
+from entra_plugin.application.sync.apply import ADDITIVE, Apply
 from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.open import OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
-from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId
-from entra_plugin.domain.states import ChangeKind, RunState, RunType
-from entra_plugin.store.changes import Changes
+from entra_plugin.domain.ids import ClientId, EntraTenantId, RunId
+from entra_plugin.domain.states import RunState, RunType
 from entra_plugin.store.people_tables import delta_cursors
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
@@ -75,22 +73,14 @@ class Engine:
         opened = await OpenRun(context)(TENANT, run_id)
         record = Record(context)
         for managed_tenant_id in opened.managed_tenant_ids:
-            await ReadAndPlan(context)(TENANT, run_id, managed_tenant_id, lambda _: None)
-            if await self._has_planned(run_id, managed_tenant_id, ADDITIVE):
+            read = ReadAndPlan(context)
+            if await read(TENANT, run_id, managed_tenant_id, lambda _: None):
                 await Apply(context)(TENANT, run_id, managed_tenant_id, kinds=ADDITIVE)
         await GuardRun(context)(TENANT, run_id)
         for managed_tenant_id in opened.managed_tenant_ids:
-            if await self._has_planned(run_id, managed_tenant_id, ADDITIVE | GUARDED):
+            while not await record.completed(TENANT, run_id, managed_tenant_id):
                 await Apply(context)(TENANT, run_id, managed_tenant_id)
-            await record.completed(TENANT, run_id, managed_tenant_id)
         _require_completed(await record.run(TENANT, run_id))
-
-    async def _has_planned(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, kinds: Collection[ChangeKind]
-    ) -> bool:
-        """As the activities do, so that nothing is applied where there is nothing."""
-        async with self._require().context.store.tenant_transaction(TENANT) as connection:
-            return await Changes(connection, TENANT).has_planned(run_id, managed_tenant_id, kinds)
 
     async def _forget_cursors(self) -> None:
         async with self._require().context.store.tenant_transaction(TENANT) as connection:

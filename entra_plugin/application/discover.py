@@ -15,7 +15,7 @@ from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState
-from entra_plugin.store.connections import Connections
+from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.managed_tenants import Listed, ManagedTenant, ManagedTenants
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 from entra_plugin.store.settings import SettingsRows
@@ -67,9 +67,9 @@ class Discover:
         """
         if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
             raise NotAcceptable("feature_off")
-        run = await self._begin(tenant_id, run_id)
+        run, active = await self._begin(tenant_id, run_id)
         directory = await self._context.directories.of_tenant(tenant_id)
-        await renew_when_old(self._context, tenant_id, directory)
+        await renew_when_old(self._context, active, directory)
         progress = _Counts(
             context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
         )
@@ -79,14 +79,15 @@ class Discover:
         if await self._finish(progress, run):
             await watch(self._context, tenant_id)
 
-    async def _begin(self, tenant_id: TenantId, run_id: RunId) -> Run:
+    async def _begin(self, tenant_id: TenantId, run_id: RunId) -> tuple[Run, Connection | None]:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             runs = Runs(connection, tenant_id)
             await runs.start(run_id, self._context.clock())
             run = await runs.get(run_id)
+            active = await Connections(connection, tenant_id).active()
         if run is None or run.state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
-        return run
+        return run, active
 
     async def _list(
         self, directory: Directory, progress: _Counts, *, before: Mapping[str, object]

@@ -7,7 +7,7 @@ a row.
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ from entra_plugin.application.held import ApplyHeld
 from entra_plugin.application.notices import Notices
 from entra_plugin.application.schedule import StartScheduledSync
 from entra_plugin.application.start_check import StartCheck
-from entra_plugin.application.sync.apply import ADDITIVE, GUARDED, Apply
+from entra_plugin.application.sync.apply import ADDITIVE, Apply
 from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.open import OpenedRun, OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
@@ -43,8 +43,7 @@ from entra_plugin.domain.errors import (
     TransientFailure,
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, RunState, RunType, Trigger
-from entra_plugin.store.changes import Changes
+from entra_plugin.domain.states import RunState, RunType, Trigger
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 from entra_plugin.workflows import interface
@@ -143,16 +142,17 @@ class Activities:
     @activity.defn(name=interface.READ_AND_PLAN)
     async def read_and_plan(self, customer: CustomerRef) -> Step:
         """Read the directory and write the plan; an undo is planned from what the run wrote."""
+        rows = False
 
         async def work() -> None:
-            plan = self._plan_undo if await self._is_undo(customer) else self._read
-            await plan(*_customer(customer), activity.heartbeat)
+            nonlocal rows
+            if await self._is_undo(customer):
+                await self._plan_undo(*_customer(customer), activity.heartbeat)
+            else:
+                rows = await self._read(*_customer(customer), activity.heartbeat)
 
         step = await self._step(customer, work)
-        if not step.go_on:
-            return step
-        rows = await _guarded(lambda: self._has_planned(customer, ADDITIVE))
-        return replace(step, rows=rows)
+        return replace(step, rows=rows) if step.go_on else step
 
     @activity.defn(name=interface.APPLY)
     async def apply(self, customer: CustomerRef) -> Step:
@@ -179,9 +179,8 @@ class Activities:
                 await self._apply_undo(*_customer(customer))
                 await self._record.undone(*_customer(customer))
                 return
-            if await self._has_planned(customer, ADDITIVE | GUARDED):
+            while not await self._record.completed(*_customer(customer)):
                 await self._apply(*_customer(customer))
-            await self._record.completed(*_customer(customer))
 
         return await self._step(customer, work)
 
@@ -331,12 +330,6 @@ class Activities:
                 self._types.clear()
             self._types[run_id] = run.type
         return self._types[run_id] == RunType.UNDO
-
-    async def _has_planned(self, customer: CustomerRef, kinds: Collection[ChangeKind]) -> bool:
-        tenant_id, run_id, managed_tenant_id = _customer(customer)
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            changes = Changes(connection, tenant_id)
-            return await changes.has_planned(run_id, managed_tenant_id, kinds)
 
     async def _leave(self, customer: CustomerRef, error: NotAcceptable) -> Step:
         """The conditions of the sync are gone: for this managed tenant, or for all of them."""

@@ -17,7 +17,7 @@ from entra_plugin.application.connect.validate import Validate
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
 from entra_plugin.domain.states import CredentialSource
-from entra_plugin.store.connections import Connections
+from entra_plugin.store.connections import Connection, Connections
 from support.devhost import NORTHWIND, TestHost, running_host
 from support.simulator import Simulator
 
@@ -154,11 +154,17 @@ async def test_a_microsoft_that_cannot_be_reached_is_told_as_such(
             await StartSignIn(host.opened.context, host.opened.ports)(await host.person())
 
 
-async def status_of(host: TestHost) -> tuple[str, str | None]:
-    """The active connection's status, and the code of what is wrong with it."""
+async def active_connection(host: TestHost) -> Connection:
+    """The connection that is not ended."""
     async with host.opened.context.store.tenant_transaction(NORTHWIND) as connection:
         active = await Connections(connection, NORTHWIND).active()
     assert active is not None
+    return active
+
+
+async def status_of(host: TestHost) -> tuple[str, str | None]:
+    """The active connection's status, and the code of what is wrong with it."""
+    active = await active_connection(host)
     return active.status.value, active.failure.code if active.failure else None
 
 
@@ -187,7 +193,7 @@ async def test_a_store_that_is_read_only_for_a_while_is_no_hurry_for_a_week(
 
         async def renew(after: timedelta) -> None:
             later = replace(context, clock=lambda: context.clock() + after)
-            await renew_when_old(later, NORTHWIND, directory)
+            await renew_when_old(later, await active_connection(host), directory)
 
         await renew(timedelta(days=6))
         with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
@@ -204,7 +210,7 @@ async def test_a_sign_in_is_renewed_once_a_day_and_not_more(
         async def renewals(after: timedelta) -> int:
             later = replace(context, clock=lambda: context.clock() + after)
             simulator.forget_requests()
-            await renew_when_old(later, NORTHWIND, directory)
+            await renew_when_old(later, await active_connection(host), directory)
             return sum(seen["method"] == "POST" for seen in simulator.requests())
 
         assert await renewals(timedelta(hours=19)) == 0

@@ -6,8 +6,7 @@ from datetime import timedelta
 from entra_plugin.application.context import Context
 from entra_plugin.directory.protocol import Directory
 from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
-from entra_plugin.domain.ids import TenantId
-from entra_plugin.store.connections import Connections
+from entra_plugin.store.connections import Connection
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +16,8 @@ RENEWED_EVERY = timedelta(hours=20)
 LATEST = timedelta(days=7)
 
 
-async def renew_when_old(context: Context, tenant_id: TenantId, directory: Directory) -> None:
-    """Renew what the connection lives on, unless that was done today.
+async def renew_when_old(context: Context, active: Connection | None, directory: Directory) -> None:
+    """Renew what the active connection lives on, unless that was done today.
 
     A home that is away, or a store that cannot be written to just now, is no hurry for a week.
 
@@ -26,8 +25,6 @@ async def renew_when_old(context: Context, tenant_id: TenantId, directory: Direc
         EntraError: What the home authority answered to a dead sign-in; of one that is a week old
             also that home is away, or ``secret_store_read_only``.
     """
-    async with context.store.tenant_transaction(tenant_id) as connection:
-        active = await Connections(connection, tenant_id).active()
     if active is None or active.renewed_at is None:
         return
     age = context.clock() - active.renewed_at

@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.policy import Members, Policy
 from entra_plugin.directory.protocol import CursorExpired, Directory
@@ -31,25 +33,38 @@ class Chosen:
     begun: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What earlier attempts of the run, and earlier runs, have left to go on from."""
+
+    plan: ReadingPlan | None
+    cursor: Cursor | None
+
+
 class ChooseReading:
     """Chooses at the first attempt; later ones go on with what was chosen."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def __call__(
-        self, tenant_id: TenantId, run: Run, fence: Fence, policy: Policy, directory: Directory
-    ) -> Chosen:
-        """Choose, or learn what an earlier attempt has chosen; it is to be begun."""
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            before = await RunTenants(connection, tenant_id).reading_plan(
+    async def before(
+        self, connection: AsyncConnection, tenant_id: TenantId, fence: Fence
+    ) -> Before:
+        """What the choice depends on, read in the transaction in which an attempt begins."""
+        return Before(
+            plan=await RunTenants(connection, tenant_id).reading_plan(
                 fence.run_id, fence.managed_tenant_id
-            )
-            cursor = await Cursors(connection, tenant_id).get(fence.managed_tenant_id)
+            ),
+            cursor=await Cursors(connection, tenant_id).get(fence.managed_tenant_id),
+        )
+
+    def __call__(self, before: Before, run: Run, policy: Policy, directory: Directory) -> Chosen:
+        """Choose, or go on with what an earlier attempt has chosen; it is to be begun."""
+        plan, cursor = before.plan, before.cursor
         usable = cursor is not None and cursor.select_fingerprint == directory.select_fingerprint
         since = cursor.link if cursor is not None and usable else None
-        if before is not None:
-            return Chosen(kind=before.kind, absences=before.absences, since=since, begun=True)
+        if plan is not None:
+            return Chosen(kind=plan.kind, absences=plan.absences, since=since, begun=True)
         return self._decide(run, policy, directory, cursor, since)
 
     async def begin(

@@ -10,6 +10,7 @@ from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState, RunType
+from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import OPEN_STATES, Run, Runs
 
@@ -54,9 +55,10 @@ class OpenRun:
             await runs.start(run_id, self._context.clock())
             run = await runs.get(run_id)
             rows = await RunTenants(connection, tenant_id).of_run(run_id)
+            active = await Connections(connection, tenant_id).active()
         if run is None or run.state not in OPEN_STATES:
             raise NotAcceptable("run_closed")
-        window = await self._prepared(tenant_id, run)
+        window = await self._prepared(tenant_id, run, active)
         if run.type == RunType.PREVIEW and run.applying:
             await self._guard(tenant_id, run_id)
         if run.type not in PLANNED_FIRST and any(row.client_id is None for row in rows):
@@ -73,7 +75,7 @@ class OpenRun:
             writes=not later or run.applying,
         )
 
-    async def _prepared(self, tenant_id: TenantId, run: Run) -> int:
+    async def _prepared(self, tenant_id: TenantId, run: Run, active: Connection | None) -> int:
         """Make ready what the run needs; answers how many managed tenants go at once.
 
         An undo reads no directory.
@@ -81,7 +83,7 @@ class OpenRun:
         if run.type == RunType.UNDO:
             return _UNDONE_AT_ONCE
         directory = await self._context.directories.of_tenant(tenant_id)
-        await renew_when_old(self._context, tenant_id, directory)
+        await renew_when_old(self._context, active, directory)
         return directory.capabilities.concurrency
 
     async def planned(self, tenant_id: TenantId, run_id: RunId) -> tuple[ManagedTenantId, ...]:

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.absences import Absences, Absent
 from entra_plugin.application.sync.ahead import one_ahead
-from entra_plugin.application.sync.choose import ChooseReading, Chosen
+from entra_plugin.application.sync.apply import ADDITIVE
+from entra_plugin.application.sync.choose import Before, ChooseReading, Chosen
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.readings import (
@@ -57,6 +58,7 @@ class _Begun:
     policy: Policy
     decisions: dict[ObjectId, Remembered]
     progress: Progress
+    before: Before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,10 @@ class ReadAndPlan:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
         heartbeat: Heartbeat,
-    ) -> None:
+    ) -> bool:
         """Read what is left to read, then settle what only the whole reading shows.
+
+        Answers whether something is planned that does not wait for the guard.
 
         Raises:
             NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
@@ -113,7 +117,7 @@ class ReadAndPlan:
                 break
         else:
             raise TransientFailure("listing_expired", retry_after=60)
-        await self._finish(tenant_id, attempt)
+        return await self._finish(tenant_id, attempt)
 
     async def _begin(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
@@ -129,14 +133,20 @@ class ReadAndPlan:
             policy = await self._scopes.policy_under(connection, tenant_id, found)
             decisions = await Identities(connection, tenant_id).decided(policy.entra_tenant_id)
             progress = await Pages(connection, tenant_id).progress(fence)
+            before = await self._choose.before(connection, tenant_id, fence)
         return _Begun(
-            run=found.run, fence=fence, policy=policy, decisions=decisions, progress=progress
+            run=found.run,
+            fence=fence,
+            policy=policy,
+            decisions=decisions,
+            progress=progress,
+            before=before,
         )
 
     async def _prepared(self, tenant_id: TenantId, begun: _Begun, directory: Directory) -> _Attempt:
         """Read the groups that the filters name, and choose how to read the users."""
         policy = replace(begun.policy, members=await self._choose.members(begun.policy, directory))
-        chosen = await self._choose(tenant_id, begun.run, begun.fence, policy, directory)
+        chosen = self._choose(begun.before, begun.run, policy, directory)
         preview = begun.run.type == RunType.PREVIEW
         planner = UserPlanner(
             tenant_id=tenant_id,
@@ -293,7 +303,7 @@ class ReadAndPlan:
         chosen = await self._choose.everything(tenant_id, fence, attempt.policy, attempt.directory)
         return replace(anew, chosen=chosen)
 
-    async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> None:
+    async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> bool:
         """Look for those who are gone, then settle what the whole plan shows."""
         absent: Absent | None = None
         if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
@@ -316,6 +326,9 @@ class ReadAndPlan:
             )
             if attempt.planner.preview:
                 await _close_planned(connection, tenant_id, attempt)
+            return await Changes(connection, tenant_id).has_planned(
+                attempt.fence.run_id, attempt.fence.managed_tenant_id, ADDITIVE
+            )
 
     def _absences(self, attempt: _Attempt) -> Absences:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)

@@ -27,8 +27,10 @@ class Record:
 
     async def completed(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
-    ) -> None:
+    ) -> bool:
         """Close a managed tenant whose plan is applied, with counters from the rows.
+
+        Answers False, and closes nothing, while rows are left to be applied.
 
         Raises:
             NotAcceptable: ``run_closed``, ``not_connected`` or ``mapping_changed``.
@@ -43,6 +45,8 @@ class Record:
                 raise NotAcceptable("run_closed")
             if run.type in WHOLE:
                 await self._scopes.conditions_of(connection, tenant_id, run, row)
+            if await Changes(connection, tenant_id).has_planned(run_id, managed_tenant_id):
+                return False
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             plan = await tenants.reading_plan(run_id, managed_tenant_id)
@@ -70,6 +74,7 @@ class Record:
                         verified=plan.absences,
                     )
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
+        return True
 
     async def undone(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
@@ -155,17 +160,16 @@ class Record:
                 applied = applied and run.applying
             await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
-            for row in await tenants.of_run(run_id):
-                if row.state in OPEN_STATES:
-                    counts = await Changes(connection, tenant_id).counts(
-                        run_id, row.managed_tenant_id
-                    )
-                    await tenants.close(
-                        run_id, [row.managed_tenant_id], left, now, reason=reason, counts=counts
-                    )
-                    await Pages(connection, tenant_id).remove(run_id, row.managed_tenant_id)
-            state = outcome(
-                await tenants.of_run(run_id), cancelled=cancelled, failed=failure is not None
-            )
+            rows = await tenants.of_run(run_id)
+            unreached = [row.managed_tenant_id for row in rows if row.state in OPEN_STATES]
+            for managed_tenant_id in unreached:
+                counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
+                await tenants.close(
+                    run_id, [managed_tenant_id], left, now, reason=reason, counts=counts
+                )
+                await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
+            if unreached:
+                rows = await tenants.of_run(run_id)
+            state = outcome(rows, cancelled=cancelled, failed=failure is not None)
             await runs.finish(run_id, state, now, reason=reason, failure=failure, applied=applied)
         return state
