@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import ADMIN, LONG, OTHER_ADMIN, TECHNICIAN, Visitor
+from support.browser import ADMIN, OTHER_ADMIN, TECHNICIAN, Visitor
 from support.running import RunningHost
 
 from .conftest import SetUp, Visit
@@ -106,7 +106,7 @@ def _checked_chain(visitor: Visitor) -> None:
     visitor.go(CONNECTION)
     visitor.button("Check").click()
     expect(visitor.button("Stop the check")).to_be_visible()
-    expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
+    expect(visitor.button("Check again")).to_be_visible()
     expect(visitor.link("Grant consent").first).to_be_visible()
 
 
@@ -150,7 +150,7 @@ def test_a_check_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, s
         _check(visitor)
     finally:
         host.control("/faults", {"faults": []})
-        expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
+        expect(visitor.button("Check again")).to_be_visible()
 
 
 @pytest.mark.parametrize(

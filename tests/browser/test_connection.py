@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from support.browser import ADMIN, LONG, OTHER_ADMIN, Visitor
+from support.browser import ADMIN, OTHER_ADMIN, Visitor
 from support.program import Program
 from support.running import RunningHost
 
@@ -44,7 +44,7 @@ def _without_consent(host: RunningHost, name: str) -> Iterator[str]:
 def _check(visitor: Visitor) -> None:
     visitor.button("Check").click()
     expect(visitor.button("Stop the check")).to_be_visible()
-    expect(visitor.button("Check again")).to_be_visible(timeout=LONG)
+    expect(visitor.button("Check again")).to_be_visible()
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_check_is_announced_and_can_be_stopped(
         expect(visitor.page.locator("#entra-live")).to_contain_text("of 8 customers checked")
         stop.click()
         stopped = visitor.page.get_by_role("heading", name="The check was stopped.")
-        expect(stopped).to_be_visible(timeout=LONG)
+        expect(stopped).to_be_visible()
     finally:
         host.control("/faults", {"faults": []})
     said = visitor.page.evaluate("window.said")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from support.browser import ADMIN, LONG, OTHER_ADMIN
+from support.browser import ADMIN, OTHER_ADMIN
 from support.program import Program
 from support.running import RunningHost
 
@@ -66,7 +66,7 @@ def test_sync_entra_now_follows_the_sync_and_keeps_the_focus(
     host.control("/faults", {"faults": [{"match": "^GET ", "delayMs": 300}]})
     visitor.button("Sync Entra Now").click()
     expect(visitor.page.locator("#entra-live")).to_contain_text("Sync is running")
-    expect(visitor.link("Show the contacts as they are now")).to_be_visible(timeout=60_000)
+    expect(visitor.link("Show the contacts as they are now")).to_be_visible()
     host.control("/faults", {"faults": []})
     expect(visitor.button("Sync Entra Now")).to_be_focused()
     expect(visitor.page.locator("#entra-live")).to_contain_text("Completed")
@@ -114,9 +114,7 @@ def test_the_keyboard_alone_connects_discovers_and_maps(visit: Visit) -> None:
     expect(page.get_by_role("heading", name="Discover managed tenants")).to_be_focused()
     visitor.tab_to(visitor.button("Discover managed tenants"))
     keys.press("Enter")
-    expect(page.locator("p", has_text="Finished, 2 managed tenants found")).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.locator("p", has_text="Finished, 2 managed tenants found")).to_be_visible()
     visitor.tab_to(visitor.link("Continue to Map"))
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Map tenants to clients")).to_be_focused()
@@ -190,7 +188,7 @@ def test_a_customer_that_appears_after_the_mapping_is_marked_as_new(
         visitor.step("discover")
         visitor.button("Discover again").click()
         row = visitor.page.get_by_role("row").filter(has_text="Zephyr Sails")
-        expect(row).to_contain_text("New, not mapped", timeout=LONG)
+        expect(row).to_contain_text("New, not mapped")
         expect(visitor.page.get_by_text("New, not mapped")).to_have_count(1)
     finally:
         host.control("/tenants", {"remove": [tenant]})

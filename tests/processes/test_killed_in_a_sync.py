@@ -27,11 +27,15 @@ from support.simulator import Simulator
 from support.undoing import rules
 from support.upheaval import Upheaval
 
-SEED = int(os.environ.get("ENTRA_TEST_SEED") or random.SystemRandom().randrange(2**32))
+USUAL_SEED = 20_261
+"""Of the normal run; the long one draws another each time, and tells it when it fails."""
+
 VICTIMS = ("worker", "postgres", "temporal")
 BLOWS = 8
 LATER_BLOWS = 3
 """In the sync after the upheaval."""
+SPARE = 1
+"""Blows beyond those: a fast machine may be through before the last of them falls."""
 SLOW = {"match": r"GET /v1\.0/users(/delta)?\?", "delayMs": 250}
 PAGE = 60
 ADMIN = "admin@northwind.example"
@@ -121,6 +125,7 @@ class Outcome:
 class Outcomes:
     """The undisturbed runs, and those that are under way, by victim."""
 
+    seed: int
     first: Calm
     later: Calm
     others: dict[str, Future[list[Outcome]]]
@@ -129,8 +134,8 @@ class Outcomes:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(20, id="20 customers"),
-        pytest.param(50, id="50 customers", marks=pytest.mark.long),
+        pytest.param((20, USUAL_SEED), id="20 customers"),
+        pytest.param((50, None), id="50 customers", marks=pytest.mark.long),
     ],
 )
 def outcomes(
@@ -138,14 +143,20 @@ def outcomes(
 ) -> Iterator[Outcomes]:
     """First the undisturbed runs, then all disturbed ones at once."""
     folder = tmp_path_factory.mktemp("crowd")
-    upheaval = Upheaval(SEED, write_crowd(folder, SEED, customers=request.param))
+    customers, usual = request.param
+    drawn = os.environ.get("ENTRA_TEST_SEED") or usual or random.SystemRandom().randrange(2**32)
+    seed = int(drawn)
+    upheaval = Upheaval(seed, write_crowd(folder, seed, customers=customers))
     with ExitStack() as stack:
         sites = {name: _site(stack, folder) for name in ("calm", *VICTIMS)}
         first = _undisturbed(sites["calm"], FIRST)
         sites["calm"].suffer(upheaval)
         later = _undisturbed(sites["calm"], LATER)
-        rng = random.Random(SEED)
-        blows = {v: (random_blows(rng, BLOWS), random_blows(rng, LATER_BLOWS)) for v in VICTIMS}
+        rng = random.Random(seed)
+        blows = {
+            victim: tuple(random_blows(rng, count + SPARE) for count in (BLOWS, LATER_BLOWS))
+            for victim in VICTIMS
+        }
         with ThreadPoolExecutor(len(VICTIMS)) as pool:
 
             def disturbed(victim: str) -> list[Outcome]:
@@ -157,6 +168,7 @@ def outcomes(
                 return begun
 
             yield Outcomes(
+                seed=seed,
                 first=first,
                 later=later,
                 others={victim: pool.submit(disturbed, victim) for victim in VICTIMS},
@@ -167,7 +179,8 @@ def outcomes(
 def test_what_is_left_after_eight_deaths_is_what_an_undisturbed_run_leaves(
     outcomes: Outcomes, victim: str
 ) -> None:
-    _as_undisturbed(outcomes.others[victim].result(timeout=1800)[0], outcomes.first, BLOWS)
+    first = outcomes.others[victim].result(timeout=1800)[0]
+    _as_undisturbed(first, outcomes.first, BLOWS, outcomes.seed)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
@@ -176,7 +189,7 @@ def test_deaths_in_the_sync_after_an_upheaval_change_nothing_of_what_is_done_hel
 ) -> None:
     both = outcomes.others[victim].result(timeout=1800)
     assert len(both) == 2, "there was no second sync"
-    _as_undisturbed(both[1], outcomes.later, LATER_BLOWS)
+    _as_undisturbed(both[1], outcomes.later, LATER_BLOWS, outcomes.seed)
 
 
 def test_the_seed_has_every_case(outcomes: Outcomes) -> None:
@@ -210,12 +223,12 @@ def test_the_upheaval_has_every_case(outcomes: Outcomes) -> None:
     assert form.rows("entra_sync_pages") == 0
 
 
-def _as_undisturbed(outcome: Outcome, calm: Calm, blows: int) -> None:
-    story = "\n".join([f"ENTRA_TEST_SEED={SEED}", *outcome.ordeal.told])
+def _as_undisturbed(outcome: Outcome, calm: Calm, blows: int, seed: int) -> None:
+    story = "\n".join([f"ENTRA_TEST_SEED={seed}", *outcome.ordeal.told])
     print(story)  # noqa: T201 - pytest shows it when the test fails
     if outcome.problem is not None:
         pytest.fail(f"{outcome.problem!r}\n{story}")
-    assert len(outcome.ordeal.told) == blows, story
+    assert len(outcome.ordeal.told) >= blows, story
     assert outcome.form is not None
     found = outcome.form.differences(calm.form)
     assert found == [], "\n".join([story, *found])

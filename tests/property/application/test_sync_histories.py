@@ -15,7 +15,7 @@ import pytest
 from devhost.servers.postgres import Urls
 from support.histories import play
 
-FEW, MANY = 100, 10_000
+FEW, MANY = 250, 10_000
 """Histories in the normal run, and in the long one."""
 
 USUAL_SEED = 20_261
