@@ -173,6 +173,9 @@ _UPDATE = text(f"""
             AND (NOT r.s ? 'email' OR NOT EXISTS (
                 SELECT FROM psa_contacts o WHERE o.tenant_id = c.tenant_id AND o.id <> c.id
                     AND o.email_key = lower(btrim(r.s ->> 'email'))))
+            AND NOT EXISTS (
+                SELECT FROM input o
+                WHERE o.id < r.id AND lower(btrim(o.s ->> 'email')) = lower(btrim(r.s ->> 'email')))
         FOR UPDATE OF c
     ), phones AS (
         INSERT INTO psa_contact_phones AS p (tenant_id, contact_id, type, number)

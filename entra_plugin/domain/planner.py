@@ -86,13 +86,14 @@ class Planner(LinkedPlanner):
     def _plan_one(self, reading: Reading, around: Surroundings, plan: PagePlan) -> None:
         user = reading.user
         known = reading.known
+        departure = known.departure if known is not None else None
         if user.object_id in around.pins.ignored:
-            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            pinned = VerdictReason.PINNED
+            self._settle(reading, Verdict.IGNORED, pinned, plan, departure=departure)
             return
         if self._is_undone(reading):
-            departure = known.departure if known is not None else None
-            reason = VerdictReason.UNDONE
-            self._settle(reading, Verdict.UNDONE, reason, plan, departure=departure)
+            undone = VerdictReason.UNDONE
+            self._settle(reading, Verdict.UNDONE, undone, plan, departure=departure)
             return
         if known is not None and known.linked is not None:
             link = around.links.get(user.object_id)
@@ -238,8 +239,11 @@ class Planner(LinkedPlanner):
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        state = {"active": contact.active}
-        self._take(reading, ChangeKind.LINK, reason, contact, (state, state), around, plan)
+        """Link to a contact: as long as it has the address by which it was found, if it was."""
+        state: dict[str, object] = {"active": contact.active}
+        found_by = {FieldName.EMAIL.value: contact.values.get(FieldName.EMAIL)}
+        before = state if reason == VerdictReason.DECIDED else state | found_by
+        self._take(reading, ChangeKind.LINK, reason, contact, (before, state), around, plan)
 
     def _take(
         self,

@@ -173,12 +173,13 @@ _REOPEN = text("""
 )
 
 _CLOSE = text("""
-    UPDATE entra_contact_links
+    UPDATE entra_contact_links l
     SET state = 'closed', closed_reason = :reason, closed_at = :now, closed_by_run = :run_id
-    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids) AND state = 'active'
-    RETURNING object_id
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+    FROM unnest(:object_ids, :contact_ids) AS d (object_id, contact_id)
+    WHERE l.tenant_id = :tenant_id AND l.entra_tenant_id = :entra_tenant_id
+        AND l.object_id = d.object_id AND l.contact_id = d.contact_id AND l.state = 'active'
+    RETURNING l.object_id
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("contact_ids", type_=IdArray()))
 
 _UNSEEN = text("""
     SELECT u.object_id
@@ -361,17 +362,18 @@ class Links:
     async def close(
         self,
         entra_tenant_id: EntraTenantId,
-        object_ids: Sequence[ObjectId],
+        contacts: Mapping[ObjectId, ContactId | None],
         *,
         reason: str,
         run_id: RunId,
         now: datetime,
     ) -> set[ObjectId]:
-        """Close the active links of these identities; answers those that had one."""
-        if not object_ids:
+        """Close the active links of these identities to these contacts; answers who had one."""
+        if not contacts:
             return set()
         values = {
-            **self._those(entra_tenant_id, object_ids),
+            **self._those(entra_tenant_id, list(contacts)),
+            "contact_ids": list(contacts.values()),
             "reason": reason,
             "run_id": run_id,
             "now": now,

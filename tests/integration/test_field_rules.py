@@ -16,7 +16,7 @@ FIELD_SYNC = "entra-integration-field-sync"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=13, users=USERS)
+    write_seed(folder, tenants=14, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -157,6 +157,20 @@ def test_an_address_that_a_contact_anywhere_has_is_not_taken_and_the_rest_is_wri
     row = rows[value(customer, 0, "id")]
     assert row["after"] == {"role": "Chief"}
     assert row["note"] == {"emailTaken": value(other, 2, "id")}
+    rests(customer)
+
+
+def test_an_address_that_two_people_get_is_written_once_and_stops_nobody(meet: Meet) -> None:
+    customer = meet(14)
+    customer.sync()
+    ruled(customer, email=True, role=True)
+    customer.change(0, mail="same@customer14.example")
+    customer.change(2, mail="same@customer14.example")
+    customer.change(3, jobTitle="Chief")
+    assert customer.sync()["state"] == "completed"
+    assert value(customer, 3, "role") == "Chief"
+    customer.sync()
+    assert "same" in customer.people()
     rests(customer)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.folders import write_seed
+from support.folders import tenant_id, write_seed
 from support.program import Json
 from support.ruling import Meet, changes, look_for_the_gone, questions, reading, rests, users
 from support.running import RunningHost, running_devhost
@@ -18,7 +18,7 @@ CIPP = "entra-integration-cipp"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=16, users=USERS)
+    write_seed(folder, tenants=18, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -248,3 +248,29 @@ def let_days_go_by(customer: Customer, days: int) -> None:
         days,
         customer.address(0),
     )
+
+
+def test_a_pin_forgets_no_departure(meet: Meet) -> None:
+    customer = meet(17)
+    customer.sync()
+    users(customer, disable=[customer.object_id(0), customer.object_id(2)])
+    assert changes(customer.sync()) == {"inactivated": 2}
+    customer.edit(0, active=True)
+    customer.sync()
+    _ignored(customer, (0, 2), "PUT")
+    customer.sync()
+    _ignored(customer, (0, 2), "DELETE")
+    assert changes(customer.sync()) == {}, "nobody left since somebody made the contact active"
+    users(customer, enable=[customer.object_id(2)])
+    assert changes(customer.sync()) == {"reactivated": 1}
+
+
+def _ignored(customer: Customer, numbers: tuple[int, ...], method: str) -> None:
+    """Put, or take out, a pin that leaves these identities alone."""
+    for number in numbers:
+        pin = {
+            "kind": "ignore_identity",
+            "entraTenantId": tenant_id(customer.number),
+            "objectId": customer.object_id(number),
+        }
+        assert customer.admin.post("/pins", pin, method=method).status == 200

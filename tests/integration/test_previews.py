@@ -12,7 +12,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, rules
 
-CUSTOMERS = 10
+CUSTOMERS = 12
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -234,6 +234,40 @@ def test_a_contact_that_came_meanwhile_is_linked_and_not_made_twice(meet: Meet) 
     assert (done["counts"]["created"], done["counts"]["linked"]) == (len(CREATED) - 1, 2)
     assert customer.linked() == EVERYBODY
     assert len(customer.people()) == USERS
+
+
+def test_a_link_that_a_sync_has_made_since_is_not_closed_for_the_one_of_before(meet: Meet) -> None:
+    customer = meet(11)
+    customer.sync()
+    customer.inside.write("DELETE FROM psa_contacts WHERE email = %s", customer.address(0))
+    preview = customer.preview()
+    assert customer.sync()["counts"]["created"] == 1
+    query = (
+        "SELECT link_id, reason FROM entra_contact_links WHERE object_id = %s AND state = 'active'"
+    )
+    made = customer.inside.rows(query, customer.object_id(0))
+    customer.apply(preview)
+    row = customer.rows(preview)["person0", "close_link"]
+    assert (row["state"], row["note"]) == ("stale", {"found": "link_gone"})
+    assert customer.inside.rows(query, customer.object_id(0)) == made
+
+
+def test_a_contact_that_lost_the_address_is_not_linked_and_keeps_its_name(meet: Meet) -> None:
+    customer = meet(12)
+    rules(customer.admin, displayName=True, role=True)
+    name, _ = customer.people()["person1"]
+    preview = customer.preview()
+    bob = "bob@customer12.example"
+    customer.inside.write(
+        "UPDATE psa_contacts SET email = %s, email_key = %s, version = version + 1"
+        " WHERE email = %s",
+        *(bob, bob, customer.address(1)),
+    )
+    customer.apply(preview)
+    row = customer.rows(preview)["person1", "link"]
+    assert (row["state"], row["note"]["found"]) == ("stale", "address_changed")
+    assert customer.people()["bob"] == (name, True)
+    assert "person1" not in customer.linked()
 
 
 def test_a_customer_that_is_being_written_waits_for_nobody(

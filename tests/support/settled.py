@@ -99,7 +99,8 @@ class Settled:
         if self._may_move(directory, key, user):
             return "ignored" if decided == "dismissed" else "to be moved"
         if self._may_resume(directory, key, user):
-            return "to be reactivated"
+            moves = self._closed_at(key) != str(self.world.mapped[directory])
+            return "ignored" if moves and decided == "dismissed" else "to be reactivated"
         return None
 
     def _decided(self, key: Key) -> object:
@@ -129,6 +130,10 @@ class Settled:
             and contact["id"] not in self.world.hands_off
             and contact["version"] == link["inactive_version"]
         )
+
+    def _closed_at(self, key: Key) -> object:
+        """The client of the contact that his closed link led to."""
+        return self.state.contacts[str(self.state.closed[key]["contact_id"])]["client"]
 
     def _may_move(self, directory: EntraTenantId, key: Key, user: DirectoryUser) -> bool:
         """The mapping changed, and his contact at the old client is untouched."""

@@ -192,14 +192,19 @@ class ApplyBatch:
     # --- Kinds ---
 
     async def _close_links(self, rows: Sequence[ChangeRow]) -> list[Done]:
-        await self._links.close(
+        closed = await self._links.close(
             self._batch.entra_tenant_id,
-            [row.object_id for row in rows],
+            {row.object_id: row.contact_id for row in rows},
             reason=CONTACT_GONE,
             run_id=self._batch.run_id,
             now=self._batch.now,
         )
-        return [Done(change_id=row.change_id, state=ChangeState.APPLIED) for row in rows]
+        return [
+            Done(change_id=row.change_id, state=ChangeState.APPLIED)
+            if row.object_id in closed
+            else stale(row, {"found": "link_gone"})
+            for row in rows
+        ]
 
     async def _create(self, rows: Sequence[ChangeRow]) -> list[Done]:
         outcomes = await self._contacts.create_many(
@@ -220,13 +225,16 @@ class ApplyBatch:
         done: list[Done] = []
         for row in rows:
             contact = present.get(row.contact_id) if row.contact_id else None
+            before = row.before or {}
             chosen = row.reason == VerdictReason.DECIDED
             if contact is None:
                 done.append(stale(row, {"found": "contact_gone"}))
             elif contact.client_id != row.client_id and not chosen:
                 done.append(stale(row, {"found": "other_client"}))
-            elif contact.active != (row.before or {}).get("active"):
+            elif contact.active != before.get("active"):
                 done.append(stale(row, {"found": "active_changed"}))
+            elif contact.email != before.get(FieldName.EMAIL, contact.email):
+                done.append(stale(row, {"found": "address_changed"}))
             else:
                 holding.append((row, contact.id, contact.version))
         return [*done, *await self._open(holding)]

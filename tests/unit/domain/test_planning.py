@@ -69,12 +69,13 @@ def test_a_user_whom_nobody_fits_is_created() -> None:
 
 
 def test_a_user_who_matches_is_linked_and_the_contact_stays_as_it_is() -> None:
-    old = contact("old", active=False)
+    old = contact("old", active=False, values={FieldName.EMAIL: ADDRESS})
     plan = plan_of([ADA], index={ADDRESS: [old]})
     assert only(plan) == (ChangeKind.LINK, VerdictReason.LINKED_INACTIVE)
     (change,) = plan.changes
     assert change.contact_id == old.contact_id
-    assert change.before == change.after == {"active": False}
+    assert change.before == {"active": False, "email": ADDRESS}
+    assert change.after == {"active": False}
 
 
 def test_a_doubt_is_queued_with_its_candidates_and_links_nobody() -> None:
