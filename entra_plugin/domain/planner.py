@@ -55,19 +55,23 @@ class Planner(LinkedPlanner):
     ) -> None:
         """Plan a linked identity that a complete reading did not list.
 
-        With a proof it departs; without one a person is asked.
+        With a proof it departs; without one a person is asked. Of one that is left alone for now
+        the proof is kept: a directory may tell it only once.
         """
-        object_id = reading.user.object_id
+        object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
-        if link is None or link.contact is None or self._is_left_alone(object_id, link, around):
+        if known is None or link is None or link.contact is None:
             return
-        if self._is_undone(reading):
-            return
-        if departure is not None:
+        if self._is_left_alone(object_id, link, around) or self._is_undone(reading):
+            if departure is not None:
+                kept = self._settled(reading, known.verdict, known.reason, departure)
+                plan.settled.append(kept)
+        elif departure is not None:
             self._depart(reading, link.contact, departure, around, plan)
         elif not self._is_dismissed(reading):
             question = {"active": link.contact.active}
-            self._ask(reading, VerdictReason.MISSING_UPSTREAM, link.contact, question, plan)
+            missing = VerdictReason.MISSING_UPSTREAM
+            self._ask(reading, missing, link.contact, question, plan, departure=known.departure)
 
     def left_alone(self, settled: Settled) -> Change:
         """The row by which a preview says that an identity is left alone, and why."""

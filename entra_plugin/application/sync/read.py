@@ -306,8 +306,10 @@ class ReadAndPlan:
     async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> bool:
         """Look for those who are gone, then settle what the whole plan shows."""
         absent: Absent | None = None
-        if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
-            absent = await self._absences(attempt).plan(attempt.fence, attempt.planner.now)
+        if attempt.chosen.kind == ReadingKind.FULL:
+            absent = await self._absences(attempt).plan(
+                attempt.fence, attempt.planner.now, look=attempt.chosen.absences
+            )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
