@@ -146,7 +146,7 @@ class Planner(LinkedPlanner):
         if chosen.linked_to not in (None, self._key(reading)):
             return False
         if chosen.contact_id in around.pins.hands_off:
-            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            self._keep_off(reading, plan)
         else:
             self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
         return True
@@ -160,7 +160,7 @@ class Planner(LinkedPlanner):
         if contact.contact_id in around.pins.hands_off:
             if self._rules.filters.reason(reading.user) is not None:
                 return False
-            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            self._keep_off(reading, plan)
             return True
         here = contact.client_id == self._scope.client_id
         if not self._may_wake(reading, dormant, here=here):
@@ -200,6 +200,11 @@ class Planner(LinkedPlanner):
             and (not here or resumed)
         )
 
+    def _keep_off(self, reading: Reading, plan: PagePlan) -> None:
+        """Leave a contact alone that is pinned, and see the next time whether it still is his."""
+        plan.waiting.add(reading.user.object_id)
+        self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+
     def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
         """The contact at the client of before that people made or edited: they say what it is."""
         dormant = around.dormant.get(reading.user.object_id)
@@ -227,7 +232,7 @@ class Planner(LinkedPlanner):
         if isinstance(found, Match):
             contact = found.contact
             if contact.contact_id in around.pins.hands_off:
-                self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+                self._keep_off(reading, plan)
             else:
                 self._link(reading, contact, found.reason, around, plan)
         elif isinstance(found, Doubt):

@@ -124,7 +124,7 @@ class Rules:
 class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity that needs no change: its verdict holds until it changes.
 
-    One that ``waits`` is planned again by every run: somebody else has its address.
+    One that ``waits`` is planned again by every run: it depends on a contact that is not its own.
     """
 
     user: DirectoryUser
@@ -166,7 +166,7 @@ class PagePlan:
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
     stands. ``standing`` are questions that are open already, word for word. ``waiting`` are
-    identities whose address somebody else has.
+    identities whose address somebody else has, or a contact that is to be left alone.
     """
 
     changes: list[Change] = field(default_factory=list)
