@@ -24,10 +24,13 @@ from entra_plugin.domain.planning import (
 from entra_plugin.domain.states import (
     ChangeKind,
     DecisionKind,
+    DepartureKind,
     FieldName,
     Verdict,
     VerdictReason,
 )
+
+_DELETED = DepartureKind.DELETED_UPSTREAM
 
 
 class Planner(LinkedPlanner):
@@ -53,15 +56,18 @@ class Planner(LinkedPlanner):
         departure: Departure | None,
         plan: PagePlan,
     ) -> None:
-        """Plan a linked identity that a complete reading did not list.
+        """Plan a linked identity that the directory did not show.
 
-        With a proof it departs; without one a person is asked. Of one that is left alone for now
-        the proof is kept: a directory may tell it only once.
+        With a proof it departs; without one a person is asked. A proof of before holds. Of one
+        that is left alone for now the proof is kept: a directory may tell it only once.
         """
         object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
         if known is None or link is None or link.contact is None:
             return
+        before = known.departure
+        if departure is None and before is not None and before.kind == _DELETED:
+            departure = before
         if self._is_left_alone(object_id, link, around) or self._is_undone(reading):
             if departure is not None:
                 kept = self._settled(reading, known.verdict, known.reason, departure)

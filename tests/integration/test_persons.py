@@ -9,12 +9,12 @@ from support.connection_api import by_token
 from support.folders import tenant_id, write_seed
 from support.inside import Inside
 from support.program import Json, Program, Reply
-from support.ruling import Meet
+from support.ruling import Meet, changes, questions
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer
 
-CUSTOMERS = 6
+CUSTOMERS = 8
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 
@@ -71,6 +71,33 @@ def test_a_deleted_person_leaves_on_the_proof_that_he_is_gone(meet: Meet) -> Non
     assert customer.active() == EVERYBODY - {"person3"}
     nobody = synced(customer, NOBODY)
     assert (nobody["state"], customer.rows(nobody)) == ("completed", {})
+
+
+def test_an_id_that_is_not_found_is_looked_for_in_the_deleted_items_and_proves_nothing_itself(
+    meet: Meet,
+) -> None:
+    customer = meet(7)
+    customer.sync()
+    one, other = customer.object_id(0), customer.object_id(3)
+    body = {"error": {"code": "Request_ResourceNotFound", "message": "x"}}
+    fault = {"host": "graph", "tenants": [tenant_id(7)], "status": 404, "body": body}
+    missing = [{**fault, "match": f"/users/{one}"}]
+    customer.microsoft.control("/faults", {"faults": missing})
+    try:
+        run = synced(customer, one)
+    finally:
+        customer.microsoft.control("/faults", {"faults": []})
+    assert (run["state"], changes(run)) == ("completed", {"queued": 1})
+    assert customer.rows(run)["person0", "queue"]["reason"] == "missing_upstream"
+    assert customer.active() == EVERYBODY
+    customer.microsoft.control("/users", {"tenant": tenant_id(7), "deletePermanently": [other]})
+    assert changes(synced(customer, other)) == {"queued": 1}
+    assert questions(customer) == dict.fromkeys(("person0", "person3"), "missing_upstream")
+    assert changes(synced(customer, other)) == {}, "the question is asked once"
+    assert changes(synced(customer, one)) == {}
+    assert questions(customer).keys() == {"person3"}, "who is found again is no question"
+    assert changes(customer.sync()) == {"inactivated": 1}, "a removal is evidence"
+    assert customer.active() == EVERYBODY - {"person3"}
 
 
 def test_what_is_held_already_is_not_planned_twice_and_others_go_on_waiting(meet: Meet) -> None:

@@ -245,10 +245,11 @@ class ReadAndPlan:
                 if page.users:
                     async with self._context.store.tenant_transaction(tenant_id) as connection:
                         planned.append(await planner.plan(connection, page.users, page.digests))
-                if page.deleted:
+                if page.deleted or page.missing:
+                    gone = (*page.deleted, *page.missing)
                     planned.append(
                         await self._absences(attempt).plan_deleted(
-                            page.deleted, frozenset(page.deleted), planner.now
+                            gone, frozenset(page.deleted), planner.now
                         )
                     )
                 yield page, planned
