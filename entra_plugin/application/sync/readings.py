@@ -8,7 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from entra_plugin.directory.protocol import ChangePage, Directory, UserChange, UserPage
+from entra_plugin.directory.protocol import (
+    ChangePage,
+    CursorExpired,
+    Directory,
+    UserChange,
+    UserPage,
+)
 from entra_plugin.domain.errors import ConsentMissing
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
@@ -143,6 +149,25 @@ async def _proved(
         tuple(object_id for object_id in not_found if object_id in items),
         tuple(object_id for object_id in not_found if object_id not in items),
     )
+
+
+async def removed_since(
+    directory: Directory, entra_tenant_id: EntraTenantId, cursor: str
+) -> frozenset[ObjectId]:
+    """Who was removed since a cursor, and did not come back; the cursor stays where it is.
+
+    Nobody, where the changes are no longer to be had: a reading of everybody would come next, and
+    that is no proof.
+    """
+    removed: dict[ObjectId, bool] = {}
+    changes = directory.changes(entra_tenant_id, cursor)
+    try:
+        async with aclosing(changes):
+            async for page in changes:
+                removed.update((change.object_id, change.removed) for change in page.changes)
+    except CursorExpired:
+        return frozenset()
+    return frozenset(object_id for object_id, is_removed in removed.items() if is_removed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
