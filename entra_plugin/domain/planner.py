@@ -31,6 +31,7 @@ from entra_plugin.domain.states import (
 )
 
 _DELETED = DepartureKind.DELETED_UPSTREAM
+_CLAIMED = VerdictReason.CLAIMED_TWICE
 
 
 class Planner(LinkedPlanner):
@@ -226,7 +227,7 @@ class Planner(LinkedPlanner):
                 self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
             else:
                 doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
-                self._queue(reading, address, doubt, plan)
+                self._queue(reading, doubt, new_contact(reading.user, address), plan)
             return
         found = match(
             self._key(reading),
@@ -239,10 +240,16 @@ class Planner(LinkedPlanner):
             contact = found.contact
             if contact.contact_id in around.pins.hands_off:
                 self._keep_off(reading, plan)
+            elif str(contact.contact_id) in around.claimed:
+                doubt = Doubt(reason=_CLAIMED, candidates=(contact.contact_id,))
+                self._queue(reading, doubt, {"active": contact.active}, plan)
             else:
                 self._link(reading, contact, found.reason, around, plan)
         elif isinstance(found, Doubt):
-            self._queue(reading, address, found, plan)
+            self._queue(reading, found, new_contact(reading.user, address), plan)
+        elif address in around.claimed:
+            wanted = self._create(reading, address).after or {}
+            self._queue(reading, Doubt(reason=_CLAIMED, candidates=()), wanted, plan)
         else:
             plan.changes.append(self._create(reading, address))
 
@@ -297,7 +304,10 @@ class Planner(LinkedPlanner):
         departure = on_seeing(reading.user, None, self._now)
         return departure.acted_on() if departure is not None else None
 
-    def _queue(self, reading: Reading, address: str, doubt: Doubt, plan: PagePlan) -> None:
+    def _queue(
+        self, reading: Reading, doubt: Doubt, question: Mapping[str, object], plan: PagePlan
+    ) -> None:
+        """Ask a person about an identity without a link, if that is not asked already."""
         known = reading.known
         plan.asked.add(reading.user.object_id)
         same_question = known is not None and known.question == (doubt.reason, doubt.candidates)
@@ -311,7 +321,7 @@ class Planner(LinkedPlanner):
                 ChangeKind.QUEUE,
                 doubt.reason,
                 candidates=doubt.candidates,
-                after=new_contact(reading.user, address),
+                after=question,
             )
         )
 

@@ -14,7 +14,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer
 
-CUSTOMERS = 8
+CUSTOMERS = 10
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 
@@ -113,6 +113,40 @@ def test_what_is_held_already_is_not_planned_twice_and_others_go_on_waiting(meet
     synced(customer, customer.object_id(1))
     assert customer.rows(held, state="superseded").keys() == {("person1", "inactivate")}
     assert customer.active() == EVERYBODY
+
+
+@pytest.mark.parametrize(("number", "claimants"), [(8, (0, 2)), (9, (0, 1, 2))])
+def test_what_several_claim_stays_a_question_when_one_of_them_is_synced(
+    meet: Meet, number: int, claimants: tuple[int, ...]
+) -> None:
+    """Of a new contact's address, and of the contact that person1 would be linked to."""
+    customer = meet(number)
+    address = customer.address(1) if 1 in claimants else f"both@customer{number}.example"
+    for claimant in claimants:
+        customer.change(claimant, mail=address)
+    customer.sync()
+    before = customer.inside.rows(_QUESTIONS, customer.managed_tenant)
+    assert [reason for _, reason, _, _ in before] == ["claimed_twice"] * len(claimants)
+    run = synced(customer, customer.object_id(0))
+    assert (run["state"], changes(run)) == ("completed", {})
+    customer.change(2, jobTitle="Head")
+    assert changes(synced(customer, customer.object_id(2))).keys() <= {"queued"}
+    another = {"userPrincipalName": f"another@customer{number}.example", "mail": address}
+    newcomer = {"id": customer.object_id(9), "displayName": "Another", **another}
+    customer.microsoft.control("/users", {"tenant": tenant_id(number), "add": [newcomer]})
+    assert changes(synced(customer, customer.object_id(9))) == {"queued": 1}
+    found = customer.inside.rows(_QUESTIONS, customer.managed_tenant)
+    assert [row for row in found if row[0] != customer.object_id(9)] == before
+    assert [reason for _, reason, _, _ in found] == ["claimed_twice"] * (len(claimants) + 1)
+    assert changes(customer.sync()).keys() <= {"queued"}
+    assert changes(customer.sync()) == {}
+
+
+_QUESTIONS = (
+    "SELECT object_id::text, reason, candidates::text, (details ->> 'email') IS NULL"
+    " FROM entra_reconciliation_items WHERE managed_tenant_id = %s AND state = 'open'"
+    " ORDER BY object_id"
+)
 
 
 def test_a_sync_that_is_under_way_takes_the_person_along(meet: Meet, host: RunningHost) -> None:

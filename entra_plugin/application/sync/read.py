@@ -163,6 +163,7 @@ class ReadAndPlan:
             now=self._context.clock(),
             everybody=preview or policy.changed,
             preview=preview,
+            alone=chosen.kind == ReadingKind.PERSON,
         )
         _, vanished, settled = await asyncio.gather(
             self._choose.begin(tenant_id, begun.run, begun.fence, policy, chosen, directory),
