@@ -42,7 +42,9 @@ class LinkedPlanner(PlanRows):
         assert contact is not None, "a vanished contact was handled before"
         done = len(plan.changes) + len(plan.settled)
         if departure is not None:
-            self._depart(reading, contact, departure, around, plan)
+            departure = self._departed(reading, contact, departure, around, plan)
+            if departure is not None and contact.active and not departure.settled:
+                self._merge(reading, contact, link.base, around, plan, departure=departure)
         else:
             if known.departure is not None:
                 self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
@@ -67,6 +69,21 @@ class LinkedPlanner(PlanRows):
         plan: PagePlan,
     ) -> None:
         """Make the contact inactive once the evidence is due; until then it is remembered."""
+        kept = self._departed(reading, contact, departure, around, plan)
+        if kept is not None:
+            known = reading.known
+            reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
+            self._settle(reading, Verdict.LINKED, reason, plan, departure=kept)
+
+    def _departed(
+        self,
+        reading: Reading,
+        contact: Candidate,
+        departure: Departure,
+        around: Surroundings,
+        plan: PagePlan,
+    ) -> Departure | None:
+        """The departure to be remembered, the contact staying as it is; None with a row."""
         guard = self._rules.guard
         due = guard.mark_inactive_when_disabled and departure.is_due(self._now, guard.grace)
         kept = contact.contact_id in around.pins.keep_active
@@ -84,12 +101,8 @@ class LinkedPlanner(PlanRows):
                     departure=departure.acted_on(),
                 )
             )
-            return
-        if due and not contact.active:
-            departure = departure.acted_on()
-        known = reading.known
-        reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
-        self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
+            return None
+        return departure.acted_on() if due and not contact.active else departure
 
     def _return(
         self,
@@ -119,14 +132,16 @@ class LinkedPlanner(PlanRows):
         base: Mapping[str, str],
         around: Surroundings,
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
-        """Follow the field rules on a contact that is linked."""
+        """Follow the field rules on a contact that is linked; the departure stays as it is."""
         if not self._rules.fields:
             return
         merged, note = self._merged(reading, contact, base, around)
         if merged.base:
             plan.rebased[reading.user.object_id] = named(merged.base)
-        self._overwrite(reading, contact, merged, note, plan)
+        self._overwrite(reading, contact, merged, note, plan, departure=departure)
 
     def _merged(
         self,
