@@ -97,11 +97,9 @@ class ReadAndPlan:
         Answers whether something is planned that does not wait for the guard.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
-                ``run_closed``.
+            NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``.
             EntraError: What the directory answered.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         begun = await self._begin(tenant_id, run_id, managed_tenant_id)
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
