@@ -13,7 +13,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, rules
 
-CUSTOMERS = 16
+CUSTOMERS = 17
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -235,6 +235,51 @@ def test_a_preview_asks_nobody_about_who_is_missing_without_a_removal(meet: Meet
     assert len(customer.rows(preview)) == USERS - 1
     assert {kind for _, kind in customer.rows(preview)} == {"none"}
     assert customer.rows(customer.sync()) == {}
+
+
+def test_a_preview_asks_nothing_that_is_asked_already(meet: Meet) -> None:
+    customer = meet(16)
+    customer.sync()
+    ask = {"enabled": True, "mode": "ask"}
+    rules(customer.admin, role=ask, displayName=True)
+    customer.sync()
+    customer.edit(2, role="By hand")
+    customer.edit(3, role="By hand")
+    for number in (2, 3):
+        customer.change(number, jobTitle="Chief")
+    newcomers = [
+        {
+            "id": customer.object_id(number),
+            "userPrincipalName": customer.address(number),
+            "mail": "both@customer16.example",
+            "displayName": f"Newcomer {number}",
+        }
+        for number in (7, 8)
+    ]
+    customer.microsoft.control("/users", {"tenant": tenant_id(16), "add": newcomers})
+    conflict, claim = "field_conflict", "claimed_twice"
+    asked = {("person2", conflict), ("person3", conflict), ("both", claim)}
+    first = customer.preview()
+    assert {
+        (who, row["reason"]) for (who, _), row in customer.rows(first, kind="queue").items()
+    } == asked
+    run = customer.sync()
+    assert run["counts"]["queued"] == 4
+    again = customer.preview()
+    assert customer.rows(again, kind="queue") == {}
+    left = customer.rows(again, kind="none")
+    assert {(who, row["reason"]) for (who, _), row in left.items()} >= asked
+    assert left["person2", "none"]["note"] == {"verdict": "linked"}
+    assert left["both", "none"]["note"] == {"verdict": "queued"}
+    assert (left["person2", "none"]["after"], left["person2", "none"]["before"]) == (None, None)
+    resting = customer.sync()
+    assert again["counts"] == resting["counts"]
+    customer.change(2, displayName="Somebody Else", jobTitle="Chief of all")
+    customer.change(3, displayName="Another")
+    foreseen = customer.rows(customer.preview())
+    assert ("person2", "queue") in foreseen
+    rows = customer.rows(customer.sync())
+    assert foreseen.keys() - {key for key in foreseen if key[1] == "none"} == rows.keys()
 
 
 def test_who_was_deleted_since_a_preview_stays_gone(meet: Meet) -> None:
