@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from entra_plugin.domain.ids import ObjectId
-from entra_plugin.domain.leaving import Departure, may_be_shared_mailbox, on_seeing
+from entra_plugin.domain.leaving import Departure, on_seeing
 from entra_plugin.domain.matching import Candidate
 from entra_plugin.domain.merging import Merge, merge, values_of
 from entra_plugin.domain.plan_rows import PlanRows, named
@@ -88,7 +88,7 @@ class LinkedPlanner(PlanRows):
         due = guard.mark_inactive_when_disabled and departure.is_due(self._now, guard.grace)
         kept = contact.contact_id in around.pins.keep_active
         if due and contact.active and not kept:
-            shared = may_be_shared_mailbox(reading.user)
+            shared = departure.may_be_shared_mailbox(reading.user)
             plan.changes.append(
                 self._row(
                     reading,
