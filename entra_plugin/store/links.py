@@ -29,6 +29,8 @@ UNDONE = "undone"
 """Why a link is closed: an undo."""
 MAPPING_CHANGED = "mapping_changed"
 """Why a link is closed: its managed tenant is mapped to another client, or to none."""
+ERASED = "erased"
+"""Why a link is closed: its person was erased."""
 CONTACT_GONE = "contact_gone"
 """Why a link is closed: the host has no such contact any more."""
 

@@ -294,3 +294,28 @@ def _ignored(customer: Customer, numbers: tuple[int, ...], method: str) -> None:
             "objectId": customer.object_id(number),
         }
         assert customer.admin.post("/pins", pin, method=method).status == 200
+
+
+def test_whom_a_person_keeps_stays_when_the_grace_of_his_departure_is_over(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(19)
+    guard(customer.admin, graceDays=10)
+    customer.sync()
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    users(customer, deletePermanently=[customer.object_id(0)])
+    refused = {"error": {"code": "Authorization_RequestDenied", "message": "No."}}
+    unproved = {"match": "/directory/deletedItems", "host": "graph", "tenants": [tenant_id(19)]}
+    customer.microsoft.control("/faults", {"faults": [unproved | {"status": 403, "body": refused}]})
+    look_for_the_gone(customer)
+    customer.sync()
+    customer.microsoft.control("/faults", {"faults": []})
+    (item,) = customer.admin.items("/review-items", managedTenantId=customer.managed_tenant)
+    assert item["reason"] == "missing_upstream"
+    assert customer.admin.post(f"/review-items/{item['itemId']}/keep").status == 200
+    let_days_go_by(customer, 11)
+    for _ in range(2):
+        assert changes(customer.sync()) == {}
+        look_for_the_gone(customer)
+    assert customer.active() == EVERYBODY

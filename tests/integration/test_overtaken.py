@@ -213,3 +213,24 @@ def test_a_deletion_that_was_told_while_undone_is_known_after_a_resume(meet: Mee
     customer.resume(updated)
     assert changes(customer.sync()) == {"inactivated": 1}
     assert customer.active() == EVERYBODY - {"person0"}
+
+
+def test_nobody_is_asked_about_a_person_who_was_pinned_since_the_preview(meet: Meet) -> None:
+    customer = meet(11)
+    for number in (0, 2):
+        customer.change(number, mail="both@customer11.example")
+    preview = customer.preview()
+    assert {("both", "queue")} == {of for of in customer.rows(preview) if of[1] == "queue"}
+    ignored = {"entraTenantId": tenant_id(11), "objectId": customer.object_id(0)}
+    pin = {"kind": "ignore_identity", **ignored}
+    assert customer.admin.post("/pins", pin, method="PUT").status == 200
+    customer.apply(preview)
+    assert len(customer.admin.items("/review-items", managedTenantId=customer.managed_tenant)) == 1
+    customer.sync()
+    verdicts = customer.inside.rows(
+        "SELECT verdict, reason FROM entra_identities WHERE object_id IN (%s, %s) ORDER BY verdict",
+        customer.object_id(0),
+        customer.object_id(2),
+    )
+    assert verdicts == [("ignored", "pinned"), ("linked", "created")]
+    assert questions(customer) == {}

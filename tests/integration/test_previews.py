@@ -199,7 +199,7 @@ def test_a_preview_is_older_than_what_a_sync_has_seen_since(meet: Meet) -> None:
     assert (title(customer, 2), title(customer, 3)) == ("Chief", "Head")
 
 
-@pytest.mark.parametrize(("number", "weekly"), [(13, False), (14, True)])
+@pytest.mark.parametrize(("number", "weekly"), [(17, False), (14, True)])
 def test_a_preview_says_who_leaves_with_the_next_sync(
     meet: Meet, inside: Inside, number: int, *, weekly: bool
 ) -> None:
@@ -407,3 +407,22 @@ def test_an_unreadable_customer_is_told_by_its_preview_and_nowhere_else(
     microsoft.control("/faults", {"faults": []})
     assert run["state"] == "failed"
     assert inside.everything()["entra_managed_tenants"] == before
+
+
+def test_an_accent_is_one_whether_it_stands_in_its_letter_or_behind_it(meet: Meet) -> None:
+    customer = meet(13)
+    address, name = "jose\u0301@customer13.example", "Zoe\u0308 A"
+    ((contact,),) = customer.inside.rows(
+        "SELECT id::text FROM psa_contacts WHERE email = %s", customer.address(1)
+    )
+    customer.inside.write(
+        "UPDATE psa_contacts SET email = %s, email_key = %s, full_name = %s, name_key = lower(%s)"
+        " WHERE id = %s",
+        *(address, address, name, name, contact),
+    )
+    customer.change(1, mail="jos\u00e9@customer13.example")
+    customer.change(0, displayName="Zo\u00eb A")
+    rows = customer.rows(customer.preview())
+    linked = [row for (_, kind), row in rows.items() if kind == "link"]
+    assert [(row["contactId"], row["reason"]) for row in linked] == [(contact, "matched_email")]
+    assert rows["person0", "create"]["note"] == {"lookAlikes": [contact]}

@@ -460,7 +460,7 @@ class ApplyBatch:
             if opens_link(row):
                 fresh[row.change_id] = Verdict.LINKED if applied else Verdict.FAILED
             elif row.kind == ChangeKind.QUEUE and row.contact_id is None:
-                fresh[row.change_id] = Verdict.QUEUED
+                fresh[row.change_id] = Verdict.QUEUED if applied else Verdict.FAILED
             else:
                 linked[row.change_id] = applied
         identities = IdentityWrites(self._connection, batch.tenant_id)
@@ -499,7 +499,7 @@ def _linked_elsewhere(row: ChangeRow, contact_id: ContactId) -> Done:
 
 def _refusal(row: ChangeRow, pins: Pins) -> Done | None:
     """The end of a row that a pin of now forbids."""
-    if row.kind in {ChangeKind.QUEUE, ChangeKind.CLOSE_LINK}:
+    if row.kind == ChangeKind.CLOSE_LINK:
         return None
     contact = row.contact_id
     locked = pins.locked.get(contact, frozenset()) if contact is not None else frozenset()
