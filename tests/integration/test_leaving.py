@@ -18,7 +18,7 @@ CIPP = "entra-integration-cipp"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=19, users=USERS)
+    write_seed(folder, tenants=20, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -158,7 +158,7 @@ def test_a_departure_is_acted_on_when_its_grace_is_over(meet: Meet, usual_guard:
 def test_who_is_deleted_in_the_grace_of_being_disabled_is_no_suspected_mailbox(
     meet: Meet, usual_guard: None
 ) -> None:
-    customer = meet(19)
+    customer = meet(20)
     customer.sync()
     guard(customer.admin, graceDays=3, holdSharedMailboxSuspects=True)
     users(customer, disable=[customer.object_id(0)])
