@@ -24,10 +24,14 @@ from entra_plugin.domain.planning import (
 from entra_plugin.domain.states import (
     ChangeKind,
     DecisionKind,
+    DepartureKind,
     FieldName,
     Verdict,
     VerdictReason,
 )
+
+_DELETED = DepartureKind.DELETED_UPSTREAM
+_CLAIMED = VerdictReason.CLAIMED_TWICE
 
 
 class Planner(LinkedPlanner):
@@ -53,15 +57,18 @@ class Planner(LinkedPlanner):
         departure: Departure | None,
         plan: PagePlan,
     ) -> None:
-        """Plan a linked identity that a complete reading did not list.
+        """Plan a linked identity that the directory did not show.
 
-        With a proof it departs; without one a person is asked. Of one that is left alone for now
-        the proof is kept: a directory may tell it only once.
+        With a proof it departs; without one a person is asked. A proof of before holds. Of one
+        that is left alone for now the proof is kept: a directory may tell it only once.
         """
         object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
         if known is None or link is None or link.contact is None:
             return
+        before = known.departure
+        if departure is None and before is not None and before.kind == _DELETED:
+            departure = before
         if self._is_left_alone(object_id, link, around) or self._is_undone(reading):
             if departure is not None:
                 kept = self._settled(reading, known.verdict, known.reason, departure)
@@ -220,7 +227,7 @@ class Planner(LinkedPlanner):
                 self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
             else:
                 doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
-                self._queue(reading, address, doubt, plan)
+                self._queue(reading, doubt, new_contact(reading.user, address), plan)
             return
         found = match(
             self._key(reading),
@@ -233,10 +240,16 @@ class Planner(LinkedPlanner):
             contact = found.contact
             if contact.contact_id in around.pins.hands_off:
                 self._keep_off(reading, plan)
+            elif str(contact.contact_id) in around.claimed:
+                doubt = Doubt(reason=_CLAIMED, candidates=(contact.contact_id,))
+                self._queue(reading, doubt, {"active": contact.active}, plan)
             else:
                 self._link(reading, contact, found.reason, around, plan)
         elif isinstance(found, Doubt):
-            self._queue(reading, address, found, plan)
+            self._queue(reading, found, new_contact(reading.user, address), plan)
+        elif address in around.claimed:
+            wanted = self._create(reading, address).after or {}
+            self._queue(reading, Doubt(reason=_CLAIMED, candidates=()), wanted, plan)
         else:
             plan.changes.append(self._create(reading, address))
 
@@ -291,7 +304,10 @@ class Planner(LinkedPlanner):
         departure = on_seeing(reading.user, None, self._now)
         return departure.acted_on() if departure is not None else None
 
-    def _queue(self, reading: Reading, address: str, doubt: Doubt, plan: PagePlan) -> None:
+    def _queue(
+        self, reading: Reading, doubt: Doubt, question: Mapping[str, object], plan: PagePlan
+    ) -> None:
+        """Ask a person about an identity without a link, if that is not asked already."""
         known = reading.known
         plan.asked.add(reading.user.object_id)
         same_question = known is not None and known.question == (doubt.reason, doubt.candidates)
@@ -305,7 +321,7 @@ class Planner(LinkedPlanner):
                 ChangeKind.QUEUE,
                 doubt.reason,
                 candidates=doubt.candidates,
-                after=new_contact(reading.user, address),
+                after=question,
             )
         )
 

@@ -99,6 +99,11 @@ class Surroundings:
     decided: Mapping[ContactId, Candidate] = field(default_factory=dict)
     """The contacts that people chose for identities of the page."""
     pins: Pins = NO_PINS
+    claimed: frozenset[str] = frozenset()
+    """Contacts' ids, and addresses, that others claim who are not planned now: to be asked about.
+
+    In a plan of everybody they show by themselves.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

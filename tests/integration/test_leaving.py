@@ -155,6 +155,26 @@ def test_a_departure_is_acted_on_when_its_grace_is_over(meet: Meet, usual_guard:
     rests(customer)
 
 
+def test_who_is_deleted_in_the_grace_of_being_disabled_is_no_suspected_mailbox(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(19)
+    customer.sync()
+    guard(customer.admin, graceDays=3, holdSharedMailboxSuspects=True)
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    users(customer, delete=[customer.object_id(0)])
+    customer.sync()
+    customer.inside.write(
+        "UPDATE entra_identities SET departed_at = departed_at - interval '4 days'"
+        " WHERE object_id = %s",
+        customer.object_id(0),
+    )
+    run = customer.sync()
+    assert left(customer, run, 0) == "deleted_upstream"
+    assert customer.rows(run)["person0", "inactivate"]["note"] is None
+
+
 def test_who_is_enabled_again_within_the_grace_never_left(meet: Meet, usual_guard: None) -> None:
     customer = meet(11)
     customer.sync()

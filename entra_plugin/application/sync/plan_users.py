@@ -64,6 +64,8 @@ class UserPlanner:
     everybody: bool
     """Plan also those who are as they were: the policy changed, or this is a preview."""
     preview: bool = False
+    alone: bool = False
+    """One person is planned, and nobody who may claim the same."""
     vanished: frozenset[ObjectId] = frozenset()
     """Linked identities whose contact the host does not have any more."""
 
@@ -164,6 +166,7 @@ class UserPlanner:
             policy=self.policy,
             contacts=self.contacts,
             decisions=self.decisions,
+            alone=self.alone,
         )
 
     async def _look_alikes(
