@@ -43,7 +43,7 @@ class LinkedPlanner(PlanRows):
         done = len(plan.changes) + len(plan.settled)
         if departure is not None:
             departure = self._departed(reading, contact, departure, around, plan)
-            if departure is not None and contact.active and not departure.settled:
+            if departure is not None and contact.active:
                 self._merge(reading, contact, link.base, around, plan, departure=departure)
         else:
             if known.departure is not None:

@@ -140,7 +140,7 @@ _REFRESH_LINKED = text(f"""
         departed_at = CASE WHEN s.outlives THEN i.departed_at
             ELSE CAST(s.departure ->> 'since' AS timestamptz) END,
         departure_settled = CASE WHEN s.outlives THEN i.departure_settled
-            ELSE s.departure IS NOT NULL AND s.done
+            ELSE s.departure IS NOT NULL AND (s.done OR i.departure_settled)
                 AND CAST(s.departure ->> 'settled' AS boolean) END,
         changed_at = :now
     FROM (

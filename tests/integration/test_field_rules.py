@@ -272,3 +272,26 @@ def test_who_left_and_is_kept_active_follows_the_rules_as_before(
         rules(customer.admin)
     if not kept:
         assert changes(customer.sync()) == {"inactivated": 1}, "the evidence is not forgotten"
+
+
+def test_who_is_active_again_by_hand_follows_the_rules_and_stays_so(meet: Meet) -> None:
+    customer = meet(13)
+    customer.sync()
+    ruled(customer, role=True)
+    customer.change(0, accountEnabled=False)
+    customer.sync()
+    customer.edit(0, active=True)
+    customer.change(0, jobTitle="Chief")
+    guard(customer.admin, overwriteMin=0, overwritePercent=0)
+    try:
+        held = customer.sync()
+        assert (held["state"], changes(held)) == ("held", {"held": 1})
+        assert changes(customer.sync()) == {}, "what waits for a person makes nobody leave again"
+        assert "person0" in customer.active()
+    finally:
+        guard(customer.admin)
+    customer.admin.post(f"/runs/{held['runId']}/approve", {})
+    customer.sync()
+    assert value(customer, 0, "role") == "Chief"
+    assert "person0" in customer.active()
+    rules(customer.admin)

@@ -120,3 +120,18 @@ async def test_who_is_begun_finishes_and_nobody_else_begins(mapped: Checks) -> N
         run.customers[0].managed_tenant_id: (RunState.COMPLETED, None),
         run.customers[1].managed_tenant_id: (RunState.CANCELLED, "feature_off"),
     }
+
+
+async def test_what_is_planned_of_who_is_begun_is_applied(mapped: Checks) -> None:
+    run = await begun(mapped)
+    assert (await run.step("read_and_plan", 0)).rows
+    run.switch_off()
+    assert (await run.step("apply", 0)).go_on
+    await run.do("guard", run.ref)
+    assert (await run.step("finish", 0)).go_on
+    found = await run.closed()
+    assert (found.run.state, found.run.state_reason) == (RunState.CANCELLED, "feature_off")
+    counts = {str(t.managed_tenant_id): t.counts for t in found.tenants}
+    first, second = (counts[customer.managed_tenant_id] for customer in run.customers)
+    assert first["created"] + first["linked"] == USERS
+    assert second["created"] + second["linked"] == 0

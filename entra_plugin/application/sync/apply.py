@@ -144,10 +144,9 @@ class Apply:
         """Apply rows of these kinds; creates that met a new contact are planned once more.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
-                ``run_closed``; nothing of the plan is applied from then on.
+            NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``; nothing of
+                the plan is applied from then on.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             fence = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()

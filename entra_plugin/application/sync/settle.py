@@ -30,14 +30,9 @@ async def settle_plan(
     planned = await changes.has_planned(fence.run_id, fence.managed_tenant_id)
     if planned:
         await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
-    if planned:
-        repeated = (
-            await StandingQuestions(connection, tenant_id).leave_alone(
-                fence.run_id, fence.managed_tenant_id
-            )
-            if preview
-            else await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
-        )
+        standing = StandingQuestions(connection, tenant_id)
+        settle = standing.leave_alone if preview else standing.drop
+        repeated = await settle(fence.run_id, fence.managed_tenant_id)
         await Pages(connection, tenant_id).count_unchanged(fence, repeated)
     if preview:
         return
