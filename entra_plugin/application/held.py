@@ -135,7 +135,8 @@ class ApplyHeld:
             await self._scopes.require_ui_flag(tenant_id)
             async with self._context.store.tenant_transaction(tenant_id) as connection:
                 policy = await self._scopes.policy(connection, tenant_id, run_id, managed_tenant_id)
-            await self._rows(sync_application(tenant_id, fence, policy, GUARDED))
+            application = sync_application(tenant_id, fence, policy, GUARDED, aged=True)
+            await self._rows(application)
         except NotAcceptable:
             async with self._context.store.tenant_transaction(tenant_id) as connection:
                 await RunTenants(connection, tenant_id).hold(fence)

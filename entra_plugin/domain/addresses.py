@@ -5,9 +5,12 @@ Two addresses are the same person's exactly when their normal forms are equal.
 
 import re
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 
 import idna
+
+from entra_plugin.domain.folding import compositions
 
 _MAX_LENGTH = 320
 """64 octets of local part, the sign, 255 octets of domain: RFC 5321 4.5.3.1."""
@@ -59,15 +62,14 @@ def to_ascii(domain: str) -> str | None:
 def spellings(address: str) -> tuple[str, ...]:
     """The forms in which a host may hold a normalised address.
 
-    With ASCII and with Unicode domain.
+    With ASCII and with Unicode domain; with an accent as part of its letter, and behind it.
     """
     local, _, domain = address.rpartition("@")
-    if "xn--" not in domain:
-        return (address,)
-    try:
-        return (address, f"{local}@{idna.decode(domain)}")
-    except (idna.IDNAError, UnicodeError):
-        return (address,)
+    forms = [address]
+    if "xn--" in domain:
+        with suppress(idna.IDNAError, UnicodeError):
+            forms.append(f"{local}@{idna.decode(domain)}")
+    return tuple(dict.fromkeys(written for form in forms for written in compositions(form)))
 
 
 def domain_of(address: str) -> str:

@@ -32,6 +32,14 @@ def search_key(value: str) -> str:
     return unicodedata.normalize("NFKC", value).casefold().strip()
 
 
+def compositions(value: str) -> tuple[str, ...]:
+    """A text with each accent as part of its letter, and behind it, as some systems store it."""
+    if value.isascii():
+        return (value,)
+    forms = (value, unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value))
+    return tuple(dict.fromkeys(forms))
+
+
 def contains(q: str, *values: str | None) -> bool:
     """True when ``q`` is a part of one of the values, whatever their case and width."""
     sought = search_key(q)

@@ -27,6 +27,14 @@ class Departure:
         """The same, settled."""
         return replace(self, settled=True)
 
+    def may_be_shared_mailbox(self, user: DirectoryUser) -> bool:
+        """True for what a conversion to a shared mailbox leaves: no licence, an address.
+
+        It leaves no sign-in either, but the user: one who is deleted was not converted.
+        """
+        disabled = self.kind == DepartureKind.DISABLED_UPSTREAM and not user.enabled
+        return disabled and not user.licensed and user.mail is not None
+
 
 def on_seeing(user: DirectoryUser, known: Departure | None, now: datetime) -> Departure | None:
     """The departure of a user whom the directory just showed; None for one who is enabled.
@@ -49,8 +57,3 @@ def on_deletion(known: Departure | None, now: datetime) -> Departure:
     if known is None:
         return Departure(kind=DepartureKind.DELETED_UPSTREAM, since=now)
     return replace(known, kind=DepartureKind.DELETED_UPSTREAM)
-
-
-def may_be_shared_mailbox(user: DirectoryUser) -> bool:
-    """True for what a conversion to a shared mailbox leaves: no sign-in, no licence, an address."""
-    return not user.enabled and not user.licensed and user.mail is not None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from entra_plugin.domain.ids import ObjectId
-from entra_plugin.domain.leaving import Departure, may_be_shared_mailbox, on_seeing
+from entra_plugin.domain.leaving import Departure, on_seeing
 from entra_plugin.domain.matching import Candidate
 from entra_plugin.domain.merging import Merge, merge, values_of
 from entra_plugin.domain.plan_rows import PlanRows, named
@@ -42,7 +42,9 @@ class LinkedPlanner(PlanRows):
         assert contact is not None, "a vanished contact was handled before"
         done = len(plan.changes) + len(plan.settled)
         if departure is not None:
-            self._depart(reading, contact, departure, around, plan)
+            departure = self._departed(reading, contact, departure, around, plan)
+            if departure is not None and contact.active:
+                self._merge(reading, contact, link.base, around, plan, departure=departure)
         else:
             if known.departure is not None:
                 self._return(reading, contact, link, VerdictReason.ENABLED_UPSTREAM, plan)
@@ -67,11 +69,26 @@ class LinkedPlanner(PlanRows):
         plan: PagePlan,
     ) -> None:
         """Make the contact inactive once the evidence is due; until then it is remembered."""
+        kept = self._departed(reading, contact, departure, around, plan)
+        if kept is not None:
+            known = reading.known
+            reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
+            self._settle(reading, Verdict.LINKED, reason, plan, departure=kept)
+
+    def _departed(
+        self,
+        reading: Reading,
+        contact: Candidate,
+        departure: Departure,
+        around: Surroundings,
+        plan: PagePlan,
+    ) -> Departure | None:
+        """The departure to be remembered, the contact staying as it is; None with a row."""
         guard = self._rules.guard
         due = guard.mark_inactive_when_disabled and departure.is_due(self._now, guard.grace)
         kept = contact.contact_id in around.pins.keep_active
         if due and contact.active and not kept:
-            shared = may_be_shared_mailbox(reading.user)
+            shared = departure.may_be_shared_mailbox(reading.user)
             plan.changes.append(
                 self._row(
                     reading,
@@ -84,12 +101,8 @@ class LinkedPlanner(PlanRows):
                     departure=departure.acted_on(),
                 )
             )
-            return
-        if due and not contact.active:
-            departure = departure.acted_on()
-        known = reading.known
-        reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
-        self._settle(reading, Verdict.LINKED, reason, plan, departure=departure)
+            return None
+        return departure.acted_on() if due and not contact.active else departure
 
     def _return(
         self,
@@ -119,14 +132,16 @@ class LinkedPlanner(PlanRows):
         base: Mapping[str, str],
         around: Surroundings,
         plan: PagePlan,
+        *,
+        departure: Departure | None = None,
     ) -> None:
-        """Follow the field rules on a contact that is linked."""
+        """Follow the field rules on a contact that is linked; the departure stays as it is."""
         if not self._rules.fields:
             return
         merged, note = self._merged(reading, contact, base, around)
         if merged.base:
             plan.rebased[reading.user.object_id] = named(merged.base)
-        self._overwrite(reading, contact, merged, note, plan)
+        self._overwrite(reading, contact, merged, note, plan, departure=departure)
 
     def _merged(
         self,

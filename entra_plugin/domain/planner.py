@@ -24,10 +24,14 @@ from entra_plugin.domain.planning import (
 from entra_plugin.domain.states import (
     ChangeKind,
     DecisionKind,
+    DepartureKind,
     FieldName,
     Verdict,
     VerdictReason,
 )
+
+_DELETED = DepartureKind.DELETED_UPSTREAM
+_CLAIMED = VerdictReason.CLAIMED_TWICE
 
 
 class Planner(LinkedPlanner):
@@ -53,21 +57,28 @@ class Planner(LinkedPlanner):
         departure: Departure | None,
         plan: PagePlan,
     ) -> None:
-        """Plan a linked identity that a complete reading did not list.
+        """Plan a linked identity that the directory did not show.
 
-        With a proof it departs; without one a person is asked.
+        With a proof it departs; without one a person is asked. A proof of before holds. Of one
+        that is left alone for now the proof is kept: a directory may tell it only once.
         """
-        object_id = reading.user.object_id
+        object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
-        if link is None or link.contact is None or self._is_left_alone(object_id, link, around):
+        if known is None or link is None or link.contact is None:
             return
-        if self._is_undone(reading):
-            return
-        if departure is not None:
+        before = known.departure
+        if departure is None and before is not None and before.kind == _DELETED:
+            departure = before
+        if self._is_left_alone(object_id, link, around) or self._is_undone(reading):
+            if departure is not None:
+                kept = self._settled(reading, known.verdict, known.reason, departure)
+                plan.settled.append(kept)
+        elif departure is not None:
             self._depart(reading, link.contact, departure, around, plan)
         elif not self._is_dismissed(reading):
             question = {"active": link.contact.active}
-            self._ask(reading, VerdictReason.MISSING_UPSTREAM, link.contact, question, plan)
+            missing = VerdictReason.MISSING_UPSTREAM
+            self._ask(reading, missing, link.contact, question, plan, departure=known.departure)
 
     def left_alone(self, settled: Settled) -> Change:
         """The row by which a preview says that an identity is left alone, and why."""
@@ -142,7 +153,7 @@ class Planner(LinkedPlanner):
         if chosen.linked_to not in (None, self._key(reading)):
             return False
         if chosen.contact_id in around.pins.hands_off:
-            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            self._keep_off(reading, plan)
         else:
             self._link(reading, chosen, VerdictReason.DECIDED, around, plan)
         return True
@@ -156,7 +167,7 @@ class Planner(LinkedPlanner):
         if contact.contact_id in around.pins.hands_off:
             if self._rules.filters.reason(reading.user) is not None:
                 return False
-            self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+            self._keep_off(reading, plan)
             return True
         here = contact.client_id == self._scope.client_id
         if not self._may_wake(reading, dormant, here=here):
@@ -196,6 +207,11 @@ class Planner(LinkedPlanner):
             and (not here or resumed)
         )
 
+    def _keep_off(self, reading: Reading, plan: PagePlan) -> None:
+        """Leave a contact alone that is pinned, and see the next time whether it still is his."""
+        plan.waiting.add(reading.user.object_id)
+        self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+
     def _left_behind(self, reading: Reading, around: Surroundings) -> ContactId | None:
         """The contact at the client of before that people made or edited: they say what it is."""
         dormant = around.dormant.get(reading.user.object_id)
@@ -211,7 +227,7 @@ class Planner(LinkedPlanner):
                 self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
             else:
                 doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
-                self._queue(reading, address, doubt, plan)
+                self._queue(reading, doubt, new_contact(reading.user, address), plan)
             return
         found = match(
             self._key(reading),
@@ -223,11 +239,17 @@ class Planner(LinkedPlanner):
         if isinstance(found, Match):
             contact = found.contact
             if contact.contact_id in around.pins.hands_off:
-                self._settle(reading, Verdict.IGNORED, VerdictReason.PINNED, plan)
+                self._keep_off(reading, plan)
+            elif str(contact.contact_id) in around.claimed:
+                doubt = Doubt(reason=_CLAIMED, candidates=(contact.contact_id,))
+                self._queue(reading, doubt, {"active": contact.active}, plan)
             else:
                 self._link(reading, contact, found.reason, around, plan)
         elif isinstance(found, Doubt):
-            self._queue(reading, address, found, plan)
+            self._queue(reading, found, new_contact(reading.user, address), plan)
+        elif address in around.claimed:
+            wanted = self._create(reading, address).after or {}
+            self._queue(reading, Doubt(reason=_CLAIMED, candidates=()), wanted, plan)
         else:
             plan.changes.append(self._create(reading, address))
 
@@ -282,7 +304,10 @@ class Planner(LinkedPlanner):
         departure = on_seeing(reading.user, None, self._now)
         return departure.acted_on() if departure is not None else None
 
-    def _queue(self, reading: Reading, address: str, doubt: Doubt, plan: PagePlan) -> None:
+    def _queue(
+        self, reading: Reading, doubt: Doubt, question: Mapping[str, object], plan: PagePlan
+    ) -> None:
+        """Ask a person about an identity without a link, if that is not asked already."""
         known = reading.known
         plan.asked.add(reading.user.object_id)
         same_question = known is not None and known.question == (doubt.reason, doubt.candidates)
@@ -296,7 +321,7 @@ class Planner(LinkedPlanner):
                 ChangeKind.QUEUE,
                 doubt.reason,
                 candidates=doubt.candidates,
-                after=new_contact(reading.user, address),
+                after=question,
             )
         )
 

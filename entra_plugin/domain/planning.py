@@ -99,6 +99,11 @@ class Surroundings:
     decided: Mapping[ContactId, Candidate] = field(default_factory=dict)
     """The contacts that people chose for identities of the page."""
     pins: Pins = NO_PINS
+    claimed: frozenset[str] = frozenset()
+    """Contacts' ids, and addresses, that others claim who are not planned now: to be asked about.
+
+    In a plan of everybody they show by themselves.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +129,7 @@ class Rules:
 class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity that needs no change: its verdict holds until it changes.
 
-    One that ``waits`` is planned again by every run: somebody else has its address.
+    One that ``waits`` is planned again by every run: it depends on a contact that is not its own.
     """
 
     user: DirectoryUser
@@ -166,7 +171,7 @@ class PagePlan:
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
     stands. ``standing`` are questions that are open already, word for word. ``waiting`` are
-    identities whose address somebody else has.
+    identities whose address somebody else has, or a contact that is to be left alone.
     """
 
     changes: list[Change] = field(default_factory=list)

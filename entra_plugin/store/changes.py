@@ -131,26 +131,6 @@ _DROP_COMPANIONS = text("""
 """)
 """What a link would have let the field rules do goes with the link."""
 
-_DROP_REPEATED = text("""
-    WITH dropped AS (
-        DELETE FROM entra_sync_changes c
-        WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
-            AND c.managed_tenant_id = :managed_tenant_id
-            AND c.state = 'planned' AND c.kind = 'queue'
-            AND (SELECT (c.reason, c.candidates, c.client_id, c.after)
-                    = (reason, candidates, client_id, details)
-                FROM entra_reconciliation_items i
-                WHERE i.tenant_id = c.tenant_id AND i.entra_tenant_id = c.entra_tenant_id
-                    AND i.object_id = c.object_id AND i.state = 'open')
-            AND decode(c.snapshot ->> 'fingerprint', 'hex') = (
-                SELECT d.seen_fingerprint FROM entra_identities d
-                WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
-                    AND d.object_id = c.object_id)
-        RETURNING 1
-    )
-    SELECT count(*) FROM dropped
-""")
-
 _DROP_READING = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -297,11 +277,6 @@ class Changes:
         """Turn rows that claim one contact, or plan one address, into review items."""
         await self._connection.execute(_DROP_COMPANIONS, self._scope(run_id, managed_tenant_id))
         await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
-
-    async def drop_repeated(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> int:
-        """Forget planned questions that are open already, word for word; answers how many."""
-        scope = self._scope(run_id, managed_tenant_id)
-        return int((await self._connection.execute(_DROP_REPEATED, scope)).scalar_one())
 
     async def planned(
         self,

@@ -62,8 +62,9 @@ _OVERRULED = text(f"""
     WHERE CASE
         WHEN a.kind = 'linked' THEN c.contact_id IS NULL
         WHEN c.kind = 'queue' AND c.contact_id IS NOT NULL
-            THEN a.kind = 'dismissed' AND a.fingerprint = c.fingerprint
-        ELSE a.kind IN ('ignored', 'undone') END
+            THEN a.kind = 'undone' OR (a.kind = 'dismissed' AND a.fingerprint = c.fingerprint)
+        WHEN c.kind IN ('create', 'link', 'queue') THEN a.kind IN ('ignored', 'undone')
+        ELSE a.kind = 'undone' END
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("object_ids", type_=IdArray()))
 
 
@@ -154,9 +155,10 @@ class Decisions:
         entra_tenant_id: EntraTenantId,
         rows: Mapping[ChangeId, ObjectId],
     ) -> set[ChangeId]:
-        """Planned creates, links and questions that are needless by what was decided since.
+        """Planned rows that are needless, or not wanted, by what was decided since.
 
-        Their identity is linked, is to be left alone, or its question was waved away.
+        Their identity is linked, is to be left alone, or its question was waved away. What is to be
+        done to somebody who has a contact is overruled by an undo alone.
         """
         values = {
             "tenant_id": self._tenant_id,

@@ -22,9 +22,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.states import ItemState, RunState
 from entra_plugin.store.arrays import IdArray
-
-ERASED = "erased"
-"""Why a link is closed: its person was erased."""
+from entra_plugin.store.links import ERASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from entra_plugin.domain.identity import DirectoryUser, from_attributes
 from entra_plugin.domain.ids import (
     ContactId,
     EntraTenantId,
-    LinkId,
     ManagedTenantId,
     ObjectId,
     RunId,
@@ -59,24 +58,6 @@ class Tally:
     every: int
     filtered: int
     unchanged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkRow:
-    """Where a contact comes from: for the panel on the contact."""
-
-    link_id: LinkId
-    entra_tenant_id: EntraTenantId
-    object_id: ObjectId
-    contact_id: ContactId
-    reason: str
-    opened_at: datetime
-    opened_by_run: RunId | None
-    address: str | None
-    display_name: str | None
-    user_principal_name: str | None
-    enabled: bool
-    tenant_name: str
 
 
 _KNOWN = text("""
@@ -278,63 +259,6 @@ class Identities:
             )
             for row in await self._connection.execute(statement)
         }
-
-    async def link_of_contact(self, contact_id: ContactId) -> LinkRow | None:
-        """The active link of a contact, with the identity behind it."""
-        statement = (
-            select(
-                contact_links.c.link_id,
-                contact_links.c.entra_tenant_id,
-                contact_links.c.object_id,
-                contact_links.c.contact_id,
-                contact_links.c.reason,
-                contact_links.c.opened_at,
-                contact_links.c.opened_by_run,
-                identities.c.address,
-                identities.c.display_name,
-                identities.c.attributes["user_principal_name"].astext.label("upn"),
-                identities.c.enabled,
-                managed_tenants.c.display_name.label("tenant_name"),
-            )
-            .select_from(
-                contact_links.join(
-                    identities,
-                    and_(
-                        identities.c.tenant_id == contact_links.c.tenant_id,
-                        identities.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                        identities.c.object_id == contact_links.c.object_id,
-                    ),
-                ).join(
-                    managed_tenants,
-                    and_(
-                        managed_tenants.c.tenant_id == contact_links.c.tenant_id,
-                        managed_tenants.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                    ),
-                )
-            )
-            .where(
-                contact_links.c.tenant_id == self._tenant_id,
-                contact_links.c.contact_id == contact_id,
-                contact_links.c.state == "active",
-            )
-        )
-        row = (await self._connection.execute(statement)).first()
-        if row is None:
-            return None
-        return LinkRow(
-            link_id=LinkId(row.link_id),
-            entra_tenant_id=EntraTenantId(row.entra_tenant_id),
-            object_id=ObjectId(row.object_id),
-            contact_id=ContactId(row.contact_id),
-            reason=row.reason,
-            opened_at=row.opened_at,
-            opened_by_run=row.opened_by_run,
-            address=row.address,
-            display_name=row.display_name,
-            user_principal_name=row.upn,
-            enabled=row.enabled,
-            tenant_name=row.tenant_name,
-        )
 
     async def page(
         self,

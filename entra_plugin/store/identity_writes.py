@@ -55,13 +55,20 @@ _OVER = """
     SET address = excluded.address, display_name = excluded.display_name,
         search_key = excluded.search_key, enabled = excluded.enabled,
         attributes = excluded.attributes, seen_fingerprint = excluded.seen_fingerprint,
-        acted_fingerprint = excluded.acted_fingerprint,
+        acted_fingerprint = CASE WHEN i.changed_at <= :now THEN excluded.acted_fingerprint END,
         read_as = coalesce(excluded.read_as, CASE
             WHEN substring(i.read_as FROM 17) = excluded.seen_fingerprint THEN i.read_as END),
         verdict = excluded.verdict, reason = excluded.reason, changed_at = excluded.changed_at,
-        departure = excluded.departure, departed_at = excluded.departed_at,
-        departure_settled = excluded.departure_settled"""
-"""A text that is unknown this time is that of before if the fingerprint is."""
+        departure = CASE WHEN i.changed_at <= :now THEN excluded.departure ELSE i.departure END,
+        departed_at = CASE WHEN i.changed_at <= :now THEN excluded.departed_at
+            ELSE i.departed_at END,
+        departure_settled = CASE WHEN i.changed_at <= :now THEN excluded.departure_settled
+            ELSE i.departure_settled END"""
+"""A text that is unknown this time is that of before if the fingerprint is.
+
+An identity that somebody else wrote since this was planned, as an approval does, is planned again
+by the next run, which then knows of a departure that was acted on meanwhile.
+"""
 
 _REMEMBER = text(f"""
     {_STORE}
@@ -129,10 +136,12 @@ _REFRESH_LINKED = text(f"""
                 WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
                     AND l.object_id = i.object_id AND l.state = 'active')
             THEN 'linked' ELSE i.verdict END,
-        departure = s.departure ->> 'kind',
-        departed_at = CAST(s.departure ->> 'since' AS timestamptz),
-        departure_settled = s.departure IS NOT NULL AND s.done
-            AND CAST(s.departure ->> 'settled' AS boolean),
+        departure = CASE WHEN s.outlives THEN i.departure ELSE s.departure ->> 'kind' END,
+        departed_at = CASE WHEN s.outlives THEN i.departed_at
+            ELSE CAST(s.departure ->> 'since' AS timestamptz) END,
+        departure_settled = CASE WHEN s.outlives THEN i.departure_settled
+            ELSE s.departure IS NOT NULL AND (s.done OR i.departure_settled)
+                AND CAST(s.departure ->> 'settled' AS boolean) END,
         changed_at = :now
     FROM (
         SELECT DISTINCT ON (c.object_id) c.object_id, c.search_key,
@@ -140,6 +149,7 @@ _REFRESH_LINKED = text(f"""
             decode(c.snapshot ->> 'fingerprint', 'hex') AS fingerprint,
             decode(c.snapshot ->> 'digest', 'hex') AS digest,
             c.snapshot -> 'departure' AS departure,
+            bool_or(d.change_id = ANY(:refused)) OVER (PARTITION BY c.object_id) AS outlives,
             bool_and(d.settled AND NOT coalesce(c.note ? 'emailTaken', false))
                 OVER (PARTITION BY c.object_id) AND NOT EXISTS (
                 SELECT FROM entra_sync_changes o
@@ -158,11 +168,12 @@ _REFRESH_LINKED = text(f"""
         AND i.object_id = s.object_id
         AND (s.done OR i.acted_fingerprint IS NOT NULL
             OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
-            OR i.departure IS DISTINCT FROM s.departure ->> 'kind')
+            OR (NOT s.outlives AND i.departure IS DISTINCT FROM s.departure ->> 'kind'))
 """).bindparams(
     bindparam("change_ids", type_=IdArray()),
     bindparam("settled", type_=ARRAY(Boolean())),
     bindparam("applied", type_=IdArray()),
+    bindparam("refused", type_=IdArray()),
 )
 """An identity is acted on once none of its rows of the run, and none that an earlier run holds, is
 left to be settled."""
@@ -274,11 +285,13 @@ class IdentityWrites:
         now: datetime,
         *,
         applied: Sequence[ChangeId] = (),
+        refused: Sequence[ChangeId] = (),
     ) -> None:
         """Store linked identities from the snapshots of these rows; True for one that is settled.
 
-        ``applied`` are others that were applied with them. The rows themselves are marked
-        afterwards, which empties their snapshots.
+        ``applied`` are others that were applied with them. ``refused`` are returns that could not
+        be made for now: that these people had left is not forgotten. The rows themselves are
+        marked afterwards, which empties their snapshots.
         """
         if not rows:
             return
@@ -288,6 +301,7 @@ class IdentityWrites:
             "change_ids": list(rows),
             "settled": list(rows.values()),
             "applied": list(applied),
+            "refused": list(refused),
             "now": now,
         }
         await self._connection.execute(_REFRESH_LINKED, values)

@@ -50,6 +50,15 @@ _CLOSE_MOOT = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 
+_CLAIMED = text("""
+    SELECT DISTINCT coalesce(candidates[1]::text, details ->> 'email') AS subject
+    FROM entra_reconciliation_items
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id <> ALL(:object_ids) AND state = 'open' AND reason = 'claimed_twice'
+        AND coalesce(candidates[1]::text, details ->> 'email') IS NOT NULL
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
+
 class Items:
     """The review items of one tenant."""
 
@@ -97,6 +106,18 @@ class Items:
             "now": now,
         }
         await self._connection.execute(_CLOSE_MOOT, values)
+
+    async def claimed(
+        self, entra_tenant_id: EntraTenantId, besides: Sequence[ObjectId]
+    ) -> frozenset[str]:
+        """What is claimed in open questions about others than these: contacts' ids, addresses."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(besides),
+        }
+        rows = await self._connection.execute(_CLAIMED, values)
+        return frozenset(row.subject for row in rows)
 
     async def count_open(self) -> int:
         """How many questions wait for a person."""

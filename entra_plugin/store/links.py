@@ -29,6 +29,8 @@ UNDONE = "undone"
 """Why a link is closed: an undo."""
 MAPPING_CHANGED = "mapping_changed"
 """Why a link is closed: its managed tenant is mapped to another client, or to none."""
+ERASED = "erased"
+"""Why a link is closed: its person was erased."""
 CONTACT_GONE = "contact_gone"
 """Why a link is closed: the host has no such contact any more."""
 
@@ -182,7 +184,7 @@ _CLOSE = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()), bindparam("contact_ids", type_=IdArray()))
 
 _UNSEEN = text("""
-    SELECT u.object_id
+    SELECT u.object_id, i.departure IS NOT DISTINCT FROM 'deleted_upstream' AS proved
     FROM (
         (SELECT object_id FROM entra_contact_links
         WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
@@ -387,10 +389,11 @@ class Links:
         run_id: RunId,
         managed_tenant_id: ManagedTenantId,
         reading: int,
-    ) -> list[ObjectId]:
+    ) -> dict[ObjectId, bool]:
         """Identities with a link or an open question that a reading did not list.
 
-        Those whose leaving is settled, and those whom an undo leaves alone, are not among them.
+        True for those whose deletion was proved before. Those whose leaving is settled, and those
+        whom an undo leaves alone, are not among them.
         """
         values = {
             "tenant_id": self._tenant_id,
@@ -399,7 +402,8 @@ class Links:
             "managed_tenant_id": managed_tenant_id,
             "reading": reading,
         }
-        return list((await self._connection.scalars(_UNSEEN, values)).all())
+        rows = await self._connection.execute(_UNSEEN, values)
+        return {row.object_id: row.proved for row in rows}
 
     async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""

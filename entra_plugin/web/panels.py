@@ -1,26 +1,30 @@
 """What the client's action and the contact's panel show, read once for JSON and HTML alike."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.explain import FieldFacts
 from entra_plugin.application.overview import SYNC_TYPES
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import ClientId, ContactId, LinkId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, ChangeState, Verdict
-from entra_plugin.store.identities import Identities, LinkRow
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import ClientId, ContactId, RunId, TenantId
+from entra_plugin.domain.merging import normal
+from entra_plugin.domain.states import ChangeKind, FieldName, Verdict
 from entra_plugin.store.managed_tenants import ManagedTenant
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.people_tables import identities
 from entra_plugin.store.pins import Pins, StoredPin
+from entra_plugin.store.provenance import ContactChange, LinkRow, Provenance
 from entra_plugin.store.run_tables import sync_changes, sync_run_tenants, sync_runs
 from entra_plugin.web.facts import Facts
 from entra_plugin.web.runtime import Runtime
+
+_LAST_CHANGES = 20
+"""How many changes of a contact are shown; a run's own list has all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +36,16 @@ class ClientFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactChange:
-    """One change that a run made to a contact."""
-
-    run_id: RunId
-    kind: ChangeKind
-    reason: str
-    at: datetime
-    after: Mapping[str, object] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactFacts:
-    """The active link of a contact, its last changes, and its pins."""
+    """The link of a contact, its last changes, its pins, and what people have it say otherwise.
+
+    ``edited`` are fields whose rule is on, and which no sync reverts.
+    """
 
     link: LinkRow
     changes: tuple[ContactChange, ...]
     pins: tuple[StoredPin, ...] = ()
+    edited: tuple[FieldFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +96,37 @@ async def contact_facts(
     """Read where a contact comes from.
 
     Raises:
-        NotFound: It is not linked to an identity.
+        NotFound: It never was linked to an identity, or that person was erased.
     """
     async with runtime.context.store.tenant_transaction(tenant_id) as connection:
-        link = await Identities(connection, tenant_id).link_of_contact(contact_id)
+        provenance = Provenance(connection, tenant_id)
+        link = await provenance.link(contact_id)
         if link is None:
             raise NotFound("not_found", details={"contactId": str(contact_id)})
-        changes = await _changes_of_link(connection, tenant_id, link.link_id)
+        changes = await provenance.changes(link, limit=_LAST_CHANGES)
         pins = await Pins(connection, tenant_id).of_contact(contact_id)
-    return ContactFacts(link=link, changes=changes, pins=pins)
+    return ContactFacts(
+        link=link,
+        changes=changes,
+        pins=pins,
+        edited=await _edited(runtime, tenant_id, link) if link.closed_at is None else (),
+    )
+
+
+async def _edited(runtime: Runtime, tenant_id: TenantId, link: LinkRow) -> tuple[FieldFacts, ...]:
+    """The fields in which the contact differs from the directory, and stays as it is."""
+    identity = IdentityKey(entra_tenant_id=link.entra_tenant_id, object_id=link.object_id)
+    explained = await runtime.explain(tenant_id, identity)
+    return tuple(
+        field
+        for field in explained.fields
+        if field.outcome == "keep" and field.directory and not _is_same(field)
+    )
+
+
+def _is_same(field: FieldFacts) -> bool:
+    name = FieldName(field.name)
+    return normal(name, field.directory) == normal(name, field.contact)
 
 
 async def client_or_nothing(
@@ -229,30 +248,3 @@ async def _last_run_of_client(
     )
     found = await connection.scalar(statement)
     return RunId(found) if found is not None else None
-
-
-async def _changes_of_link(
-    connection: AsyncConnection, tenant_id: TenantId, link_id: LinkId
-) -> tuple[ContactChange, ...]:
-    """What was done to the contact: so far that is what opened its link, which has the id of it."""
-    statement = select(
-        sync_changes.c.run_id,
-        sync_changes.c.kind,
-        sync_changes.c.reason,
-        sync_changes.c.created_at,
-        sync_changes.c.after,
-    ).where(
-        sync_changes.c.tenant_id == tenant_id,
-        sync_changes.c.change_id == link_id,
-        sync_changes.c.state == ChangeState.APPLIED.value,
-    )
-    return tuple(
-        ContactChange(
-            run_id=RunId(row.run_id),
-            kind=ChangeKind(row.kind),
-            reason=row.reason,
-            at=row.created_at,
-            after=row.after,
-        )
-        for row in await connection.execute(statement)
-    )

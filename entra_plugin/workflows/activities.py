@@ -31,6 +31,7 @@ from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.open import OpenedRun, OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
+from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.application.undo.apply import ApplyUndo
 from entra_plugin.application.undo.plan import PlanUndo
@@ -77,6 +78,7 @@ _HOPELESS_TRIES = 4
 """How often a step is tried that fails for no reason that could pass."""
 
 _STOP_REASONS = frozenset({"feature_off", "not_connected"})
+"""Conditions without which a run does not begin, and ends as cancelled."""
 
 _REMEMBERED = 1000
 """Runs whose type a worker keeps in mind."""
@@ -94,6 +96,7 @@ class Activities:
         self._apply_undo = ApplyUndo(context)
         self._guard = GuardRun(context)
         self._apply_held = ApplyHeld(context)
+        self._scopes = Scopes(context)
         self._record = Record(context)
         self._discover = Discover(context)
         self._validate = ValidateChain(context)
@@ -297,6 +300,7 @@ class Activities:
 
         async def attempt() -> Step:
             try:
+                await self._scopes.require_begun(*_customer(customer))
                 await work()
             except TransientFailure as error:
                 if await self._waited_too_long(customer, error):
@@ -332,10 +336,14 @@ class Activities:
         return self._types[run_id] == RunType.UNDO
 
     async def _leave(self, customer: CustomerRef, error: NotAcceptable) -> Step:
-        """The conditions of the sync are gone: for this managed tenant, or for all of them."""
+        """The conditions of the sync are gone: for this managed tenant, or for all of them.
+
+        With the feature off, those that are begun finish, so the run goes on to its end.
+        """
         if error.code in _STOP_REASONS:
             await self._close(customer, RunState.CANCELLED, reason=error.code)
-            return Step(go_on=False, stop=error.code)
+            stop = error.code if error.code != "feature_off" else None
+            return Step(go_on=False, stop=stop)
         if error.code != "run_closed":
             await self._close(customer, RunState.SKIPPED, reason=error.code)
         return Step(go_on=False)

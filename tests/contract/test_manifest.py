@@ -26,6 +26,7 @@ from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
 from entra_plugin.domain.reviewing import Action
+from entra_plugin.store.links import CONTACT_GONE, MAPPING_CHANGED, UNDONE
 from entra_plugin.store.run_tables import COUNTERS
 from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
@@ -61,6 +62,7 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "clients.list.*": values(Tab),
     "clients.list.*.why": values(Tab),
     "clients.page.*": frozenset({"before", "after"}),
+    "closed.*": frozenset({CONTACT_GONE, MAPPING_CHANGED, UNDONE}),
     "connect.choice.*": values(states.ConnectionType),
     "connect.mode.*": values(states.ConnectionMode),
     "connect.path.*": values(states.ConnectionType),
@@ -75,10 +77,12 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "customer.state.*": values(states.MappingState),
     "discover.none.advice.*": values(states.ConnectionType),
     "evidence.*": values(Evidence),
+    "field.*": values(states.FieldName),
     "file.fault.*": frozenset(FAULTS),
     "kind.*": values(states.ChangeKind),
     "map.group.*": GROUPS,
     "map.group.*.why": GROUPS,
+    "pin.*": values(states.PinKind),
     "reason.*": values(states.VerdictReason),
     "review.action.*": values(Action),
     "review.effect.*": values(Effect),

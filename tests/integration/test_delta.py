@@ -19,7 +19,7 @@ DELTA, FULL, WEEKLY = ("delta", False), ("full", False), ("full", True)
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=16, users=USERS)
+    write_seed(folder, tenants=18, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -100,6 +100,29 @@ def test_a_property_that_was_cleared_is_told_from_one_that_is_not_named(meet: Me
     )
     assert stored == [(None, "Sales", "Person 0")]
     rests(customer)
+
+
+def test_a_change_whose_user_is_not_found_proves_nothing_without_the_deleted_items(
+    meet: Meet,
+) -> None:
+    customer = meet(17)
+    customer.sync()
+    body = {"error": {"code": "Request_ResourceNotFound", "message": "x"}}
+    for number in (0, 2):
+        customer.change(number, otherMails=[f"also{number}@customer17.example"])
+    faults = [
+        {"match": f"/users/{customer.object_id(n)}", "host": "graph", "status": 404, "body": body}
+        for n in (0, 2)
+    ]
+    customer.microsoft.control("/faults", {"faults": faults})
+    try:
+        run = customer.sync()
+    finally:
+        customer.microsoft.control("/faults", {"faults": []})
+    assert reading(customer, run) == ("delta", False)
+    assert changes(run) == {"queued": 2}
+    assert questions(customer) == dict.fromkeys(("person0", "person2"), "missing_upstream")
+    assert customer.active() == EVERYBODY
 
 
 def test_an_expired_cursor_means_reading_everybody_and_nobody_leaves_by_absence(

@@ -16,7 +16,7 @@ FIELD_SYNC = "entra-integration-field-sync"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=14, users=USERS)
+    write_seed(folder, tenants=16, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -246,3 +246,52 @@ def numbers(customer: Customer, number: int) -> dict[str, str]:
         customer.address(number),
     )
     return {str(kind): str(written) for kind, written in found}
+
+
+@pytest.mark.parametrize(("number", "kept"), [(15, True), (16, False)])
+def test_who_left_and_is_kept_active_follows_the_rules_as_before(
+    meet: Meet, number: int, *, kept: bool
+) -> None:
+    customer = meet(number)
+    customer.sync()
+    ruled(customer, role=True)
+    if kept:
+        customer.pin("keep_active", 0)
+    else:
+        guard(customer.admin, markInactiveWhenDisabled=False)
+    customer.change(0, accountEnabled=False)
+    customer.sync()
+    customer.change(0, jobTitle="Chief")
+    try:
+        assert changes(customer.sync()) == {"updated": 1}
+        assert value(customer, 0, "role") == "Chief"
+        customer.edit(0, role="By hand")
+        rests(customer)
+    finally:
+        guard(customer.admin)
+        rules(customer.admin)
+    if not kept:
+        assert changes(customer.sync()) == {"inactivated": 1}, "the evidence is not forgotten"
+
+
+def test_who_is_active_again_by_hand_follows_the_rules_and_stays_so(meet: Meet) -> None:
+    customer = meet(13)
+    customer.sync()
+    ruled(customer, role=True)
+    customer.change(0, accountEnabled=False)
+    customer.sync()
+    customer.edit(0, active=True)
+    customer.change(0, jobTitle="Chief")
+    guard(customer.admin, overwriteMin=0, overwritePercent=0)
+    try:
+        held = customer.sync()
+        assert (held["state"], changes(held)) == ("held", {"held": 1})
+        assert changes(customer.sync()) == {}, "what waits for a person makes nobody leave again"
+        assert "person0" in customer.active()
+    finally:
+        guard(customer.admin)
+    customer.admin.post(f"/runs/{held['runId']}/approve", {})
+    customer.sync()
+    assert value(customer, 0, "role") == "Chief"
+    assert "person0" in customer.active()
+    rules(customer.admin)

@@ -8,16 +8,15 @@ from uuid import uuid4
 import pytest
 
 from devhost.servers.postgres import Urls
-from entra_plugin.access import Flags
 from entra_plugin.application.close_run import CloseRun
 from entra_plugin.application.connect.disconnect import Disconnect
 from entra_plugin.application.runs import RunDetails
-from entra_plugin.domain.flags import Flag
-from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.domain.ids import RunId
 from entra_plugin.domain.states import ConnectionStatus, RunState, RunType
 from entra_plugin.store.runs import Failure
 from support.checking import Checks, checking
 from support.crashes import Killed
+from support.flags import AllOff
 from support.graph import ALPINE, DELTA, HARBOR
 from support.simulator import Simulator
 
@@ -26,13 +25,6 @@ CUSTOMERS = 8
 NEWCOMERS = 12
 
 either = pytest.mark.parametrize("type_", [DISCOVERY, VALIDATION])
-
-
-class AllOff(Flags):
-    """Every flag is off."""
-
-    async def is_on_now(self, flag: Flag, tenant_id: TenantId) -> bool:
-        return False
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ CIPP = "entra-integration-cipp"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     folder = tmp_path_factory.mktemp("seed")
-    write_seed(folder, tenants=18, users=USERS)
+    write_seed(folder, tenants=20, users=USERS)
     with running_devhost(seed=str(folder)) as running:
         yield running
 
@@ -155,6 +155,26 @@ def test_a_departure_is_acted_on_when_its_grace_is_over(meet: Meet, usual_guard:
     rests(customer)
 
 
+def test_who_is_deleted_in_the_grace_of_being_disabled_is_no_suspected_mailbox(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(20)
+    customer.sync()
+    guard(customer.admin, graceDays=3, holdSharedMailboxSuspects=True)
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    users(customer, delete=[customer.object_id(0)])
+    customer.sync()
+    customer.inside.write(
+        "UPDATE entra_identities SET departed_at = departed_at - interval '4 days'"
+        " WHERE object_id = %s",
+        customer.object_id(0),
+    )
+    run = customer.sync()
+    assert left(customer, run, 0) == "deleted_upstream"
+    assert customer.rows(run)["person0", "inactivate"]["note"] is None
+
+
 def test_who_is_enabled_again_within_the_grace_never_left(meet: Meet, usual_guard: None) -> None:
     customer = meet(11)
     customer.sync()
@@ -274,3 +294,28 @@ def _ignored(customer: Customer, numbers: tuple[int, ...], method: str) -> None:
             "objectId": customer.object_id(number),
         }
         assert customer.admin.post("/pins", pin, method=method).status == 200
+
+
+def test_whom_a_person_keeps_stays_when_the_grace_of_his_departure_is_over(
+    meet: Meet, usual_guard: None
+) -> None:
+    customer = meet(19)
+    guard(customer.admin, graceDays=10)
+    customer.sync()
+    users(customer, disable=[customer.object_id(0)])
+    customer.sync()
+    users(customer, deletePermanently=[customer.object_id(0)])
+    refused = {"error": {"code": "Authorization_RequestDenied", "message": "No."}}
+    unproved = {"match": "/directory/deletedItems", "host": "graph", "tenants": [tenant_id(19)]}
+    customer.microsoft.control("/faults", {"faults": [unproved | {"status": 403, "body": refused}]})
+    look_for_the_gone(customer)
+    customer.sync()
+    customer.microsoft.control("/faults", {"faults": []})
+    (item,) = customer.admin.items("/review-items", managedTenantId=customer.managed_tenant)
+    assert item["reason"] == "missing_upstream"
+    assert customer.admin.post(f"/review-items/{item['itemId']}/keep").status == 200
+    let_days_go_by(customer, 11)
+    for _ in range(2):
+        assert changes(customer.sync()) == {}
+        look_for_the_gone(customer)
+    assert customer.active() == EVERYBODY

@@ -9,12 +9,12 @@ from support.connection_api import by_token
 from support.folders import tenant_id, write_seed
 from support.inside import Inside
 from support.program import Json, Program, Reply
-from support.ruling import Meet
+from support.ruling import Meet, changes, questions
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer
 
-CUSTOMERS = 6
+CUSTOMERS = 10
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 
@@ -73,6 +73,33 @@ def test_a_deleted_person_leaves_on_the_proof_that_he_is_gone(meet: Meet) -> Non
     assert (nobody["state"], customer.rows(nobody)) == ("completed", {})
 
 
+def test_an_id_that_is_not_found_is_looked_for_in_the_deleted_items_and_proves_nothing_itself(
+    meet: Meet,
+) -> None:
+    customer = meet(7)
+    customer.sync()
+    one, other = customer.object_id(0), customer.object_id(3)
+    body = {"error": {"code": "Request_ResourceNotFound", "message": "x"}}
+    fault = {"host": "graph", "tenants": [tenant_id(7)], "status": 404, "body": body}
+    missing = [{**fault, "match": f"/users/{one}"}]
+    customer.microsoft.control("/faults", {"faults": missing})
+    try:
+        run = synced(customer, one)
+    finally:
+        customer.microsoft.control("/faults", {"faults": []})
+    assert (run["state"], changes(run)) == ("completed", {"queued": 1})
+    assert customer.rows(run)["person0", "queue"]["reason"] == "missing_upstream"
+    assert customer.active() == EVERYBODY
+    customer.microsoft.control("/users", {"tenant": tenant_id(7), "deletePermanently": [other]})
+    assert changes(synced(customer, other)) == {"queued": 1}
+    assert questions(customer) == dict.fromkeys(("person0", "person3"), "missing_upstream")
+    assert changes(synced(customer, other)) == {}, "the question is asked once"
+    assert changes(synced(customer, one)) == {}
+    assert questions(customer).keys() == {"person3"}, "who is found again is no question"
+    assert changes(customer.sync()) == {"inactivated": 1}, "a removal is evidence"
+    assert customer.active() == EVERYBODY - {"person3"}
+
+
 def test_what_is_held_already_is_not_planned_twice_and_others_go_on_waiting(meet: Meet) -> None:
     customer = meet(3)
     customer.sync()
@@ -86,6 +113,40 @@ def test_what_is_held_already_is_not_planned_twice_and_others_go_on_waiting(meet
     synced(customer, customer.object_id(1))
     assert customer.rows(held, state="superseded").keys() == {("person1", "inactivate")}
     assert customer.active() == EVERYBODY
+
+
+@pytest.mark.parametrize(("number", "claimants"), [(8, (0, 2)), (9, (0, 1, 2))])
+def test_what_several_claim_stays_a_question_when_one_of_them_is_synced(
+    meet: Meet, number: int, claimants: tuple[int, ...]
+) -> None:
+    """Of a new contact's address, and of the contact that person1 would be linked to."""
+    customer = meet(number)
+    address = customer.address(1) if 1 in claimants else f"both@customer{number}.example"
+    for claimant in claimants:
+        customer.change(claimant, mail=address)
+    customer.sync()
+    before = customer.inside.rows(_QUESTIONS, customer.managed_tenant)
+    assert [reason for _, reason, _, _ in before] == ["claimed_twice"] * len(claimants)
+    run = synced(customer, customer.object_id(0))
+    assert (run["state"], changes(run)) == ("completed", {})
+    customer.change(2, jobTitle="Head")
+    assert changes(synced(customer, customer.object_id(2))).keys() <= {"queued"}
+    another = {"userPrincipalName": f"another@customer{number}.example", "mail": address}
+    newcomer = {"id": customer.object_id(9), "displayName": "Another", **another}
+    customer.microsoft.control("/users", {"tenant": tenant_id(number), "add": [newcomer]})
+    assert changes(synced(customer, customer.object_id(9))) == {"queued": 1}
+    found = customer.inside.rows(_QUESTIONS, customer.managed_tenant)
+    assert [row for row in found if row[0] != customer.object_id(9)] == before
+    assert [reason for _, reason, _, _ in found] == ["claimed_twice"] * (len(claimants) + 1)
+    assert changes(customer.sync()).keys() <= {"queued"}
+    assert changes(customer.sync()) == {}
+
+
+_QUESTIONS = (
+    "SELECT object_id::text, reason, candidates::text, (details ->> 'email') IS NULL"
+    " FROM entra_reconciliation_items WHERE managed_tenant_id = %s AND state = 'open'"
+    " ORDER BY object_id"
+)
 
 
 def test_a_sync_that_is_under_way_takes_the_person_along(meet: Meet, host: RunningHost) -> None:

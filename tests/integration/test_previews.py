@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.bad_listings import answering, pages_of, rows_of
 from support.folders import tenant_id, write_seed
 from support.inside import Inside
 from support.program import Program
-from support.ruling import Meet
+from support.ruling import Meet, look_for_the_gone, reading, users
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, rules
 
-CUSTOMERS = 12
+CUSTOMERS = 17
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -198,6 +199,89 @@ def test_a_preview_is_older_than_what_a_sync_has_seen_since(meet: Meet) -> None:
     assert (title(customer, 2), title(customer, 3)) == ("Chief", "Head")
 
 
+@pytest.mark.parametrize(("number", "weekly"), [(17, False), (14, True)])
+def test_a_preview_says_who_leaves_with_the_next_sync(
+    meet: Meet, inside: Inside, number: int, *, weekly: bool
+) -> None:
+    customer = meet(number)
+    customer.sync()
+    users(customer, delete=[customer.object_id(0)])
+    users(customer, deletePermanently=[customer.object_id(3)])
+    if weekly:
+        look_for_the_gone(customer)
+    cursors = "SELECT managed_tenant_id::text, link FROM entra_delta_cursors ORDER BY 1"
+    before = inside.rows(cursors)
+    foreseen = customer.rows(customer.preview(), kind="inactivate")
+    assert inside.rows(cursors) == before
+    run = customer.sync()
+    assert reading(customer, run) == (("full", True) if weekly else ("delta", False))
+    assert {who: row["reason"] for who, row in foreseen.items()} == {
+        who: row["reason"] for who, row in customer.rows(run).items()
+    }
+    assert {who for who, _ in foreseen} == {"person0", "person3"}
+    assert customer.rows(customer.preview()).keys() == {
+        (who, "none") for who in EVERYBODY - {"person0", "person3"}
+    }
+
+
+def test_a_preview_asks_nobody_about_who_is_missing_without_a_removal(meet: Meet) -> None:
+    customer = meet(15)
+    customer.sync()
+    listed = rows_of(customer.microsoft, tenant_id(15))[1:]
+    faults = answering(customer.microsoft, tenant_id(15), pages_of(listed, USERS))
+    customer.microsoft.control("/faults", {"faults": faults})
+    preview = customer.preview()
+    customer.microsoft.control("/faults", {"faults": []})
+    assert len(customer.rows(preview)) == USERS - 1
+    assert {kind for _, kind in customer.rows(preview)} == {"none"}
+    assert customer.rows(customer.sync()) == {}
+
+
+def test_a_preview_asks_nothing_that_is_asked_already(meet: Meet) -> None:
+    customer = meet(16)
+    customer.sync()
+    ask = {"enabled": True, "mode": "ask"}
+    rules(customer.admin, role=ask, displayName=True)
+    customer.sync()
+    customer.edit(2, role="By hand")
+    customer.edit(3, role="By hand")
+    for number in (2, 3):
+        customer.change(number, jobTitle="Chief")
+    newcomers = [
+        {
+            "id": customer.object_id(number),
+            "userPrincipalName": customer.address(number),
+            "mail": "both@customer16.example",
+            "displayName": f"Newcomer {number}",
+        }
+        for number in (7, 8)
+    ]
+    customer.microsoft.control("/users", {"tenant": tenant_id(16), "add": newcomers})
+    conflict, claim = "field_conflict", "claimed_twice"
+    asked = {("person2", conflict), ("person3", conflict), ("both", claim)}
+    first = customer.preview()
+    assert {
+        (who, row["reason"]) for (who, _), row in customer.rows(first, kind="queue").items()
+    } == asked
+    run = customer.sync()
+    assert run["counts"]["queued"] == 4
+    again = customer.preview()
+    assert customer.rows(again, kind="queue") == {}
+    left = customer.rows(again, kind="none")
+    assert {(who, row["reason"]) for (who, _), row in left.items()} >= asked
+    assert left["person2", "none"]["note"] == {"verdict": "linked"}
+    assert left["both", "none"]["note"] == {"verdict": "queued"}
+    assert (left["person2", "none"]["after"], left["person2", "none"]["before"]) == (None, None)
+    resting = customer.sync()
+    assert again["counts"] == resting["counts"]
+    customer.change(2, displayName="Somebody Else", jobTitle="Chief of all")
+    customer.change(3, displayName="Another")
+    foreseen = customer.rows(customer.preview())
+    assert ("person2", "queue") in foreseen
+    rows = customer.rows(customer.sync())
+    assert foreseen.keys() - {key for key in foreseen if key[1] == "none"} == rows.keys()
+
+
 def test_who_was_deleted_since_a_preview_stays_gone(meet: Meet) -> None:
     customer = meet(10)
     customer.sync()
@@ -323,3 +407,22 @@ def test_an_unreadable_customer_is_told_by_its_preview_and_nowhere_else(
     microsoft.control("/faults", {"faults": []})
     assert run["state"] == "failed"
     assert inside.everything()["entra_managed_tenants"] == before
+
+
+def test_an_accent_is_one_whether_it_stands_in_its_letter_or_behind_it(meet: Meet) -> None:
+    customer = meet(13)
+    address, name = "jose\u0301@customer13.example", "Zoe\u0308 A"
+    ((contact,),) = customer.inside.rows(
+        "SELECT id::text FROM psa_contacts WHERE email = %s", customer.address(1)
+    )
+    customer.inside.write(
+        "UPDATE psa_contacts SET email = %s, email_key = %s, full_name = %s, name_key = lower(%s)"
+        " WHERE id = %s",
+        *(address, address, name, name, contact),
+    )
+    customer.change(1, mail="jos\u00e9@customer13.example")
+    customer.change(0, displayName="Zo\u00eb A")
+    rows = customer.rows(customer.preview())
+    linked = [row for (_, kind), row in rows.items() if kind == "link"]
+    assert [(row["contactId"], row["reason"]) for row in linked] == [(contact, "matched_email")]
+    assert rows["person0", "create"]["note"] == {"lookAlikes": [contact]}

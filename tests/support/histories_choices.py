@@ -65,7 +65,8 @@ moments = st.integers(1, 60)
 field_rules = st.dictionaries(
     st.sampled_from(FIELDS), st.sampled_from(["directory_wins", "local_wins", "ask"])
 )
-pins = st.sampled_from(["keep_active", "hands_off", "lock_field", "ignore_identity"])
+contact_pins = st.sampled_from(["keep_active", "hands_off", "lock_field"])
+pins = contact_pins | st.just("ignore_identity")
 guards = st.fixed_dictionaries(
     {},
     optional={

@@ -227,13 +227,15 @@ class Life(RuleBasedStateMachine):
             world.ignored.add((str(directory), str(object_id)))
             self.office.pin(kind, directory=directory, object_id=object_id)
         elif contacts:
-            contact_id = contacts[number % len(contacts)]
-            if kind == "lock_field":
-                world.locked.add((contact_id, name))
-                self.office.pin(kind, contact_id=contact_id, field=name)
-            else:
-                getattr(world, kind).add(contact_id)
-                self.office.pin(kind, contact_id=contact_id)
+            self.pin_contact(kind, contacts[number % len(contacts)], name)
+
+    def pin_contact(self, kind: str, contact_id: str, name: str) -> None:
+        if kind == "lock_field":
+            self.world.locked.add((contact_id, name))
+            self.office.pin(kind, contact_id=contact_id, field=name)
+        else:
+            getattr(self.world, kind).add(contact_id)
+            self.office.pin(kind, contact_id=contact_id)
 
     @rule(number=st.integers(0, 1), client=st.sampled_from([*CLIENTS, None]), grouped=st.booleans())
     def somebody_maps(self, number: int, client: ClientId | None, grouped: bool) -> None:

@@ -10,10 +10,16 @@ from hypothesis.stateful import rule
 
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId
 from support.desk import Desk
-from support.histories_choices import ContactEdits, contact_edits, guards, moments
+from support.histories_choices import (
+    ContactEdits,
+    contact_edits,
+    contact_pins,
+    guards,
+    moments,
+)
 from support.histories_syncs import Syncs
 from support.judging import judge_books, judge_contacts, judge_decisions
-from support.office import CLIENTS, CUSTOMERS, State
+from support.office import CLIENTS, CUSTOMERS, FIELDS, State
 from support.stage import Stage
 from support.undone import Undone
 from support.world import World
@@ -110,17 +116,27 @@ class Plans(Syncs):
         customer=st.sampled_from([None, None, *CUSTOMERS]),
         at=st.none() | moments,
         now=st.sampled_from([True, True, False]),
+        pinned=st.none() | st.tuples(contact_pins, st.integers(0, 3), st.sampled_from(FIELDS)),
     )
     def somebody_undoes(
-        self, back: int, customer: ManagedTenantId | None, at: int | None, now: bool
+        self,
+        back: int,
+        customer: ManagedTenantId | None,
+        at: int | None,
+        now: bool,
+        pinned: tuple[str, int, str] | None,
     ) -> None:
-        before, versions = self.office.state(), self.office.versions(but="entra_sync_changes")
-        wrote = {r["run"] for r in before.changes if (r["kind"], r["state"]) in APPLIED}
-        runs = [run_id for run_id in self.runs if str(run_id) in wrote]
+        wrote = [r for r in self.office.state().changes if (r["kind"], r["state"]) in APPLIED]
+        runs = [run_id for run_id in self.runs if str(run_id) in {r["run"] for r in wrote}]
         if not runs:
             return
         self.count("somebody_undoes")
         undone = runs[-1 - back % len(runs)]
+        if pinned is not None:
+            kind, number, name = pinned
+            of_run = [str(r["contact"]) for r in wrote if r["run"] == str(undone)]
+            self.pin_contact(kind, of_run[number % len(of_run)], name)
+        before, versions = self.office.state(), self.office.versions(but="entra_sync_changes")
         asked = self.desk.undo(undone, customer)
         run_id = self.stage.asked(asked, "nothing_to_undo", "not_found")
         if run_id is None:

@@ -230,6 +230,9 @@ class Settled:
             return
         if not user.enabled:
             self._judge_left(key, contact, identity)
+            leaves = not contact["active"] or self._waits(key, "inactivate")
+            for name in () if leaves else self.world.rules:
+                self._judge_field(key, user, link, contact, name)
             return
         assert identity["departure"] is None, "somebody is here who is said to have left"
         ours = link["inactive_version"] == contact["version"]

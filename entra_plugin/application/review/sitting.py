@@ -31,6 +31,7 @@ from entra_plugin.domain.states import (
 )
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.decisions import Decision, Decisions
+from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.links import Links
 from entra_plugin.store.review import Item, ReviewItems, ReviewRuns, Unapplied
 from entra_plugin.store.run_tenants import RunTenants
@@ -232,6 +233,8 @@ class Sitting:
                 decision = self._decision(DecisionKind.DISMISSED, answer)
                 fingerprint = seen.seen if seen is not None else None
                 await decisions.put(item.identity, replace(decision, fingerprint=fingerprint))
+                if item.reason == VerdictReason.MISSING_UPSTREAM:
+                    await self._settle_departure(item)
             case Action.DISMISS:
                 await decisions.put(item.identity, self._decision(DecisionKind.IGNORED, answer))
                 await journal.put_verdict(
@@ -239,6 +242,17 @@ class Sitting:
                 )
             case _:
                 """Fields and inactivations are remembered by the link and the departure."""
+
+    async def _settle_departure(self, item: Item) -> None:
+        """Whoever is kept does not leave on evidence of before either."""
+        directory, object_id = item.identity.entra_tenant_id, item.object_id
+        await IdentityWrites(self.connection, self.person.tenant_id).act(
+            directory,
+            [object_id],
+            departed=[object_id],
+            run_id=self.run_id,
+            managed_tenant_id=item.managed_tenant_id,
+        )
 
     def _decision(self, kind: DecisionKind, answer: Answer) -> Decision:
         return Decision(

@@ -31,17 +31,21 @@ class Absences:
     planner: UserPlanner
     directory: Directory
 
-    async def plan(self, fence: Fence, now: datetime) -> Absent | None:
+    async def plan(self, fence: Fence, now: datetime, *, look: bool) -> Absent | None:
         """Ask for evidence of each, then plan; None when nobody is missing.
 
-        Only as many single ids are asked for as may become inactive without a person's look: the
-        others wait as questions.
+        Evidence that is stored holds, as they are still not listed. Only as many single ids are
+        asked for as may become inactive without a person's look: the others wait as questions.
+        Without ``look`` nothing is asked for, and only those are planned of whom it is known.
         """
         unseen, allowed = await self._unseen(fence)
-        if not unseen:
+        proved = frozenset(object_id for object_id, known in unseen.items() if known)
+        if look and len(proved) < len(unseen):
+            proved |= await self._proved([o for o in unseen if o not in proved], allowed)
+        missing = list(unseen) if look else sorted(proved)
+        if not missing:
             return None
-        proved = await self._proved(unseen, allowed)
-        return Absent(planned=await self.plan_deleted(unseen, proved, now), deleted=proved)
+        return Absent(planned=await self.plan_deleted(missing, proved, now), deleted=proved)
 
     async def plan_deleted(
         self, object_ids: Sequence[ObjectId], proved: frozenset[ObjectId], now: datetime
@@ -59,7 +63,7 @@ class Absences:
             }
             return await self.planner.plan_absent(connection, users, departures)
 
-    async def _unseen(self, fence: Fence) -> tuple[list[ObjectId], int]:
+    async def _unseen(self, fence: Fence) -> tuple[dict[ObjectId, bool], int]:
         policy, tenant_id = self.planner.policy, self.planner.tenant_id
         async with self.context.store.tenant_transaction(tenant_id) as connection:
             links = Links(connection, tenant_id)
@@ -70,7 +74,7 @@ class Absences:
                 reading=fence.reading,
             )
             if not unseen:
-                return [], 0
+                return {}, 0
             linked = await links.count_by_client([policy.client_id])
         return unseen, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
 

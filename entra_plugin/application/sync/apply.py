@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -144,10 +144,9 @@ class Apply:
         """Apply rows of these kinds; creates that met a new contact are planned once more.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
-                ``run_closed``; nothing of the plan is applied from then on.
+            NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``; nothing of
+                the plan is applied from then on.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             fence = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
@@ -157,7 +156,7 @@ class Apply:
             found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
             policy = await self._scopes.policy_under(connection, tenant_id, found)
         aged = found.run.type == RunType.PREVIEW
-        application = replace(sync_application(tenant_id, fence, policy, kinds), aged=aged)
+        application = sync_application(tenant_id, fence, policy, kinds, aged=aged)
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
             await self._rows(application)
@@ -198,9 +197,17 @@ def _whole_identities(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:
 
 
 def sync_application(
-    tenant_id: TenantId, fence: Fence, policy: Policy, kinds: Collection[ChangeKind]
+    tenant_id: TenantId,
+    fence: Fence,
+    policy: Policy,
+    kinds: Collection[ChangeKind],
+    *,
+    aged: bool,
 ) -> Application:
-    """What a sync applies: never for a client of until now."""
+    """What a sync applies: never for a client of until now.
+
+    ``aged``: other runs may have seen its people since.
+    """
 
     async def require(connection: AsyncConnection) -> None:
         mappings = Mappings(connection, tenant_id)
@@ -216,4 +223,5 @@ def sync_application(
         pinned=bool(policy.pins),
         kinds=kinds,
         require=require,
+        aged=aged,
     )

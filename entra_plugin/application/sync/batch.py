@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,7 +37,7 @@ from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
-from entra_plugin.store.links import CONTACT_GONE, Links, NewLink, Written
+from entra_plugin.store.links import CONTACT_GONE, HeldLink, Links, NewLink, Written
 from entra_plugin.store.pins import Pins as PinRows
 
 HOST_FIELDS: Mapping[str, str] = {
@@ -54,9 +55,6 @@ HOST_FIELDS: Mapping[str, str] = {
 
 OPENING = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.MOVE})
 """Kinds that link an identity which had no link; a resumed reactivation does, too."""
-
-DECIDABLE = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.QUEUE})
-"""Kinds that a person's decision in the review queue makes needless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +96,15 @@ class ApplyBatch:
             for row in (self._batch.rows if pins != NO_PINS else ())
             if (refusal := _refusal(row, pins))
         }
-        rows = [row for row in self._batch.rows if row.change_id not in refused]
         done = list(refused.values())
         closing = self._batch.of(ChangeKind.CLOSE_LINK)
         if closing:
             done += await self._close_links(closing)
+        rows = [
+            row
+            for row in self._batch.rows
+            if row.change_id not in refused and row.kind != ChangeKind.CLOSE_LINK
+        ]
         overruled = await self._overruled(rows)
         done += overruled.values()
         rows = [row for row in rows if row.change_id not in overruled]
@@ -122,7 +124,7 @@ class ApplyBatch:
         if asked:
             done += await self._ask(asked)
         left_alone = {row.object_id for row in self._batch.rows if row.change_id in overruled}
-        await self._mark(done, left_alone)
+        await self._mark(done, left_alone, pinned=refused.keys())
 
     async def _overruled(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
         """Rows that a person's decision of meanwhile forbids: he answered while this was planned.
@@ -145,18 +147,17 @@ class ApplyBatch:
         }
 
     async def _decided(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
-        asking = [row for row in rows if row.kind in DECIDABLE]
-        if not asking:
+        if not rows:
             return {}
         found = await Decisions(self._connection, self._batch.tenant_id).overruled(
             self._batch.run_id,
-            asking[0].managed_tenant_id,
+            rows[0].managed_tenant_id,
             self._batch.entra_tenant_id,
-            {row.change_id: row.object_id for row in asking},
+            {row.change_id: row.object_id for row in rows},
         )
         return {
             row.change_id: stale(row, {"found": "decided_meanwhile"})
-            for row in asking
+            for row in rows
             if row.change_id in found
         }
 
@@ -244,11 +245,15 @@ class ApplyBatch:
         chosen = [row for row in rows if opens_link(row)]
         if not chosen:
             return []
-        taken = await self._linked_otherwise(chosen)
-        done, written = await self._update([r for r in chosen if r.change_id not in taken])
-        done += taken.values()
+        directory = self._batch.entra_tenant_id
+        linked = await self._links.of(directory, [row.object_id for row in chosen])
+        taken = await self._linked_otherwise(chosen, linked)
+        free = [row for row in chosen if row.change_id not in taken]
+        edited, seen = await self._untouched(free, linked)
+        done, written = await self._update([r for r in free if r.change_id not in edited], seen)
+        done += [*taken.values(), *edited.values()]
         reopened = await self._links.reopen(
-            self._batch.entra_tenant_id,
+            directory,
             {row.object_id: (contact_id, version) for row, contact_id, version in written},
             client_id=self._batch.client_id,
         )
@@ -279,7 +284,13 @@ class ApplyBatch:
                 done.append(stale(row, {"found": "rule_off"}))
             else:
                 holding.append(row)
-        refused, written = await self._update(holding)
+        edited, seen = await self._untouched(
+            [row for row in holding if row.kind == ChangeKind.REACTIVATE], linked
+        )
+        done += edited.values()
+        refused, written = await self._update(
+            [row for row in holding if row.change_id not in edited], seen
+        )
         await self._links.written(
             self._batch.entra_tenant_id, [_write(row, version) for row, _, version in written]
         )
@@ -307,10 +318,43 @@ class ApplyBatch:
         )
         return {contact.id: contact for contact in found}
 
+    async def _untouched(
+        self, rows: Sequence[ChangeRow], linked: Mapping[ObjectId, HeldLink]
+    ) -> tuple[dict[ChangeId, Done], dict[ContactId, Contact]]:
+        """Rows whose contact somebody edited since we wrote it, and the contacts of the others.
+
+        What a person chose holds for a contact that was edited, too.
+        """
+        ours = [row for row in rows if row.reason != VerdictReason.DECIDED]
+        if not ours:
+            return {}, {}
+        present = await self._present(ours)
+        closed = await self._links.dormant(
+            self._batch.entra_tenant_id,
+            [row.object_id for row in ours if row.object_id not in linked],
+        )
+        edited: dict[ChangeId, Done] = {}
+        seen: dict[ContactId, Contact] = {}
+        for row in ours:
+            contact = present.get(row.contact_id) if row.contact_id else None
+            link = linked.get(row.object_id)
+            dormant = closed.get(row.object_id)
+            left = link.inactive_version if link else dormant.version if dormant else None
+            if contact is None:
+                continue
+            if contact.version == left:
+                seen[contact.id] = contact
+            else:
+                edited[row.change_id] = stale(row, {"found": "edited_since"})
+        return edited, seen
+
     async def _update(
-        self, rows: Sequence[ChangeRow]
+        self, rows: Sequence[ChangeRow], seen: Mapping[ContactId, Contact] = MappingProxyType({})
     ) -> tuple[list[Done], list[tuple[ChangeRow, ContactId, int | None]]]:
-        """Write to contacts where ``before`` still holds; the rest is stale with what is there."""
+        """Write to contacts where ``before`` still holds; the rest is stale with what is there.
+
+        Those ``seen`` must still be as they were seen, in every field that is not empty.
+        """
         with_contact = [(row, row.contact_id) for row in rows if row.contact_id is not None]
         if not with_contact:
             return [], []
@@ -320,7 +364,7 @@ class ApplyBatch:
             [
                 ContactUpdate(
                     id=contact_id,
-                    expected=host_fields(row.before or {}),
+                    expected=host_fields({**_filled(seen.get(contact_id)), **(row.before or {})}),
                     set=host_fields(row.after or {}),
                 )
                 for row, contact_id in with_contact
@@ -337,10 +381,11 @@ class ApplyBatch:
         done = [not_written(row, outcome, present) for row, outcome in changed]
         return done, written
 
-    async def _linked_otherwise(self, rows: Sequence[ChangeRow]) -> dict[ChangeId, Done]:
+    async def _linked_otherwise(
+        self, rows: Sequence[ChangeRow], linked: Mapping[ObjectId, HeldLink]
+    ) -> dict[ChangeId, Done]:
         """Rows whose identity or contact has another link by now; nothing of them is written."""
         directory = self._batch.entra_tenant_id
-        linked = await self._links.of(directory, [row.object_id for row in rows])
         holders = await self._links.holders([row.contact_id for row in rows if row.contact_id])
         found: dict[ChangeId, Done] = {}
         for row in rows:
@@ -393,7 +438,13 @@ class ApplyBatch:
             for row, contact_id, _ in rows
         ]
 
-    async def _mark(self, done: Sequence[Done], left_alone: Collection[ObjectId]) -> None:
+    async def _mark(
+        self,
+        done: Sequence[Done],
+        left_alone: Collection[ObjectId],
+        *,
+        pinned: Collection[ChangeId],
+    ) -> None:
         """Store the identities from the rows' snapshots, then mark the rows.
 
         Those ``left_alone`` are as a person decided.
@@ -409,7 +460,7 @@ class ApplyBatch:
             if opens_link(row):
                 fresh[row.change_id] = Verdict.LINKED if applied else Verdict.FAILED
             elif row.kind == ChangeKind.QUEUE and row.contact_id is None:
-                fresh[row.change_id] = Verdict.QUEUED
+                fresh[row.change_id] = Verdict.QUEUED if applied else Verdict.FAILED
             else:
                 linked[row.change_id] = applied
         identities = IdentityWrites(self._connection, batch.tenant_id)
@@ -419,6 +470,12 @@ class ApplyBatch:
             linked,
             batch.now,
             applied=[d.change_id for d in done if d.state == ChangeState.APPLIED],
+            refused=[
+                d.change_id
+                for d in done
+                if rows[d.change_id].kind == ChangeKind.REACTIVATE
+                and (d.state == ChangeState.FAILED or d.change_id in pinned)
+            ],
         )
         await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
 
@@ -442,7 +499,7 @@ def _linked_elsewhere(row: ChangeRow, contact_id: ContactId) -> Done:
 
 def _refusal(row: ChangeRow, pins: Pins) -> Done | None:
     """The end of a row that a pin of now forbids."""
-    if row.kind in {ChangeKind.QUEUE, ChangeKind.CLOSE_LINK}:
+    if row.kind == ChangeKind.CLOSE_LINK:
         return None
     contact = row.contact_id
     locked = pins.locked.get(contact, frozenset()) if contact is not None else frozenset()
@@ -468,6 +525,14 @@ def _write(row: ChangeRow, version: int | None) -> Written:
 def host_fields(values: Mapping[str, object]) -> dict[str, object]:
     """Fields of a plan row by the names of the host's contract."""
     return {HOST_FIELDS[name]: value for name, value in values.items()}
+
+
+def _filled(contact: Contact | None) -> dict[str, object]:
+    """The fields of a contact that are not empty, as plan rows call them."""
+    if contact is None:
+        return {}
+    values = {name: value(contact) for name, value in _VALUES.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _new_contact(row: ChangeRow) -> NewContact:

@@ -122,6 +122,8 @@ class ChooseReading:
     ) -> Chosen:
         if run.type == RunType.PERSON:
             return Chosen(kind=ReadingKind.PERSON, absences=False)
+        # A preview has a word on everybody, so it reads everybody; who is gone, it looks for as the
+        # next sync would: with a complete reading, or among the changes since the cursor.
         now = self._context.clock()
         if not directory.capabilities.delta:
             return Chosen(kind=ReadingKind.FULL, absences=True)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.guarding import Guard, judge
 from entra_plugin.domain.ids import ChangeId, EntraTenantId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind, RunType, Verdict
@@ -19,17 +18,12 @@ class GuardRun:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._scopes = Scopes(context)
 
     async def __call__(self, tenant_id: TenantId, run_id: RunId) -> None:
         """Hold rows of clients that would lose or change too much, and of suspects, if so set.
 
         An undo is not held: a person has read it, and asked for it.
-
-        Raises:
-            NotAcceptable: ``feature_off``.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             run = await Runs(connection, tenant_id).get(run_id)
             if run is None or run.type == RunType.UNDO:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.surroundings import Around
 from entra_plugin.domain.filters import FilterRule
+from entra_plugin.domain.folding import compositions, search_key
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import ChangeId, ObjectId, RunId, TenantId
 from entra_plugin.domain.leaving import Departure
@@ -63,6 +64,8 @@ class UserPlanner:
     everybody: bool
     """Plan also those who are as they were: the policy changed, or this is a preview."""
     preview: bool = False
+    alone: bool = False
+    """One person is planned, and nobody who may claim the same."""
     vanished: frozenset[ObjectId] = frozenset()
     """Linked identities whose contact the host does not have any more."""
 
@@ -163,6 +166,7 @@ class UserPlanner:
             policy=self.policy,
             contacts=self.contacts,
             decisions=self.decisions,
+            alone=self.alone,
         )
 
     async def _look_alikes(
@@ -170,7 +174,7 @@ class UserPlanner:
     ) -> dict[ChangeId, dict[str, object]]:
         """Contacts of the client with the same name as one to be created: noted, never linked."""
         creates = [change for change in changes if change.kind == ChangeKind.CREATE]
-        names = sorted({_name(change) for change in creates})
+        names = sorted({form for change in creates for form in compositions(_name(change))})
         if not names:
             return {}
         found = await self.contacts.by_names(
@@ -178,11 +182,11 @@ class UserPlanner:
         )
         by_name: dict[str, list[str]] = {}
         for contact in found:
-            by_name.setdefault(contact.full_name.strip().lower(), []).append(str(contact.id))
+            by_name.setdefault(search_key(contact.full_name), []).append(str(contact.id))
         return {
-            change.change_id: {"lookAlikes": by_name[_name(change)]}
+            change.change_id: {"lookAlikes": by_name[key]}
             for change in creates
-            if _name(change) in by_name
+            if (key := search_key(_name(change))) in by_name
         }
 
 

@@ -19,6 +19,7 @@ from entra_plugin.application.sync.readings import (
     ReadPage,
     full_reading,
     person_reading,
+    removed_since,
 )
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.settle import settle_plan
@@ -96,11 +97,9 @@ class ReadAndPlan:
         Answers whether something is planned that does not wait for the guard.
 
         Raises:
-            NotAcceptable: ``feature_off``, ``not_connected``, ``mapping_changed`` or
-                ``run_closed``.
+            NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``.
             EntraError: What the directory answered.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         begun = await self._begin(tenant_id, run_id, managed_tenant_id)
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
@@ -162,6 +161,7 @@ class ReadAndPlan:
             now=self._context.clock(),
             everybody=preview or policy.changed,
             preview=preview,
+            alone=chosen.kind == ReadingKind.PERSON,
         )
         _, vanished, settled = await asyncio.gather(
             self._choose.begin(tenant_id, begun.run, begun.fence, policy, chosen, directory),
@@ -245,10 +245,11 @@ class ReadAndPlan:
                 if page.users:
                     async with self._context.store.tenant_transaction(tenant_id) as connection:
                         planned.append(await planner.plan(connection, page.users, page.digests))
-                if page.deleted:
+                if page.deleted or page.missing:
+                    gone = (*page.deleted, *page.missing)
                     planned.append(
                         await self._absences(attempt).plan_deleted(
-                            page.deleted, frozenset(page.deleted), planner.now
+                            gone, frozenset(page.deleted), planner.now
                         )
                     )
                 yield page, planned
@@ -306,14 +307,19 @@ class ReadAndPlan:
     async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> bool:
         """Look for those who are gone, then settle what the whole plan shows."""
         absent: Absent | None = None
-        if attempt.chosen.kind == ReadingKind.FULL and attempt.chosen.absences:
-            absent = await self._absences(attempt).plan(attempt.fence, attempt.planner.now)
+        foreseen = await self._foreseen(tenant_id, attempt)
+        if attempt.chosen.kind == ReadingKind.FULL:
+            absent = await self._absences(attempt).plan(
+                attempt.fence, attempt.planner.now, look=attempt.chosen.absences
+            )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await RunTenants(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
                 await attempt.planner.write(connection, absent.planned)
                 if not attempt.planner.preview:
                     await _forget_questions(connection, tenant_id, attempt, absent.deleted)
+            if foreseen is not None:
+                await attempt.planner.write(connection, foreseen)
             if _may_have_missed(attempt):
                 await _look_again(connection, tenant_id, attempt)
             await settle_plan(
@@ -329,6 +335,32 @@ class ReadAndPlan:
             return await Changes(connection, tenant_id).has_planned(
                 attempt.fence.run_id, attempt.fence.managed_tenant_id, ADDITIVE
             )
+
+    async def _foreseen(self, tenant_id: TenantId, attempt: _Attempt) -> PlannedUsers | None:
+        """The plan of those of whom the next sync would learn that they are gone.
+
+        It would read the changes, and find their removal there. A preview reads everybody, for it
+        has a word on each, so it asks the same changes about who is missing, and leaves the cursor
+        for the sync. Where the next sync reads everybody too, both look for the missing alike.
+        """
+        chosen, policy, fence = attempt.chosen, attempt.policy, attempt.fence
+        if not attempt.planner.preview or chosen.absences or policy.changed or chosen.since is None:
+            return None
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            unseen = await Links(connection, tenant_id).unseen(
+                policy.entra_tenant_id,
+                run_id=fence.run_id,
+                managed_tenant_id=fence.managed_tenant_id,
+                reading=fence.reading,
+            )
+        missing = [object_id for object_id, proved in unseen.items() if not proved]
+        if not missing:
+            return None
+        removed = await removed_since(attempt.directory, policy.entra_tenant_id, chosen.since)
+        gone = [object_id for object_id in missing if object_id in removed]
+        return await self._absences(attempt).plan_deleted(
+            gone, frozenset(gone), attempt.planner.now
+        )
 
     def _absences(self, attempt: _Attempt) -> Absences:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)

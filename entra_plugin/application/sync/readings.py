@@ -8,7 +8,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from entra_plugin.directory.protocol import ChangePage, Directory, UserChange, UserPage
+from entra_plugin.directory.protocol import (
+    ChangePage,
+    CursorExpired,
+    Directory,
+    UserChange,
+    UserPage,
+)
+from entra_plugin.domain.errors import ConsentMissing
 from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
 from entra_plugin.domain.sameness import NOBODY, SettledUsers
@@ -30,7 +37,10 @@ _FEW = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPage:
-    """Some users, and some who are proved to be deleted; ``next_link`` is None on the last page.
+    """Some users, and some who are gone; ``next_link`` is None on the last page.
+
+    ``deleted`` are proved to be; of the ``missing`` the directory has said no more than that it
+    has no such id, without a listing that lacks it: that proves nothing.
 
     ``cursor`` comes with the last page of a delta reading: where the next one starts. ``digests``
     are of the texts that ``users`` were read from. ``same`` are the object ids of those who need no
@@ -43,6 +53,7 @@ class ReadPage:
     filtered: int = 0
     pages: int = 1
     deleted: tuple[ObjectId, ...] = ()
+    missing: tuple[ObjectId, ...] = ()
     next_link: str | None = None
     cursor: str | None = None
 
@@ -55,7 +66,7 @@ class ReadPage:
     def ids(self) -> list[bytes]:
         """Everybody's object ids, in bytes."""
         users = [user.object_id.bytes for user in self.users]
-        return [*self.same, *users, *(object_id.bytes for object_id in self.deleted)]
+        return [*self.same, *users, *(gone.bytes for gone in (*self.deleted, *self.missing))]
 
     def and_then(self, other: "ReadPage") -> "ReadPage":
         """Two pages of a full reading as one; who comes twice is as he came last."""
@@ -112,12 +123,51 @@ def _read(page: UserPage, settled: SettledUsers) -> ReadPage:
 async def person_reading(
     directory: Directory, entra_tenant_id: EntraTenantId, object_id: ObjectId
 ) -> AsyncGenerator[ReadPage, None]:
-    """One user, or the proof that there is none."""
+    """One user; or, if he is not to be found, whether the deleted items prove him deleted."""
     user = await directory.user(entra_tenant_id, object_id)
-    if user is None:
-        yield ReadPage(users=(), deleted=(object_id,))
-    else:
+    if user is not None:
         yield ReadPage(users=(user,))
+        return
+    deleted, missing = await _proved(directory, entra_tenant_id, [object_id])
+    yield ReadPage(users=(), deleted=deleted, missing=missing)
+
+
+async def _proved(
+    directory: Directory, entra_tenant_id: EntraTenantId, not_found: Sequence[ObjectId]
+) -> tuple[tuple[ObjectId, ...], tuple[ObjectId, ...]]:
+    """Those of them in the deleted items, and the others.
+
+    A directory that may not show its deleted items proves nothing.
+    """
+    if not not_found:
+        return (), ()
+    try:
+        items = await directory.deleted_users(entra_tenant_id)
+    except ConsentMissing:
+        items = frozenset()
+    return (
+        tuple(object_id for object_id in not_found if object_id in items),
+        tuple(object_id for object_id in not_found if object_id not in items),
+    )
+
+
+async def removed_since(
+    directory: Directory, entra_tenant_id: EntraTenantId, cursor: str
+) -> frozenset[ObjectId]:
+    """Who was removed since a cursor, and did not come back; the cursor stays where it is.
+
+    Nobody, where the changes are no longer to be had: a reading of everybody would come next, and
+    that is no proof.
+    """
+    removed: dict[ObjectId, bool] = {}
+    changes = directory.changes(entra_tenant_id, cursor)
+    try:
+        async with aclosing(changes):
+            async for page in changes:
+                removed.update((change.object_id, change.removed) for change in page.changes)
+    except CursorExpired:
+        return frozenset()
+    return frozenset(object_id for object_id, is_removed in removed.items() if is_removed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,33 +223,41 @@ class DeltaReading:
             )
 
     async def _merged(self, page: ChangePage) -> ReadPage:
-        """The users after these changes; of several changes of one the last counts."""
+        """The users after these changes; of several changes of one the last counts.
+
+        One that has to be read whole, and is not to be found, is proved deleted by the deleted
+        items alone.
+        """
         latest = {change.object_id: change for change in page.changes}
-        users, deleted = await self._applied(list(latest.values()))
+        removed = [change.object_id for change in latest.values() if change.removed]
+        users, not_found = await self._applied([c for c in latest.values() if not c.removed])
+        deleted, missing = await _proved(self.directory, self.entra_tenant_id, not_found)
         return ReadPage(
-            users=users, deleted=deleted, next_link=page.next_link, cursor=page.delta_link
+            users=users,
+            deleted=(*removed, *deleted),
+            missing=missing,
+            next_link=page.next_link,
+            cursor=page.delta_link,
         )
 
     async def _applied(
         self, changes: Sequence[UserChange]
-    ) -> tuple[tuple[DirectoryUser, ...], tuple[ObjectId, ...]]:
+    ) -> tuple[tuple[DirectoryUser, ...], list[ObjectId]]:
+        """The users after these changes, and those who are not to be found."""
         if not changes:
-            return (), ()
+            return (), []
         async with self.store.tenant_transaction(self.tenant_id) as connection:
             stored = await Identities(connection, self.tenant_id).stored(
                 self.entra_tenant_id, [change.object_id for change in changes]
             )
         users: list[DirectoryUser] = []
-        deleted: list[ObjectId] = []
+        not_found: list[ObjectId] = []
         for change in changes:
-            if change.removed:
-                deleted.append(change.object_id)
-                continue
             user = change.over(stored.get(change.object_id))
             if user is None:
                 user = await self.directory.user(self.entra_tenant_id, change.object_id)
             if user is None:
-                deleted.append(change.object_id)
+                not_found.append(change.object_id)
             else:
                 users.append(user)
-        return tuple(users), tuple(deleted)
+        return tuple(users), not_found

@@ -150,9 +150,12 @@ class Record:
         """Close the run; managed tenants that were never reached are closed with it.
 
         ``applied`` is False for a preview, or an undo, that has only been planned; one whose
-        planning ended otherwise was not applied either.
+        planning ended otherwise was not applied either. While the feature is off, the run ends as
+        cancelled for that: its managed tenants that were begun have finished, no other did begin.
         """
         now = self._context.clock()
+        if not cancelled and failure is None and not await self._scopes.is_on(tenant_id):
+            cancelled, reason = True, "feature_off"
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
             run = await runs.get(run_id)

@@ -18,7 +18,7 @@ from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.guarding import Guard
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
-from entra_plugin.domain.states import MappingState
+from entra_plugin.domain.states import MappingState, RunState
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.mappings import CurrentMapping, Mappings
@@ -51,8 +51,31 @@ class Scopes:
         Raises:
             NotAcceptable: ``feature_off``.
         """
-        if not await self._context.flags.is_on_now(Flag.UI, tenant_id):
+        if not await self.is_on(tenant_id):
             raise NotAcceptable("feature_off")
+
+    async def require_begun(
+        self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> None:
+        """Refuse to begin a managed tenant while the feature is off; one that is begun finishes.
+
+        A plan that a person has read is applied in one step, which therefore begins it.
+
+        Raises:
+            NotAcceptable: ``feature_off``.
+        """
+        if await self.is_on(tenant_id):
+            return
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            run = await Runs(connection, tenant_id).get(run_id)
+            row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
+        begun = row is not None and row.state == RunState.RUNNING
+        if run is None or run.applying or not begun:
+            raise NotAcceptable("feature_off")
+
+    async def is_on(self, tenant_id: TenantId) -> bool:
+        """True while the feature is switched on."""
+        return await self._context.flags.is_on_now(Flag.UI, tenant_id)
 
     async def require_taken(
         self, connection: AsyncConnection, tenant_id: TenantId, mapping: CurrentMapping

@@ -10,6 +10,7 @@ from entra_plugin.domain.ids import TenantId
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import Fence
+from entra_plugin.store.standing import StandingQuestions
 
 
 async def settle_plan(
@@ -21,14 +22,18 @@ async def settle_plan(
     now: datetime,
     preview: bool = False,
 ) -> None:
-    """Ask about contacts that two identities claim, and drop what is asked or held already."""
+    """Ask about contacts that two identities claim, and drop what is asked or held already.
+
+    Of what is asked already a preview says that it is left alone.
+    """
     changes = Changes(connection, tenant_id)
     planned = await changes.has_planned(fence.run_id, fence.managed_tenant_id)
     if planned:
         await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+        standing = StandingQuestions(connection, tenant_id)
+        settle = standing.leave_alone if preview else standing.drop
+        repeated = await settle(fence.run_id, fence.managed_tenant_id)
+        await Pages(connection, tenant_id).count_unchanged(fence, repeated)
     if preview:
         return
-    if planned:
-        repeated = await changes.drop_repeated(fence.run_id, fence.managed_tenant_id)
-        await Pages(connection, tenant_id).count_unchanged(fence, repeated)
     await take_over_held(connection, tenant_id, fence, policy.entra_tenant_id, now)

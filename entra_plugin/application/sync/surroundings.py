@@ -16,6 +16,7 @@ from entra_plugin.domain.pins import NO_PINS
 from entra_plugin.domain.planning import Dormant, Link, Reading, Remembered, Surroundings
 from entra_plugin.domain.states import DecisionKind, FieldName
 from entra_plugin.host import Contact, Contacts
+from entra_plugin.store.items import Items
 from entra_plugin.store.links import DormantLink, HeldLink, Links
 from entra_plugin.store.pins import Pins
 
@@ -29,6 +30,8 @@ class Around:
     policy: Policy
     contacts: Contacts
     decisions: Mapping[ObjectId, Remembered]
+    alone: bool = False
+    """Nobody else is planned: who claims the same is known from open questions only."""
 
     async def of_page(self, pending: Sequence[Reading]) -> Surroundings:
         """Everything that these identities may have to do with."""
@@ -67,6 +70,7 @@ class Around:
             },
             bases={(o, link.contact_id): link.base for o, link in dormant.items() if link.base},
             decided={contact_id: by_id[contact_id] for contact_id in decided & by_id.keys()},
+            claimed=await self._claimed(pending) if self.alone else frozenset(),
         )
         return await self._pinned(around, pending, by_id)
 
@@ -86,6 +90,11 @@ class Around:
             return {}
         return await Links(self.connection, self.tenant_id).dormant(
             self.policy.entra_tenant_id, unlinked
+        )
+
+    async def _claimed(self, pending: Sequence[Reading]) -> frozenset[str]:
+        return await Items(self.connection, self.tenant_id).claimed(
+            self.policy.entra_tenant_id, [reading.user.object_id for reading in pending]
         )
 
     def _decided(self, pending: Sequence[Reading]) -> set[ContactId]:

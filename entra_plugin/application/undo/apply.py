@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.undo.batch import ApplyUndoBatch, UndoBatch
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
@@ -35,7 +34,6 @@ class ApplyUndo:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._scopes = Scopes(context)
 
     async def __call__(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
@@ -43,9 +41,8 @@ class ApplyUndo:
         """Apply what is planned.
 
         Raises:
-            NotAcceptable: ``feature_off`` or ``run_closed``.
+            NotAcceptable: ``run_closed``.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         attempt = await self._begin(tenant_id, run_id, managed_tenant_id)
         last: ChangeRow | None = None
         while rows := await self._batch(attempt, last):

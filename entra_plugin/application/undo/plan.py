@@ -10,7 +10,6 @@ from itertools import groupby
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.surroundings import candidate_of
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, ObjectId, RunId, TenantId
@@ -40,7 +39,6 @@ class PlanUndo:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._scopes = Scopes(context)
 
     async def __call__(
         self,
@@ -52,9 +50,8 @@ class PlanUndo:
         """Plan, then close the managed tenant: its plan waits for a person.
 
         Raises:
-            NotAcceptable: ``feature_off`` or ``run_closed``.
+            NotAcceptable: ``run_closed``.
         """
-        await self._scopes.require_ui_flag(tenant_id)
         attempt = await self._begin(tenant_id, run_id, managed_tenant_id)
         after: ObjectId | None = None
         number = 0

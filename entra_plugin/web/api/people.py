@@ -73,6 +73,14 @@ class ContactChangeView(View):
     after: Mapping[str, object] | None
 
 
+class EditedFieldView(View):
+    """A field that says something else at the contact than in the directory, and stays so."""
+
+    field: str
+    contact: str | None
+    directory: str | None
+
+
 class ContactView(View):
     """Where the contact comes from."""
 
@@ -88,8 +96,13 @@ class ContactView(View):
     reason_text: str
     linked_at: datetime
     linked_by_run: UUID | None
+    closed_at: datetime | None
+    """Since when it is not linked any more."""
+    closed_reason: str | None
+    closed_reason_text: str | None
     explanation: str
     """The route, below this interface, that explains the identity."""
+    edited: list[EditedFieldView]
     last_changes: list[ContactChangeView]
     pins: list[PinView]
 
@@ -173,6 +186,13 @@ async def contact(known: Known, runtime: Started, contact_id: UUID) -> Envelope[
         reason_text=text(f"reason.{link.reason}"),
         linked_at=link.opened_at,
         linked_by_run=link.opened_by_run,
+        closed_at=link.closed_at,
+        closed_reason=link.closed_reason,
+        closed_reason_text=text(f"closed.{link.closed_reason}") if link.closed_reason else None,
+        edited=[
+            EditedFieldView(field=field.name, contact=field.contact, directory=field.directory)
+            for field in found.edited
+        ],
         explanation=f"/identities/{link.entra_tenant_id}/{link.object_id}/explain",
         last_changes=[
             ContactChangeView(

@@ -44,7 +44,13 @@ async def contact_panel(request: Request, known: Known, runtime: Started, contac
     if found is None:
         return Html("", status_code=204)
     return fragment(
-        screen.render("fragments/contact_panel.html", link=found.link, changes=found.changes)
+        screen.render(
+            "fragments/contact_panel.html",
+            link=found.link,
+            changes=found.changes,
+            pins=found.pins,
+            edited=found.edited,
+        )
     )
 
 

@@ -107,6 +107,14 @@ def test_an_international_domain_is_looked_for_in_both_spellings() -> None:
     assert spellings("ada@xn--mnchen-3ya.example") == (
         "ada@xn--mnchen-3ya.example",
         "ada@m\u00fcnchen.example",
+        "ada@mu\u0308nchen.example",
+    )
+
+
+def test_an_accent_is_looked_for_in_its_letter_and_behind_it() -> None:
+    assert spellings("jos\u00e9@contoso.example") == (
+        "jos\u00e9@contoso.example",
+        "jose\u0301@contoso.example",
     )
 
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from entra_plugin.domain.folding import NAME_LENGTH, contains, search_key, shown_name
+from entra_plugin.domain.folding import (
+    NAME_LENGTH,
+    compositions,
+    contains,
+    search_key,
+    shown_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,12 @@ from entra_plugin.domain.folding import NAME_LENGTH, contains, search_key, shown
 )
 def test_names_that_look_alike_have_one_key(first: str, second: str) -> None:
     assert search_key(first) == search_key(second)
+
+
+@pytest.mark.parametrize("text", ["zo\u00eb", "zoe\u0308"])
+def test_a_name_is_composed_in_either_way(text: str) -> None:
+    assert set(compositions(text)) == {"zo\u00eb", "zoe\u0308"}
+    assert compositions("zoe") == ("zoe",)
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "\ud800", "\u200f", "a" * 10_000])

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from entra_plugin.domain.leaving import Departure, may_be_shared_mailbox, on_deletion, on_seeing
+from entra_plugin.domain.leaving import Departure, on_deletion, on_seeing
 from entra_plugin.domain.states import DepartureKind
 from support.builders import NOW, user
 
@@ -44,7 +44,12 @@ def test_it_is_due_once_the_grace_is_over_and_only_once() -> None:
 
 
 def test_a_shared_mailbox_is_suspected_where_only_the_address_is_left() -> None:
-    assert may_be_shared_mailbox(user(enabled=False, licensed=False))
-    assert not may_be_shared_mailbox(user(enabled=False, licensed=True))
-    assert not may_be_shared_mailbox(user(enabled=False, licensed=False, mail=None))
-    assert not may_be_shared_mailbox(user(licensed=False))
+    assert DISABLED.may_be_shared_mailbox(user(enabled=False, licensed=False))
+    assert not DISABLED.may_be_shared_mailbox(user(enabled=False, licensed=True))
+    assert not DISABLED.may_be_shared_mailbox(user(enabled=False, licensed=False, mail=None))
+    assert not DISABLED.may_be_shared_mailbox(user(licensed=False))
+
+
+def test_who_is_deleted_was_made_no_shared_mailbox() -> None:
+    deleted = on_deletion(DISABLED, LATER)
+    assert not deleted.may_be_shared_mailbox(user(enabled=False, licensed=False))

@@ -354,6 +354,15 @@ def test_a_chosen_contact_that_nobody_may_touch_is_left_alone() -> None:
     pins = Pins(hands_off=frozenset({X}))
     plan = plan_of([ADA], decisions=chosen(X), chosen=[contact("x")], pins=pins)
     assert settled(plan) == (Verdict.IGNORED, VerdictReason.PINNED)
+    assert plan.settled[0].waits
+
+
+def test_who_is_matched_to_a_contact_that_nobody_may_touch_is_looked_at_again() -> None:
+    """The contact may lose the address, or get another owner, without a change upstream."""
+    pins = Pins(hands_off=frozenset({X}))
+    plan = plan_of([ADA], index={ADDRESS: [contact("x")]}, pins=pins)
+    assert settled(plan) == (Verdict.IGNORED, VerdictReason.PINNED)
+    assert plan.settled[0].waits
 
 
 def test_whoever_is_linked_while_disabled_has_left_before_in_every_row() -> None:

@@ -134,6 +134,36 @@ def test_a_vanished_contact_closes_the_link_and_the_user_is_matched_anew() -> No
 # --- Field rules ---
 
 
+@pytest.mark.parametrize("why", ["kept", "rule off", "in grace"])
+def test_who_left_and_is_active_still_follows_the_field_rules(why: str) -> None:
+    held = of_ada({FieldName.ROLE: "Clerk"})
+    pins = Pins(keep_active=frozenset({held.contact_id} if why == "kept" else ()))
+    guard = Guard(
+        mark_inactive_when_disabled=why != "rule off", grace_days=3 if why == "in grace" else 0
+    )
+    found = plan(GONE, held, base={"role": "Clerk"}, fields=ROLE, pins=pins, guard=guard)
+    assert kinds(found) == [(ChangeKind.UPDATE, VerdictReason.FIELDS_CHANGED)]
+    assert found.changes[0].departure == LEFT
+    again = plan(
+        GONE,
+        of_ada({FieldName.ROLE: GONE.job_title}),
+        departure=LEFT,
+        base={"role": str(GONE.job_title)},
+        fields=ROLE,
+        pins=pins,
+        guard=guard,
+    )
+    assert (again.changes, again.settled[0].departure) == ([], LEFT)
+
+
+def test_who_becomes_inactive_or_is_inactive_gets_no_other_row() -> None:
+    values: dict[FieldName, str | None] = {FieldName.ROLE: "Clerk"}
+    base = {"role": "Clerk"}
+    leaving = plan(GONE, of_ada(values), base=base, fields=ROLE)
+    assert [kind for kind, _ in kinds(leaving)] == [ChangeKind.INACTIVATE]
+    assert plan(GONE, of_ada(values, active=False), base=base, fields=ROLE).changes == []
+
+
 def test_a_newer_value_is_written_over_the_one_that_we_wrote() -> None:
     held = of_ada({FieldName.ROLE: "Clerk"})
     (row,) = plan(ADA, held, base={"role": "Clerk"}, fields=ROLE).changes

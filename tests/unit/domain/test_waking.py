@@ -138,6 +138,6 @@ def test_hands_off_a_contact_that_is_behind(ours: bool) -> None:
     pins = Pins(hands_off=frozenset({there.contact_id}))
     plan = dormant(ADA, Dormant(contact=there, undone=False, ours=ours), pins)
     assert not plan.changes
-    assert [(s.verdict, s.reason) for s in plan.settled] == [
-        (Verdict.IGNORED, VerdictReason.PINNED)
+    assert [(s.verdict, s.reason, s.waits) for s in plan.settled] == [
+        (Verdict.IGNORED, VerdictReason.PINNED, True)
     ]
