@@ -54,7 +54,7 @@ class SettingsChange:
     """What to replace; an object that is None stays. Types and ranges were checked at the edge."""
 
     version: int
-    field_sync: Mapping[str, Document] | None = None
+    field_sync: Document | None = None
     user_filter: Document | None = None
     guard: Document | None = None
     notification: Document | None = None

@@ -65,6 +65,16 @@ def test_the_document_is_openapi(document: Json) -> None:
     OpenAPI.model_validate(document)
 
 
+def test_whatever_changes_something_says_what_it_takes(document: Json) -> None:
+    """A route that takes nothing refuses what it would otherwise leave out of account."""
+    silent = {
+        path
+        for method, path, operation in operations(document)
+        if method != "GET" and "requestBody" not in operation
+    }
+    assert silent == set()
+
+
 def test_every_reference_leads_somewhere(document: Json) -> None:
     for node in nodes(document):
         reference = node.get("$ref")

@@ -236,6 +236,20 @@ def test_no_token_is_in_the_database(admin: Program, microsoft: Simulator, insid
         ("/sync", {"scope": "client", "clientId": "5"}, "clientId"),
         ("/mappings/confirm", {"version": "1", "decisions": []}, "version"),
         ("/mappings/confirm", {"version": 1, "decisions": [{}]}, "decisions.0.managedTenantId"),
+        ("/sync/preview", {"fieldSyncConfig": {"role": "on"}}, "fieldSyncConfig.role"),
+        (
+            "/sync/preview",
+            {"fieldSyncConfig": {"role": {"enabled": True, "mode": "mine"}}},
+            "fieldSyncConfig.role.mode",
+        ),
+        ("/validate", {"more": 1}, "more"),
+        ("/validate/chain", {"more": 1}, "more"),
+        ("/discovery", {"more": 1}, "more"),
+        ("/disconnect", {"more": 1}, "more"),
+        (f"/runs/{STRANGER}/apply", {"more": 1}, "more"),
+        (f"/runs/{STRANGER}/cancel", {"more": 1}, "more"),
+        (f"/identities/{STRANGER}/{STRANGER}/sync", {"more": 1}, "more"),
+        (f"/identities/{STRANGER}/{STRANGER}/erase", {"more": 1}, "more"),
     ],
 )
 def test_a_malformed_body_is_refused_with_the_path(

@@ -18,7 +18,16 @@ from entra_plugin.domain.expiry import Expiry
 from entra_plugin.domain.states import ConnectionStatus, MappingState, Trigger
 from entra_plugin.resources import Locale
 from entra_plugin.web.api import views
-from entra_plugin.web.api.schema import TEMPORAL, Body, Envelope, Text, View, failures, ok
+from entra_plugin.web.api.schema import (
+    NO_FIELDS,
+    TEMPORAL,
+    Body,
+    Envelope,
+    Text,
+    View,
+    failures,
+    ok,
+)
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.malformed import MalformedRequest
 from entra_plugin.web.responses import Answer
@@ -249,7 +258,11 @@ async def rotate(known: Known, runtime: Started, body: Rotate) -> Envelope[views
     )
 
 
-@router.post("/validate", responses=failures({422: ("not_connected",)}, changes=True))
+@router.post(
+    "/validate",
+    dependencies=[NO_FIELDS],
+    responses=failures({422: ("not_connected",)}, changes=True),
+)
 async def validate(known: Known, runtime: Started) -> Envelope[views.ValidationView]:
     """Check the connection now; what is found is remembered, and answered with 200 either way."""
     links = await runtime.remedies(known.tenant_id)
@@ -258,6 +271,7 @@ async def validate(known: Known, runtime: Started) -> Envelope[views.ValidationV
 
 @router.post(
     "/validate/chain",
+    dependencies=[NO_FIELDS],
     status_code=202,
     responses=failures({422: ("not_connected",)}, TEMPORAL, changes=True),
 )
@@ -267,7 +281,11 @@ async def validate_chain(known: Known, runtime: Started) -> Envelope[views.Start
     return ok(views.started(run))
 
 
-@router.post("/disconnect", responses=failures({503: ("temporal_unavailable",)}, changes=True))
+@router.post(
+    "/disconnect",
+    dependencies=[NO_FIELDS],
+    responses=failures({503: ("temporal_unavailable",)}, changes=True),
+)
 async def disconnect(known: Known, runtime: Started) -> Envelope[StatusView]:
     """End the connection and delete its secrets; mappings, links and history stay."""
     await runtime.disconnect(known.tenant_id)

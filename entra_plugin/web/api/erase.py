@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
-from entra_plugin.web.api.schema import Envelope, View, failures, ok
+from entra_plugin.web.api.schema import NO_FIELDS, Envelope, View, failures, ok
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.responses import Answer
 
@@ -23,6 +23,7 @@ class ErasedView(View):
 
 @router.post(
     "/identities/{entra_tenant_id}/{object_id}/erase",
+    dependencies=[NO_FIELDS],
     responses=failures({409: ("sync_under_way",)}, changes=True),
 )
 async def erase(

@@ -12,8 +12,8 @@ from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ObjectId
 from entra_plugin.web.api import views
-from entra_plugin.web.api.schema import TEMPORAL, Body, Envelope, Id, failures, ok
-from entra_plugin.web.api.settings import FieldSyncConfig, UserFilterConfig, field_rules
+from entra_plugin.web.api.schema import NO_FIELDS, TEMPORAL, Body, Envelope, Id, failures, ok
+from entra_plugin.web.api.settings import FieldSyncConfig, UserFilterConfig
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.responses import Answer
 
@@ -40,7 +40,7 @@ async def preview(known: Known, runtime: Started, body: PreviewBody) -> Envelope
     if body.field_sync_config is not None:
         if Flag.FIELD_SYNC not in known.flags:
             raise NotFound("not_found", details={"field": "fieldSyncConfig"})
-        what_if["fieldSyncConfig"] = field_rules(body.field_sync_config)
+        what_if["fieldSyncConfig"] = body.field_sync_config.model_dump(by_alias=True)
     if body.user_filter_config is not None:
         filters = body.user_filter_config.model_dump(by_alias=True)
         check_patterns(filters.get("excludePatterns"))
@@ -56,6 +56,7 @@ async def preview(known: Known, runtime: Started, body: PreviewBody) -> Envelope
 
 @router.post(
     "/identities/{entra_tenant_id}/{object_id}/sync",
+    dependencies=[NO_FIELDS],
     status_code=202,
     responses=failures(_PERSON, TEMPORAL, changes=True),
 )

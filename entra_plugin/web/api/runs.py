@@ -16,6 +16,7 @@ from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunTyp
 from entra_plugin.store.changes import ChangeRow
 from entra_plugin.web.api import views
 from entra_plugin.web.api.schema import (
+    NO_FIELDS,
     TEMPORAL,
     Body,
     Cursor,
@@ -86,6 +87,7 @@ class CancelView(View):
 
 @router.post(
     "/discovery",
+    dependencies=[NO_FIELDS],
     status_code=202,
     responses=failures({422: ("not_connected",)}, TEMPORAL, changes=True),
 )
@@ -217,7 +219,9 @@ async def events(
     )
 
 
-@router.post("/runs/{run_id}/cancel", responses=failures(TEMPORAL, changes=True))
+@router.post(
+    "/runs/{run_id}/cancel", dependencies=[NO_FIELDS], responses=failures(TEMPORAL, changes=True)
+)
 async def cancel(known: Known, runtime: Started, run_id: UUID) -> Envelope[CancelView]:
     """Ask a run to stop; what it has applied stays."""
     await runtime.cancel_run(known.tenant_id, RunId(run_id))

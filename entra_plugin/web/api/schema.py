@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -40,6 +40,18 @@ class Body(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, frozen=True, allow_inf_nan=False
     )
+
+
+class NoFields(Body):
+    """The body of a request that has nothing to say: ``{}``, or none at all."""
+
+
+async def _without_fields(_body: NoFields | None = None) -> None:
+    """Refuse what the route would otherwise silently leave out of account."""
+
+
+NO_FIELDS = Depends(_without_fields)
+"""What a route that takes no body depends on."""
 
 
 class View(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from entra_plugin.application.settings import SettingsChange, SettingsView
 from entra_plugin.web.api.schema import Body, Envelope, Text, View, failures, ok
@@ -24,19 +24,26 @@ class FieldRule(Body):
     mode: Literal["directory_wins", "local_wins", "ask"] = "directory_wins"
 
 
-Rule = bool | FieldRule
+def _long_form(rule: object) -> object:
+    return {"enabled": rule} if isinstance(rule, bool) else rule
+
+
+Rule = Annotated[FieldRule, BeforeValidator(_long_form, json_schema_input_type=bool | FieldRule)]
+"""A field rule in its long form, or in its short one: on, or off."""
+
+OFF = FieldRule(enabled=False)
 
 
 class FieldSyncConfig(Body):
     """Which fields a sync may overwrite; true is ``directory_wins``, a field left out is off."""
 
-    display_name: Rule = False
-    email: Rule = False
-    phone: Rule = False
-    mobile: Rule = False
-    role: Rule = False
-    department: Rule = False
-    office_location: Rule = False
+    display_name: Rule = OFF
+    email: Rule = OFF
+    phone: Rule = OFF
+    mobile: Rule = OFF
+    role: Rule = OFF
+    department: Rule = OFF
+    office_location: Rule = OFF
 
 
 class UserFilterConfig(Body):
@@ -107,7 +114,7 @@ async def write(known: Known, runtime: Started, body: SettingsBody) -> Envelope[
     """Replace the objects that the body names; the others stay."""
     change = SettingsChange(
         version=body.version,
-        field_sync=field_rules(body.field_sync_config) if body.field_sync_config else None,
+        field_sync=_document(body.field_sync_config),
         user_filter=_document(body.user_filter_config),
         guard=_document(body.guard_config),
         notification=_document(body.notification_config),
@@ -117,14 +124,6 @@ async def write(known: Known, runtime: Started, body: SettingsBody) -> Envelope[
 
 def _document(body: Body | None) -> Mapping[str, object] | None:
     return None if body is None else body.model_dump(by_alias=True)
-
-
-def field_rules(config: FieldSyncConfig) -> dict[str, Mapping[str, object]]:
-    """Every rule in its long form."""
-    return {
-        name: rule if isinstance(rule, dict) else {"enabled": bool(rule), "mode": "directory_wins"}
-        for name, rule in config.model_dump(by_alias=True).items()
-    }
 
 
 def _answer(found: SettingsView) -> SettingsAnswer:

@@ -10,7 +10,7 @@ from entra_plugin.application.undo.resume import ResumeCommand
 from entra_plugin.application.undo.start import UndoCommand
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, ObjectId, RunId
-from entra_plugin.web.api.schema import TEMPORAL, Body, Envelope, Id, View, failures, ok
+from entra_plugin.web.api.schema import NO_FIELDS, TEMPORAL, Body, Envelope, Id, View, failures, ok
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.responses import Answer
 
@@ -75,7 +75,10 @@ async def undo(
 
 
 @router.post(
-    "/runs/{run_id}/apply", status_code=202, responses=failures(_APPLY, TEMPORAL, changes=True)
+    "/runs/{run_id}/apply",
+    dependencies=[NO_FIELDS],
+    status_code=202,
+    responses=failures(_APPLY, TEMPORAL, changes=True),
 )
 async def apply(known: Known, runtime: Started, run_id: UUID) -> Envelope[RunIdView]:
     """Apply what a preview or an undo has planned, as far as it still holds."""
