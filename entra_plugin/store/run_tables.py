@@ -86,11 +86,10 @@ sync_runs = Table(
     Index(
         "uq_entra_sync_runs_one_at_a_time",
         "tenant_id",
-        text("coalesce(nullif(type, 'initial'), 'all')"),
+        "type",
         unique=True,
         postgresql_where=text(
-            "type IN ('all', 'initial', 'discovery', 'validation')"
-            " AND state IN ('queued', 'running')"
+            "type IN ('discovery', 'validation') AND state IN ('queued', 'running')"
         ),
     ),
 )

@@ -27,7 +27,7 @@ from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, Ru
 from entra_plugin.domain.states import ReadingKind, RunState
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants
-from entra_plugin.store.runs import OPEN_STATES, Failure, failure_of
+from entra_plugin.store.runs import OPEN_STATES, Failure, Wanted, failure_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,15 @@ class NewRunTenant:
     managed_tenant_id: ManagedTenantId
     client_id: ClientId | None
     client_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """The run that is writing a managed tenant, and for which client."""
+
+    run_id: RunId
+    managed_tenant_id: ManagedTenantId
+    client_id: ClientId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,17 @@ _ADD_LEFT_OUT = text("""
     bindparam("client_names", type_=ARRAY(Text())),
 )
 
+_LET_GO = text("""
+    UPDATE entra_sync_run_tenants t
+    SET state = 'skipped', state_reason = 'mapping_changed', finished_at = :now
+    FROM unnest(:managed_tenant_ids, :client_ids) AS w (managed_tenant_id, client_id)
+    WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = w.managed_tenant_id
+        AND t.client_id <> w.client_id AND t.writes AND t.state = 'queued'
+""").bindparams(
+    bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
+    bindparam("client_ids", type_=ARRAY(Uuid())),
+)
+
 _ADD_CHECKED = text("""
     INSERT INTO entra_sync_run_tenants
         (tenant_id, run_id, managed_tenant_id, client_id, state, writes)
@@ -214,15 +234,37 @@ class RunTenants:
         ).first()
         return _run_tenant(row) if row is not None else None
 
-    async def writers(self, managed_tenant_ids: Sequence[ManagedTenantId]) -> list[RunId]:
-        """The runs that are writing these managed tenants now, one entry per managed tenant."""
-        statement = select(sync_run_tenants.c.run_id).where(
+    async def let_go(self, rows: Sequence[Wanted], now: datetime) -> None:
+        """Leave out what waits in a run to be written for another client than it is wanted for.
+
+        Its turn would come to nothing; until then it would keep others away.
+        """
+        mapped = [row for row in rows if row.client_id is not None]
+        values = {
+            "tenant_id": self._tenant_id,
+            "managed_tenant_ids": [row.managed_tenant_id for row in mapped],
+            "client_ids": [row.client_id for row in mapped],
+            "now": now,
+        }
+        await self._connection.execute(_LET_GO, values)
+
+    async def writers(self, managed_tenant_ids: Sequence[ManagedTenantId]) -> list[Writer]:
+        """Who is writing these managed tenants now, one entry per managed tenant."""
+        columns = sync_run_tenants.c
+        statement = select(columns.run_id, columns.managed_tenant_id, columns.client_id).where(
             sync_run_tenants.c.tenant_id == self._tenant_id,
             sync_run_tenants.c.managed_tenant_id == func.any(managed_tenant_ids),
             sync_run_tenants.c.writes,
             sync_run_tenants.c.state.in_(OPEN_STATES),
         )
-        return list((await self._connection.scalars(statement)).all())
+        return [
+            Writer(
+                run_id=row.run_id,
+                managed_tenant_id=row.managed_tenant_id,
+                client_id=row.client_id,
+            )
+            for row in await self._connection.execute(statement)
+        ]
 
     async def claim(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, now: datetime

@@ -6,22 +6,26 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Row,
     Select,
+    Text,
     and_,
     bindparam,
     delete,
     func,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.errors import EntraError, TransientFailure
 from entra_plugin.domain.identity import IdentityKey
-from entra_plugin.domain.ids import ClientId, RunId, TenantId, UserId
+from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId, UserId
 from entra_plugin.domain.states import RunState, RunType, Trigger
 from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
 from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants, sync_runs
@@ -97,6 +101,41 @@ class Run:
     def applying(self) -> bool:
         """True for a preview or an undo that was planned, and is being applied now."""
         return self.state in OPEN_STATES and self.finished_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A managed tenant that is to be synced for a client; none: the client is still to be made."""
+
+    managed_tenant_id: ManagedTenantId
+    client_id: ClientId | None
+    decided_at: datetime
+
+
+_HOLDING = text("""
+    SELECT r.run_id
+    FROM entra_sync_runs r
+    WHERE r.tenant_id = :tenant_id AND r.type = ANY (:types) AND r.state IN ('queued', 'running')
+        AND NOT EXISTS (
+            SELECT FROM unnest(:managed_tenant_ids, :client_ids, :decided)
+                AS w (managed_tenant_id, client_id, decided_at)
+            WHERE NOT EXISTS (
+                SELECT FROM entra_sync_run_tenants t
+                WHERE t.tenant_id = r.tenant_id AND t.run_id = r.run_id
+                    AND t.managed_tenant_id = w.managed_tenant_id
+                    AND t.client_id IS NOT DISTINCT FROM w.client_id
+                    AND t.state <> 'skipped'
+                    AND (t.started_at IS NULL OR t.started_at >= w.decided_at)
+            )
+        )
+    ORDER BY r.created_at, r.run_id
+    LIMIT 1
+""").bindparams(
+    bindparam("types", type_=ARRAY(Text())),
+    bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
+    bindparam("client_ids", type_=ARRAY(Uuid())),
+    bindparam("decided", type_=ARRAY(DateTime(timezone=True))),
+)
 
 
 class Runs:
@@ -239,6 +278,27 @@ class Runs:
             await self._connection.execute(_ONE, {"tenant": self._tenant_id, "run": run_id})
         ).first()
         return _run(row) if row is not None else None
+
+    async def lock_starts(self) -> None:
+        """Be the only one to start a sync until the transaction ends."""
+        key = func.hashtextextended(f"entra:{self._tenant_id}:start", 0)
+        await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    async def holding(self, types: Sequence[RunType], scope: Sequence[Wanted]) -> Run | None:
+        """The oldest open run of these types that has all of this before it, in hand or behind it.
+
+        What it leaves out, or takes for another client, it has not; nor what it began with before
+        that was decided.
+        """
+        values = {
+            "tenant_id": self._tenant_id,
+            "types": [t.value for t in types],
+            "managed_tenant_ids": [wanted.managed_tenant_id for wanted in scope],
+            "client_ids": [wanted.client_id for wanted in scope],
+            "decided": [wanted.decided_at for wanted in scope],
+        }
+        run_id = (await self._connection.scalars(_HOLDING, values)).first()
+        return await self.get(RunId(run_id)) if run_id is not None else None
 
     async def open_run(self, types: Sequence[RunType]) -> Run | None:
         """The queued or running run of one of these types, if there is one."""

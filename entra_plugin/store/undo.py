@@ -81,7 +81,7 @@ _LATER = text("""
     JOIN entra_sync_changes c ON c.tenant_id = t.tenant_id AND c.run_id = t.run_id
         AND c.managed_tenant_id = t.managed_tenant_id AND c.object_id = ANY(:object_ids)
     WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = :managed_tenant_id
-        AND t.run_id <> :run_id AND t.writes
+        AND t.run_id <> :run_id
         AND c.state = 'applied' AND c.applied_at >= :since
     ORDER BY c.applied_at, c.position
 """).bindparams(bindparam("object_ids", type_=IdArray()))

@@ -17,11 +17,10 @@ from entra_plugin.domain.states import MappingState, RunType, Trigger
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 from entra_plugin.store.run_tenants import NewRunTenant, RunTenants
-from entra_plugin.store.runs import NewRun, Run, Runs
+from entra_plugin.store.runs import NewRun, Run, Runs, Wanted
 
-ALONE = (RunType.INITIAL, RunType.ALL)
-"""Of these kinds one run is open at a time."""
-
+EVERYTHING = (RunType.INITIAL, RunType.ALL)
+"""Runs of all that is mapped when they start."""
 
 WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
 """Runs that read all of a managed tenant, and so say what it is like now."""
@@ -75,7 +74,8 @@ class StartSync:
         Raises:
             NotAcceptable: ``not_connected``, ``nothing_mapped``, ``not_mapped``, or
                 ``nothing_to_sync``: all of it is gone, paused, or of a client that is not active.
-            Conflict: ``sync_under_way``: all of it is being written by what does not read it whole.
+            Conflict: ``sync_under_way``: all of it is being written by what does not read it whole,
+                or for the client that it was mapped to before.
             TransientFailure: ``temporal_unavailable``; nothing is left behind.
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
@@ -93,6 +93,8 @@ class StartSync:
         tenant_id = command.tenant_id
         if await Connections(connection, tenant_id).active() is None:
             raise NotAcceptable("not_connected")
+        runs = Runs(connection, tenant_id)
+        await runs.lock_starts()
         scope = await scope_of(
             self._context,
             connection,
@@ -101,8 +103,9 @@ class StartSync:
             one_client=command.scope == SyncScope.CLIENT,
             states=(MappingState.MAPPED,) if command.trigger == Trigger.SCHEDULED else None,
         )
-        runs = Runs(connection, tenant_id)
-        under_way = await self._under_way(connection, command, scope.rows)
+        tenants = RunTenants(connection, tenant_id)
+        await tenants.let_go(scope.wanted, self._context.clock())
+        under_way = await self._under_way(connection, command, scope.wanted)
         if under_way is not None:
             return joined(under_way)
         run_id = RunId(uuid4())
@@ -115,12 +118,7 @@ class StartSync:
             client_id=command.client_id,
             workflow_id=workflow_id(tenant_id, run_id),
         )
-        if not await runs.add(run, self._context.clock()):
-            other = await runs.open_run(ALONE)
-            if other is None:
-                return await self._register(connection, command)
-            return joined(other)
-        tenants = RunTenants(connection, tenant_id)
+        await runs.add(run, self._context.clock())
         await tenants.add(run_id, [scope.run_tenant(row) for row in scope.rows])
         await scope.note_left_out(tenants, run_id, self._context.clock())
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
@@ -129,19 +127,25 @@ class StartSync:
         self,
         connection: AsyncConnection,
         command: StartSyncCommand,
-        scope: Sequence[CurrentMapping],
+        scope: Sequence[Wanted],
     ) -> Run | None:
-        """The open run that has this whole scope still before it or in hand."""
+        """The open run that does all of this: of one client, it still has it before it or in hand.
+
+        Raises:
+            Conflict: ``sync_under_way``.
+        """
         runs = Runs(connection, command.tenant_id)
         if command.scope != SyncScope.CLIENT:
-            return await runs.open_run(ALONE)
+            return await runs.holding(EVERYTHING, scope)
         writers = await RunTenants(connection, command.tenant_id).writers(
             [row.managed_tenant_id for row in scope]
         )
-        if len(writers) < len(scope) or len(set(writers)) != 1:
+        if len(writers) < len(scope) or len({writer.run_id for writer in writers}) != 1:
             return None
-        run = await runs.get(writers[0])
-        if run is not None and run.type not in WHOLE:
+        run = await runs.get(writers[0].run_id)
+        if run is None:
+            return None
+        if run.type not in WHOLE or any(w.client_id != command.client_id for w in writers):
             raise Conflict("sync_under_way", details={"runId": str(run.run_id)})
         return run
 
@@ -153,6 +157,18 @@ class RunScope:
     rows: Sequence[CurrentMapping]
     left_out: Mapping[LeftOut, Sequence[CurrentMapping]]
     clients: KnownClients
+
+    @property
+    def wanted(self) -> list[Wanted]:
+        """What of it is to be synced, for whom, and since when."""
+        return [
+            Wanted(
+                managed_tenant_id=row.managed_tenant_id,
+                client_id=row.client_id,
+                decided_at=row.decided_at,
+            )
+            for row in self.rows
+        ]
 
     def run_tenant(self, row: CurrentMapping) -> NewRunTenant:
         """A mapping as it stands in a run; a client to be created has its tenant's name."""

@@ -16,13 +16,13 @@ from entra_plugin.application.sync.start import (
 )
 from entra_plugin.domain.errors import Conflict, EntraError, NotAcceptable, NotFound
 from entra_plugin.domain.identity import IdentityKey
-from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.domain.ids import RunId, TenantId
 from entra_plugin.domain.states import MappingState, RunType, Trigger
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.mappings import Mappings
 from entra_plugin.store.run_tenants import RunTenants
-from entra_plugin.store.runs import NewRun, Run, Runs
+from entra_plugin.store.runs import NewRun, Run, Runs, Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,8 @@ class StartPerson:
         Raises:
             NotFound: No such managed tenant.
             NotAcceptable: ``not_connected``, ``not_mapped`` or ``nothing_to_sync``.
-            Conflict: ``sync_under_way``: the customer is being written by what reads nobody.
+            Conflict: ``sync_under_way``: the customer is being written by what does not read the
+                person, or for the client that it was mapped to before.
             TransientFailure: ``temporal_unavailable``; nothing is left behind.
         """
         tenant_id = command.tenant_id
@@ -76,9 +77,11 @@ class StartPerson:
             raise NotAcceptable("not_mapped", details=details)
         scope = await scope_of(self._context, connection, tenant_id, client_id=mapping.client_id)
         rows = [r for r in scope.rows if r.managed_tenant_id == tenant.managed_tenant_id]
+        wanted = [w for w in scope.wanted if w.managed_tenant_id == tenant.managed_tenant_id]
         if not rows:
             raise NotAcceptable("nothing_to_sync", details=details)
-        under_way = await self._writer(connection, command, rows[0].managed_tenant_id)
+        await RunTenants(connection, tenant_id).let_go(wanted, self._context.clock())
+        under_way = await self._writer(connection, command, wanted[0])
         if under_way is not None:
             return joined(under_way)
         run_id = RunId(uuid4())
@@ -100,12 +103,15 @@ class StartPerson:
         self,
         connection: AsyncConnection,
         command: StartPersonCommand,
-        managed_tenant_id: ManagedTenantId,
+        wanted: Wanted,
     ) -> Run | None:
         """The run that is writing the customer now, if it takes this person along."""
         tenant_id = command.tenant_id
-        writers = await RunTenants(connection, tenant_id).writers([managed_tenant_id])
-        run = await Runs(connection, tenant_id).get(writers[0]) if writers else None
-        if run is None or run.type in WHOLE or run.subject == command.identity:
+        writers = await RunTenants(connection, tenant_id).writers([wanted.managed_tenant_id])
+        run = await Runs(connection, tenant_id).get(writers[0].run_id) if writers else None
+        if run is None:
+            return None
+        takes = run.type in WHOLE or run.subject == command.identity
+        if takes and writers[0].client_id == wanted.client_id:
             return run
         raise Conflict("sync_under_way", details={"runId": str(run.run_id)})

@@ -1,0 +1,199 @@
+"""Who asks for a sync joins a run that does what he asks for, and no other."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from devhost.servers.postgres import Urls
+from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.map_tenants import ConfirmMappings
+from entra_plugin.application.sync.start import StartedRun, StartSync, StartSyncCommand, SyncScope
+from entra_plugin.application.sync.start_person import StartPerson, StartPersonCommand
+from entra_plugin.domain.errors import Conflict
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, ObjectId, RunId
+from entra_plugin.domain.states import MappingState, RunState, Trigger
+from entra_plugin.workflows.activities import Activities
+from entra_plugin.workflows.messages import CustomerRef, RunRef
+from support.checking import NOBODY, Checks, checking
+from support.folders import client_id, tenant_id, write_seed
+from support.simulator import Simulator
+
+State = tuple[RunState, str | None, RunId | None]
+"""How a customer stands in a run: state, reason, and the run that it joined."""
+
+
+class Office:
+    """Three customers that are decided about, and syncs that are started and carried out."""
+
+    def __init__(self, checks: Checks, tenants: Sequence[ManagedTenantId]) -> None:
+        self.checks = checks
+        self.tenants = tenants
+
+    async def map(self, number: int, client: int | None = None) -> None:
+        """Map a customer to a client: to its own, unless told."""
+        wanted = ClientId(UUID(client_id(number if client is None else client)))
+        await self.decide(number, MappingState.MAPPED, wanted)
+
+    async def decide(self, number: int, state: MappingState, client: ClientId | None) -> None:
+        """Decide about a customer."""
+        confirm = ConfirmMappings(self.checks.context)
+        version = await confirm.current_version(self.checks.tenant_id)
+        decision = MappingDecision(
+            managed_tenant_id=self.tenants[number - 1], state=state, client_id=client
+        )
+        await confirm(self.checks.person, version=version, decisions=[decision])
+
+    async def start(
+        self,
+        scope: SyncScope = SyncScope.ALL,
+        client: int | None = None,
+        trigger: Trigger = Trigger.MANUAL,
+    ) -> StartedRun:
+        """Ask for a sync."""
+        command = StartSyncCommand(
+            tenant_id=self.checks.tenant_id,
+            scope=scope,
+            actor=NOBODY,
+            client_id=ClientId(UUID(client_id(client))) if client else None,
+            trigger=trigger,
+        )
+        return await StartSync(self.checks.context)(command)
+
+    async def open(self, run: StartedRun) -> None:
+        """Let a run be opened by its workflow."""
+        ref = RunRef(tenant_id=str(self.checks.tenant_id), run_id=str(run.run_id))
+        await ActivityEnvironment().run(Activities(self.checks.context).open_run, ref)
+
+    async def step(self, run: StartedRun, number: int, name: str = "read_and_plan") -> None:
+        """Let a step of a customer be done."""
+        customer = CustomerRef(
+            str(self.checks.tenant_id), str(run.run_id), str(self.tenants[number - 1])
+        )
+        await ActivityEnvironment().run(getattr(Activities(self.checks.context), name), customer)
+
+    async def states(self, run: StartedRun) -> dict[int, State]:
+        """How the customers stand in a run, by their numbers."""
+        return {
+            self.tenants.index(row.managed_tenant_id) + 1: (
+                row.state,
+                row.state_reason,
+                row.joined_run_id,
+            )
+            for row in (await self.checks.run(run.run_id)).tenants
+        }
+
+
+@pytest.fixture
+async def office(
+    database: Urls, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Office]:
+    write_seed(tmp_path, tenants=3, users=2)
+    simulator.control("/seed", {"dir": str(tmp_path)})
+    async with checking(database, simulator, monkeypatch, seed=str(tmp_path)) as checks:
+        await checks.sign_in()
+        await checks.discover()
+        known = await checks.known()
+        tenants = [known[UUID(tenant_id(n))].managed_tenant_id for n in (1, 2, 3)]
+        office = Office(checks, tenants)
+        for number in (1, 2):
+            await office.map(number)
+        yield office
+
+
+@pytest.mark.parametrize("scope", [SyncScope.ALL, SyncScope.INITIAL])
+@pytest.mark.parametrize("opened", [False, True])
+async def test_a_run_that_lacks_a_customer_is_not_joined(
+    office: Office, scope: SyncScope, opened: bool
+) -> None:
+    first = await office.start()
+    if opened:
+        await office.open(first)
+    await office.map(3)
+    second = await office.start(scope)
+    assert (second.joined, second.run_id == first.run_id) == (False, False)
+    underway = (RunState.JOINED, None, first.run_id)
+    assert await office.states(second) == {
+        1: underway,
+        2: underway,
+        3: (RunState.QUEUED, None, None),
+    }
+    third = await office.start()
+    assert (third.joined, third.run_id) == (True, second.run_id), "the one that has all of it"
+
+
+async def test_a_run_that_has_every_customer_is_joined_though_it_is_at_the_last(
+    office: Office,
+) -> None:
+    first = await office.start()
+    await office.open(first)
+    for name in ("read_and_plan", "apply", "finish"):
+        await office.step(first, 1, name)
+    assert (await office.states(first))[1] == (RunState.COMPLETED, None, None)
+    again = await office.start(SyncScope.INITIAL)
+    assert (again.joined, again.run_id) == (True, first.run_id)
+
+
+async def test_a_customer_that_was_mapped_anew_after_its_turn_has_another(office: Office) -> None:
+    first = await office.start()
+    await office.open(first)
+    for name in ("read_and_plan", "apply", "finish"):
+        await office.step(first, 1, name)
+    await office.decide(1, MappingState.UNMAPPED, None)
+    await office.map(1)
+    second = await office.start()
+    assert (second.joined, (await office.states(second))[1]) == (
+        False,
+        (RunState.QUEUED, None, None),
+    )
+
+
+async def test_a_client_to_be_created_does_not_wait_for_a_scheduled_run(office: Office) -> None:
+    await office.decide(3, MappingState.CREATE_NEW, None)
+    first = await office.start(trigger=Trigger.SCHEDULED)
+    second = await office.start()
+    assert (second.joined, (await office.states(second))[3][0]) == (False, RunState.QUEUED)
+    again = await office.start(trigger=Trigger.SCHEDULED)
+    assert (again.joined, again.run_id) in {(True, first.run_id), (True, second.run_id)}
+
+
+@pytest.mark.parametrize("scope", [SyncScope.ALL, SyncScope.CLIENT])
+async def test_a_customer_that_waits_for_the_client_of_before_waits_no_longer(
+    office: Office, scope: SyncScope
+) -> None:
+    first = await office.start()
+    await office.open(first)
+    await office.map(1, client=3)
+    second = await office.start(scope, client=3 if scope == SyncScope.CLIENT else None)
+    assert (second.joined, (await office.states(second))[1]) == (
+        False,
+        (RunState.QUEUED, None, None),
+    )
+    assert (await office.states(first))[1] == (RunState.SKIPPED, "mapping_changed", None)
+    await office.step(first, 1)
+    assert (await office.states(first))[1] == (RunState.SKIPPED, "mapping_changed", None)
+    await office.step(second, 1)
+    assert (await office.states(second))[1] == (RunState.RUNNING, None, None)
+
+
+async def test_one_client_is_not_joined_to_what_is_at_the_client_of_before(office: Office) -> None:
+    first = await office.start()
+    await office.open(first)
+    await office.step(first, 1)
+    await office.map(1, client=3)
+    with pytest.raises(Conflict) as client_refused:
+        await office.start(SyncScope.CLIENT, client=3)
+    assert client_refused.value.code == "sync_under_way"
+    person = StartPersonCommand(
+        tenant_id=office.checks.tenant_id,
+        identity=IdentityKey(
+            entra_tenant_id=EntraTenantId(UUID(tenant_id(1))), object_id=ObjectId(UUID(int=1))
+        ),
+        actor=NOBODY,
+    )
+    with pytest.raises(Conflict) as person_refused:
+        await StartPerson(office.checks.context)(person)
+    assert person_refused.value.details == {"runId": str(first.run_id)}
