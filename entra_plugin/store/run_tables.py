@@ -86,10 +86,11 @@ sync_runs = Table(
     Index(
         "uq_entra_sync_runs_one_at_a_time",
         "tenant_id",
-        "type",
+        text("coalesce(nullif(type, 'initial'), 'all')"),
         unique=True,
         postgresql_where=text(
-            "type IN ('discovery', 'validation') AND state IN ('queued', 'running')"
+            "type IN ('all', 'initial', 'discovery', 'validation')"
+            " AND state IN ('queued', 'running')"
         ),
     ),
 )

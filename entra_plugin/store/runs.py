@@ -1,6 +1,6 @@
 """Queries on runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -284,7 +284,7 @@ class Runs:
         key = func.hashtextextended(f"entra:{self._tenant_id}:start", 0)
         await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
 
-    async def holding(self, types: Sequence[RunType], scope: Sequence[Wanted]) -> Run | None:
+    async def holding(self, types: Collection[RunType], scope: Sequence[Wanted]) -> Run | None:
         """The oldest open run of these types that has all of this before it, in hand or behind it.
 
         What it leaves out, or takes for another client, it has not; nor what it began with before

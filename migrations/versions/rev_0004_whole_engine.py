@@ -16,7 +16,6 @@ UNSETTLED = "ix_entra_identities_unsettled"
 VERDICT = "ix_entra_identities_verdict"
 POSITION = "ix_entra_sync_changes_position"
 HELD = "ix_entra_sync_run_tenants_held"
-RUNS_ALONE = "uq_entra_sync_runs_one_at_a_time"
 CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
@@ -43,7 +42,6 @@ SETTLEMENTS = (
 
 
 def upgrade() -> None:
-    _let_run_alone("type", "'discovery', 'validation'")
     for table, columns in _added().items():
         for column in columns:
             op.add_column(table, column)
@@ -83,10 +81,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    _let_run_alone(
-        sa.text("coalesce(nullif(type, 'initial'), 'all')"),
-        "'all', 'initial', 'discovery', 'validation'",
-    )
     op.drop_index(HELD, table_name="entra_sync_run_tenants")
     op.create_index(POSITION, "entra_sync_changes", ["tenant_id", "run_id", "position"])
     op.drop_index(VERDICT, table_name="entra_identities")
@@ -107,18 +101,6 @@ def downgrade() -> None:
     for table, columns in _added().items():
         for column in columns:
             op.drop_column(table, column.name)
-
-
-def _let_run_alone(kind: str | sa.TextClause, types: str) -> None:
-    """Make the index anew that keeps two runs of one kind from being open at once."""
-    op.drop_index(RUNS_ALONE, table_name="entra_sync_runs")
-    op.create_index(
-        RUNS_ALONE,
-        "entra_sync_runs",
-        ["tenant_id", kind],
-        unique=True,
-        postgresql_where=sa.text(f"type IN ({types}) AND state IN ('queued', 'running')"),
-    )
 
 
 def _hold(table: str, column: str, values: tuple[str, ...], *, optional: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import uuid4
@@ -18,9 +18,6 @@ from entra_plugin.store.connections import Connections
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 from entra_plugin.store.run_tenants import NewRunTenant, RunTenants
 from entra_plugin.store.runs import NewRun, Run, Runs, Wanted
-
-EVERYTHING = (RunType.INITIAL, RunType.ALL)
-"""Runs of all that is mapped when they start."""
 
 WHOLE = frozenset({RunType.INITIAL, RunType.ALL, RunType.CLIENT})
 """Runs that read all of a managed tenant, and so say what it is like now."""
@@ -118,9 +115,13 @@ class StartSync:
             client_id=command.client_id,
             workflow_id=workflow_id(tenant_id, run_id),
         )
-        await runs.add(run, self._context.clock())
+        now = self._context.clock()
+        if not await runs.add(run, now):
+            # Of everything one run is open at a time, and that one lacks some of this.
+            run = replace(run, type=RunType.CLIENT)
+            await runs.add(run, now)
         await tenants.add(run_id, [scope.run_tenant(row) for row in scope.rows])
-        await scope.note_left_out(tenants, run_id, self._context.clock())
+        await scope.note_left_out(tenants, run_id, now)
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
 
     async def _under_way(
@@ -136,7 +137,7 @@ class StartSync:
         """
         runs = Runs(connection, command.tenant_id)
         if command.scope != SyncScope.CLIENT:
-            return await runs.holding(EVERYTHING, scope)
+            return await runs.holding(WHOLE, scope)
         writers = await RunTenants(connection, command.tenant_id).writers(
             [row.managed_tenant_id for row in scope]
         )
