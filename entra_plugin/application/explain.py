@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.clients import LeftOut, known_clients, left_out
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
@@ -76,6 +77,8 @@ class Explanation:
     managed_tenant_id: ManagedTenantId
     client_id: ClientId | None
     mapping_state: MappingState | None
+    left_out: LeftOut | None
+    """Why no sync takes what is mapped."""
     held: HeldIdentity
     address: str | None
     other_addresses: tuple[str, ...]
@@ -90,7 +93,7 @@ class Explanation:
     pattern: str | None
     """What of the name leaves the identity out, where a name does."""
     next: Next | None
-    """None for what no sync looks at: it is not mapped, or was erased."""
+    """None for what no sync looks at: it is not mapped, left out, or was erased."""
 
 
 class Explain:
@@ -119,6 +122,7 @@ class Explain:
             question = await explaining.question()
             waiting = await explaining.waiting()
             policy = await self._policy(connection, tenant_id, tenant, mapping)
+            left = await self._left_out(connection, tenant_id, mapping)
             user = held.user
             rule = _rule(policy, held) if policy is not None else None
             address = address_of(user) if user is not None else None
@@ -127,6 +131,7 @@ class Explain:
                 managed_tenant_id=tenant.managed_tenant_id,
                 client_id=mapping.client_id if mapping is not None else None,
                 mapping_state=mapping.state if mapping is not None else None,
+                left_out=left,
                 held=held,
                 address=address,
                 other_addresses=other_addresses(user, address) if user is not None else (),
@@ -143,7 +148,8 @@ class Explain:
                 if rule is not None and user is not None and held.verdict == Verdict.FILTERED
                 else None,
                 next=_next_of(held, plan, question, waiting)
-                if (plan := await self._plan(connection, tenant_id, policy, rule, held)) is not None
+                if left is None
+                and (plan := await self._plan(connection, tenant_id, policy, rule, held))
                 else None,
             )
 
@@ -159,6 +165,14 @@ class Explain:
         return await self._scopes.policy_of(
             connection, tenant_id, tenant, mapping, mapping.client_id
         )
+
+    async def _left_out(
+        self, connection: AsyncConnection, tenant_id: TenantId, mapping: CurrentMapping | None
+    ) -> LeftOut | None:
+        if mapping is None or mapping.client_id is None:
+            return None
+        clients = await known_clients(self._context, connection, tenant_id, [mapping.client_id])
+        return left_out(mapping, clients, self._context.clock())
 
     async def _fields(
         self,

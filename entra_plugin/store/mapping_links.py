@@ -110,6 +110,12 @@ _LEFT_BEHIND = text("""
             SELECT FROM entra_decisions e
             WHERE e.tenant_id = :tenant_id AND e.entra_tenant_id = y.entra_tenant_id
                 AND e.object_id = y.object_id AND e.kind IN ('undone', 'ignored'))
+        AND NOT EXISTS (
+            SELECT FROM entra_pins p
+            WHERE p.tenant_id = :tenant_id
+                AND ((p.kind = 'hands_off' AND p.contact_id = y.contact_id)
+                    OR (p.kind = 'ignore_identity' AND p.object_id = y.object_id
+                        AND p.entra_tenant_id = y.entra_tenant_id)))
 """).bindparams(*_ARRAYS)
 
 

@@ -40,7 +40,7 @@ from entra_plugin.domain.states import (
 )
 from entra_plugin.store.mapping_tables import client_tenant_mappings as mappings
 from entra_plugin.store.paging import Page, clamp, decode_position, encode_cursor
-from entra_plugin.store.people_tables import identities
+from entra_plugin.store.people_tables import decisions, identities
 from entra_plugin.store.people_tables import reconciliation_items as items
 from entra_plugin.store.run_tables import sync_changes, sync_run_tenants
 from entra_plugin.store.runs import OPEN_STATES
@@ -70,6 +70,8 @@ class Item:
     settled_by: UserId | None
     settled_by_name: str | None
     settled_as: Settlement | None
+    why: str | None
+    """What the person wrote who dismissed it."""
     position: int
 
     @property
@@ -252,7 +254,17 @@ class ReviewItems:
         return _item(row) if row is not None else None
 
     def _query(self) -> Select[*tuple[object, ...]]:
-        return select(items).where(items.c.tenant_id == self._tenant_id)
+        why = (
+            select(decisions.c.reason)
+            .where(
+                decisions.c.tenant_id == items.c.tenant_id,
+                decisions.c.entra_tenant_id == items.c.entra_tenant_id,
+                decisions.c.object_id == items.c.object_id,
+                items.c.state == ItemState.DISMISSED.value,
+            )
+            .scalar_subquery()
+        )
+        return select(items, why.label("why")).where(items.c.tenant_id == self._tenant_id)
 
     def _is(self, item_id: ReviewItemId) -> ColumnElement[bool]:
         return and_(items.c.tenant_id == self._tenant_id, items.c.item_id == item_id)
@@ -380,5 +392,6 @@ def _item(row: Row[*tuple[object, ...]]) -> Item:
         settled_by=row.settled_by,
         settled_by_name=row.settled_by_name,
         settled_as=Settlement(row.settled_as) if row.settled_as is not None else None,
+        why=row.why,
         position=row.position,
     )

@@ -446,6 +446,16 @@ def test_a_dry_run_tells_what_a_remap_does_and_does_nothing(
     told = undecided.move("remap", ALPINE, clientId=YACHTS_CLIENT, dryRun=True).data
     assert inside.versions() == before
     assert told["links"] == {"closed": 50, "reopened": 0, "kept": 0, "moving": 46, "asking": 4}
+    linked = inside.rows(
+        "SELECT contact_id::text FROM entra_contact_links WHERE state = 'active'"
+        " AND entra_tenant_id = %s AND reason = 'created' LIMIT 1",
+        ALPINE,
+    )
+    pin = {"kind": "hands_off", "contactId": str(linked[0][0])}
+    assert undecided.program.post("/pins", pin, method="PUT").status == 200
+    pinned = undecided.move("remap", ALPINE, clientId=YACHTS_CLIENT, dryRun=True).data
+    assert (pinned["links"]["moving"], pinned["links"]["asking"]) == (45, 4)
+    assert undecided.program.post("/pins", pin, method="DELETE").status == 200
     assert "50 links" in told["statement"]
     assert "nobody is deleted" in told["statement"]
     done = undecided.move("remap", ALPINE, clientId=YACHTS_CLIENT).data

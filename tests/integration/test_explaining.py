@@ -147,6 +147,20 @@ def test_the_glob_that_leaves_a_user_out_is_told(
     assert (found["reason"], found["pattern"]) == ("excluded_pattern", "Leaflet-*")
 
 
+@pytest.mark.parametrize(("paused", "why"), [("2099-01-01T00:00:00Z", "paused"), (None, None)])
+def test_of_a_customer_that_is_left_out_nothing_is_announced(
+    admin: Program, identities: dict[str, Json], paused: str | None, why: str | None
+) -> None:
+    tenants = admin.items("/managed-tenants")
+    alpine = next(t["managedTenantId"] for t in tenants if t["entraTenantId"] == ALPINE)
+    settings = f"/managed-tenants/{alpine}/settings"
+    pause = {"version": admin.get(settings).data["version"], "pausedUntil": paused}
+    assert admin.post(settings, pause, method="PUT").status == 200
+    found = explained(admin, identities["anna.abbott@alpinedental.example"])
+    assert found["leftOut"] == why
+    assert (found["next"] is None) == (why is not None)
+
+
 def test_nobody_is_explained_who_was_never_seen(admin: Program) -> None:
     refused = admin.get(f"/identities/{ALPINE}/{ALPINE}/explain")
     assert refused.failure == (404, "not_found")

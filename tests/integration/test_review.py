@@ -341,6 +341,8 @@ def test_a_dismissed_user_is_ignored_until_the_question_is_reopened(queue: Queue
     assert (outcome["state"], outcome["runId"]) == ("dismissed", None)
     assert queue.verdict(address) == ("ignored", "decided")
     assert queue.details(item)["settled"]["reason"] == "a robot"
+    (listed,) = queue.items(state="dismissed", q=address)
+    assert listed["settled"]["reason"] == "a robot"
     queue.is_settled()
     queue.change(address, jobTitle="Robot")
     queue.sync()
@@ -404,12 +406,23 @@ def conflicting(queue: Queue, local: str) -> tuple[str, str, Json]:
     return address, contact_id, queue.item(address)
 
 
+def writable(queue: Queue, item: Json) -> object:
+    """The fields that the directory's value may be chosen for."""
+    choices = {choice["action"]: choice for choice in queue.details(item)["choices"]}
+    return choices["fields"]["overwrites"]
+
+
 def test_the_directory_may_win_a_field(queue: Queue, no_rules: None) -> None:
     address, contact_id, item = conflicting(queue, "xaver")
     assert item["details"]["fields"] == {
         "displayName": {"directory": "Xaver Directory", "local": "Xaver Local"}
     }
     assert queue.actions(item) == ["dismiss", "fields"]
+    pin = {"kind": "lock_field", "contactId": contact_id, "field": "displayName"}
+    assert writable(queue, item) == ["displayName"]
+    assert queue.admin.post("/pins", pin, method="PUT").status == 200
+    assert writable(queue, item) == []
+    assert queue.admin.post("/pins", pin, method="DELETE").status == 200
     outcome = queue.answer(item, "fields", fields={"displayName": "directory"}).data
     assert outcome["settledAs"] == "fields"
     assert queue.of_contact(contact_id)["name"] == "Xaver Directory"

@@ -94,16 +94,23 @@ def _offers(action: Action, sides: Sides, user: DirectoryUser) -> Iterator[Choic
             yield _create(sides, user)
         case Action.FIELDS:
             allowed = Flag.FIELD_SYNC in sides.flags
-            effect = Effect.FIELDS if allowed else Effect.FIELDS_LOCAL
-            fields = tuple(shown_fields(sides.item.details))
             yield Choice(
                 action=action,
-                effect=effect,
+                effect=Effect.FIELDS if allowed else Effect.FIELDS_LOCAL,
                 contact_id=_only(sides),
-                overwrites=fields if allowed else (),
+                overwrites=_writable(sides) if allowed else (),
             )
         case _:
             yield from _leave(action, sides)
+
+
+def _writable(sides: Sides) -> tuple[FieldName, ...]:
+    """The fields in question that no pin keeps the directory's value from."""
+    contact_id = _only(sides)
+    if contact_id is None or contact_id in sides.pins.hands_off:
+        return ()
+    locked = sides.pins.locked.get(contact_id, frozenset())
+    return tuple(name for name in shown_fields(sides.item.details) if name.value not in locked)
 
 
 def _leave(action: Action, sides: Sides) -> Iterator[Choice]:

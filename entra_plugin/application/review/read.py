@@ -18,7 +18,6 @@ from entra_plugin.domain.merging import values_of
 from entra_plugin.domain.pins import NO_PINS
 from entra_plugin.domain.reviewing import differing
 from entra_plugin.domain.states import FieldName
-from entra_plugin.store.decisions import Decision, Decisions
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.links import Links
 from entra_plugin.store.paging import Page
@@ -45,7 +44,6 @@ class ItemDetails:
     """As last seen; None when he was erased."""
     contacts: tuple[ContactSide, ...]
     choices: tuple[Choice, ...]
-    decision: Decision | None
 
 
 class ReadReview:
@@ -120,7 +118,6 @@ class ReadReview:
                 for contact_id in item.candidates
             ),
             choices=tuple(choices(sides)),
-            decision=await Decisions(connection, tenant_id).get(item.identity),
         )
 
     async def _contacts(

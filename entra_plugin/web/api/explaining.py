@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from entra_plugin.application.clients import LeftOut
 from entra_plugin.application.explain import Explanation, Next
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
@@ -121,6 +122,7 @@ class ExplanationView(View):
     managed_tenant_id: UUID
     client_id: UUID | None
     mapping_state: MappingState | None
+    left_out: LeftOut | None
     display_name: str | None
     address: str | None
     other_addresses: list[str]
@@ -165,6 +167,7 @@ def _view(identity: IdentityKey, found: Explanation, locale: Locale) -> Explanat
         managed_tenant_id=found.managed_tenant_id,
         client_id=found.client_id,
         mapping_state=found.mapping_state,
+        left_out=found.left_out,
         display_name=user.display_name if user else None,
         address=found.address,
         other_addresses=list(found.other_addresses),

@@ -54,7 +54,7 @@ class SettledView(View):
     by: UUID | None
     by_name: str | None
     at: datetime | None
-    reason: str | None = None
+    reason: str | None
 
 
 class ReviewItemView(View):
@@ -386,7 +386,7 @@ def _bulk_item(found: BulkOutcome, texts: Locale) -> BulkItemView:
     )
 
 
-def _item(item: Item, texts: Locale, why: str | None = None) -> dict[str, object]:
+def _item(item: Item, texts: Locale) -> dict[str, object]:
     settled = None
     if item.settled_as is not None:
         settled = SettledView(
@@ -395,7 +395,7 @@ def _item(item: Item, texts: Locale, why: str | None = None) -> dict[str, object
             by=item.settled_by,
             by_name=item.settled_by_name,
             at=item.settled_at,
-            reason=why,
+            reason=item.why,
         )
     return {
         "item_id": item.item_id,
@@ -416,11 +416,9 @@ def _item(item: Item, texts: Locale, why: str | None = None) -> dict[str, object
 
 
 def _details(found: ItemDetails, texts: Locale) -> ReviewItemDetailsView:
-    dismissed = found.item.state == ItemState.DISMISSED and found.decision is not None
-    why = found.decision.reason if dismissed and found.decision is not None else None
     return ReviewItemDetailsView.model_validate(
         {
-            **_item(found.item, texts, why),
+            **_item(found.item, texts),
             "directory": _directory(found.user) if found.user is not None else None,
             "contacts": [_contact(side) for side in found.contacts],
             "choices": [_choice(choice, texts) for choice in found.choices],
