@@ -36,7 +36,8 @@ class LinkedPlanner(PlanRows):
     ) -> None:
         departure = on_seeing(reading.user, known.departure, self._now)
         if link is None or self._is_left_alone(reading.user.object_id, link, around):
-            self._settle(reading, Verdict.LINKED, known.reason, plan, departure=known.departure)
+            reason = _reason(known, link)
+            self._settle(reading, Verdict.LINKED, reason, plan, departure=known.departure)
             return
         contact = link.contact
         assert contact is not None, "a vanished contact was handled before"
@@ -52,7 +53,7 @@ class LinkedPlanner(PlanRows):
                 self._return(reading, contact, link, VerdictReason.RESUMED, plan)
             self._merge(reading, contact, link.base, around, plan)
         if len(plan.changes) + len(plan.settled) == done:
-            self._settle(reading, Verdict.LINKED, known.reason, plan, departure=departure)
+            self._settle(reading, Verdict.LINKED, _reason(known, link), plan, departure=departure)
 
     def _is_left_alone(self, object_id: ObjectId, link: Link, around: Surroundings) -> bool:
         contact = link.contact
@@ -63,17 +64,17 @@ class LinkedPlanner(PlanRows):
     def _depart(
         self,
         reading: Reading,
-        contact: Candidate,
+        known: Known,
+        link: Link,
         departure: Departure,
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
         """Make the contact inactive once the evidence is due; until then it is remembered."""
-        kept = self._departed(reading, contact, departure, around, plan)
+        assert link.contact is not None, "a vanished contact was handled before"
+        kept = self._departed(reading, link.contact, departure, around, plan)
         if kept is not None:
-            known = reading.known
-            reason = known.reason if known is not None else VerdictReason.MATCHED_EMAIL
-            self._settle(reading, Verdict.LINKED, reason, plan, departure=kept)
+            self._settle(reading, Verdict.LINKED, _reason(known, link), plan, departure=kept)
 
     def _departed(
         self,
@@ -236,3 +237,11 @@ class LinkedPlanner(PlanRows):
             and decision.kind == DecisionKind.DISMISSED
             and decision.fingerprint == reading.fingerprint
         )
+
+
+def _reason(known: Known, link: Link | None) -> VerdictReason:
+    """Why an identity counts as linked: as it was, or as its link says if it was held otherwise.
+
+    Why it was ignored, undone or asked about is no reason for that.
+    """
+    return known.reason if link is None or known.verdict == Verdict.LINKED else link.reason

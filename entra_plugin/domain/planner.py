@@ -74,7 +74,7 @@ class Planner(LinkedPlanner):
                 kept = self._settled(reading, known.verdict, known.reason, departure)
                 plan.settled.append(kept)
         elif departure is not None:
-            self._depart(reading, link.contact, departure, around, plan)
+            self._depart(reading, known, link, departure, around, plan)
         elif not self._is_dismissed(reading):
             question = {"active": link.contact.active}
             missing = VerdictReason.MISSING_UPSTREAM

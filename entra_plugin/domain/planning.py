@@ -62,11 +62,12 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An active link: its base values, and the contact unless it vanished.
+    """An active link: why it was opened, its base values, and the contact unless it vanished.
 
     ``inactive_version`` is the contact's version when we made it inactive.
     """
 
+    reason: VerdictReason
     base: Mapping[str, str]
     inactive_version: int | None
     contact: Candidate | None

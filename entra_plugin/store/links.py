@@ -22,6 +22,7 @@ from entra_plugin.domain.ids import (
     TenantId,
     UserId,
 )
+from entra_plugin.domain.states import VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES
 
@@ -47,9 +48,10 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldLink:
-    """An active link: what it says of the contact, as of our last write."""
+    """An active link: why it was opened, and what it says of the contact as of our last write."""
 
     contact_id: ContactId
+    reason: VerdictReason
     base: Mapping[str, str]
     inactive_version: int | None
 
@@ -124,7 +126,7 @@ _REBASE_FROM_CHANGES = text(f"""
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 _OF = text(f"""
-    SELECT l.object_id, l.contact_id, l.base, l.inactive_version FROM {ACTIVE_LINKS} l
+    SELECT l.object_id, l.contact_id, l.reason, l.base, l.inactive_version FROM {ACTIVE_LINKS} l
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _DORMANT = text("""
@@ -280,6 +282,7 @@ class Links:
         return {
             row.object_id: HeldLink(
                 contact_id=row.contact_id,
+                reason=VerdictReason(row.reason),
                 base=row.base or {},
                 inactive_version=row.inactive_version,
             )

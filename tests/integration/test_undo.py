@@ -10,7 +10,7 @@ from support.ruling import Meet, look_for_the_gone, questions, value
 from support.running import RunningHost, running_devhost
 from support.undoing import guard, rules
 
-CUSTOMERS = 21
+CUSTOMERS = 22
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 CREATED = EVERYBODY - {"person1"}
@@ -360,6 +360,29 @@ def test_a_preview_is_applied_once_through_the_guard_and_can_be_undone(
     assert customer.active() == {"person1"}
 
 
+def test_what_an_answer_to_a_question_changed_again_names_the_answer(
+    meet: Meet, no_rules: None
+) -> None:
+    customer = meet(22)
+    customer.sync()
+    rules(customer.admin, displayName=True)
+    customer.change(0, displayName="New 0")
+    run = customer.sync()
+    rules(customer.admin, displayName={"enabled": True, "mode": "ask"})
+    customer.edit(0, full_name="By hand")
+    customer.change(0, displayName="Newest 0")
+    customer.sync()
+    assert questions(customer) == {"person0": "field_conflict"}
+    (item,) = customer.admin.items("/review-items", managedTenantId=customer.managed_tenant)
+    answer = {"fields": {"displayName": "directory"}}
+    answered = customer.admin.post(f"/review-items/{item['itemId']}/fields", answer).data
+    assert customer.people()["person0"][0] == "Newest 0"
+    assert customer.rows(customer.undo(run))[("person0", "none")]["note"] == {
+        "kept": {"displayName": "changed_by_later_run"},
+        "runId": answered["runId"],
+    }
+
+
 def test_a_preview_that_a_sync_overtook_makes_no_second_contact(meet: Meet) -> None:
     customer = meet(20)
     preview = customer.preview()
@@ -396,26 +419,3 @@ def test_an_undo_needs_neither_mapping_nor_connection(meet: Meet, admin: Program
     rows = customer.rows(undo, kind="none")
     assert rows[("person1", "none")]["note"]["kept"] == {"link": "edited_since"}
     assert customer.active() == {"person1"}
-
-
-def test_what_an_answer_to_a_question_changed_again_names_the_answer(
-    meet: Meet, no_rules: None
-) -> None:
-    customer = meet(9)
-    customer.sync()
-    rules(customer.admin, displayName=True)
-    customer.change(0, displayName="New 0")
-    run = customer.sync()
-    rules(customer.admin, displayName={"enabled": True, "mode": "ask"})
-    customer.edit(0, full_name="By hand")
-    customer.change(0, displayName="Newest 0")
-    customer.sync()
-    assert questions(customer) == {"person0": "field_conflict"}
-    (item,) = customer.admin.items("/review-items", managedTenantId=customer.managed_tenant)
-    answer = {"fields": {"displayName": "directory"}}
-    answered = customer.admin.post(f"/review-items/{item['itemId']}/fields", answer).data
-    assert customer.people()["person0"][0] == "Newest 0"
-    assert customer.rows(customer.undo(run))[("person0", "none")]["note"] == {
-        "kept": {"displayName": "changed_by_later_run"},
-        "runId": answered["runId"],
-    }

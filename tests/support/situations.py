@@ -181,6 +181,7 @@ class Situation:
     def _links(self) -> dict[ObjectId, Link]:
         return {
             p.user.object_id: Link(
+                reason=VerdictReason.CREATED,
                 base=p.base,
                 inactive_version=p.inactive_version,
                 contact=self.contacts.get(p.linked),

@@ -50,6 +50,7 @@ class Around:
             index=index,
             links={
                 object_id: Link(
+                    reason=link.reason,
                     base=link.base,
                     inactive_version=link.inactive_version,
                     contact=by_id.get(link.contact_id),

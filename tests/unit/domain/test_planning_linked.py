@@ -42,19 +42,25 @@ def plan(
     base: dict[str, str] | None = None,
     inactive_version: int | None = None,
     question: tuple[VerdictReason, tuple[ContactId, ...]] | None = None,
+    held_as: tuple[Verdict, VerdictReason] = (Verdict.LINKED, VerdictReason.CREATED),
     **more: object,
 ) -> PagePlan:
-    """The plan of Ada, who is linked."""
+    """The plan of Ada, who is linked, and was held as linked before unless told."""
     held = held or of_ada()
     known = Known(
         acted=fingerprint(before),
-        verdict=Verdict.LINKED,
-        reason=VerdictReason.CREATED,
+        verdict=held_as[0],
+        reason=held_as[1],
         linked=held.contact_id,
         question=question,
         departure=departure,
     )
-    link = Link(base=base or {}, inactive_version=inactive_version, contact=held)
+    link = Link(
+        reason=VerdictReason.MATCHED_EMAIL,
+        base=base or {},
+        inactive_version=inactive_version,
+        contact=held,
+    )
     return plan_of(
         [now_user],
         known={ADA.object_id: known},
@@ -123,12 +129,36 @@ def test_a_vanished_contact_closes_the_link_and_the_user_is_matched_anew() -> No
         linked=ContactId(guid("ada")),
         question=None,
     )
-    gone = Link(base={}, inactive_version=None, contact=None)
+    gone = Link(reason=VerdictReason.CREATED, base={}, inactive_version=None, contact=None)
     found = plan_of([ADA], known={ADA.object_id: known}, links={ADA.object_id: gone})
     assert kinds(found) == [
         (ChangeKind.CLOSE_LINK, VerdictReason.CONTACT_GONE),
         (ChangeKind.CREATE, VerdictReason.CREATED),
     ]
+
+
+@pytest.mark.parametrize(
+    "held_as",
+    [
+        (Verdict.IGNORED, VerdictReason.PINNED),
+        (Verdict.UNDONE, VerdictReason.UNDONE),
+        (Verdict.QUEUED, VerdictReason.FIELD_CONFLICT),
+    ],
+)
+@pytest.mark.parametrize("hands_off", [False, True])
+def test_who_was_held_otherwise_is_linked_for_the_reason_of_the_link(
+    held_as: tuple[Verdict, VerdictReason], hands_off: bool
+) -> None:
+    held = of_ada()
+    pins = Pins(hands_off=frozenset({held.contact_id} if hands_off else ()))
+    (settled,) = plan(ADA, held, held_as=held_as, pins=pins).settled
+    assert (settled.verdict, settled.reason) == (Verdict.LINKED, VerdictReason.MATCHED_EMAIL)
+
+
+def test_who_is_linked_keeps_the_reason_that_he_was_last_written_for() -> None:
+    held_as = (Verdict.LINKED, VerdictReason.FIELDS_CHANGED)
+    (settled,) = plan(GONE, of_ada(active=False), held_as=held_as).settled
+    assert (settled.verdict, settled.reason) == held_as
 
 
 # --- Field rules ---

@@ -48,7 +48,11 @@ def linked(
     return plan_of(
         [of],
         known={of.object_id: known},
-        links={of.object_id: Link(base={}, inactive_version=inactive_version, contact=to)},
+        links={
+            of.object_id: Link(
+                reason=VerdictReason.CREATED, base={}, inactive_version=inactive_version, contact=to
+            )
+        },
         decisions=UNDONE if undone else {},
         fields=RULES,
     )
