@@ -136,6 +136,10 @@ _REFRESH_LINKED = text(f"""
                 WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
                     AND l.object_id = i.object_id AND l.state = 'active')
             THEN 'linked' ELSE i.verdict END,
+        reason = CASE i.verdict WHEN 'linked' THEN i.reason ELSE coalesce((
+                SELECT l.reason FROM entra_contact_links l
+                WHERE l.tenant_id = i.tenant_id AND l.entra_tenant_id = i.entra_tenant_id
+                    AND l.object_id = i.object_id AND l.state = 'active'), i.reason) END,
         departure = CASE WHEN s.outlives THEN i.departure ELSE s.departure ->> 'kind' END,
         departed_at = CASE WHEN s.outlives THEN i.departed_at
             ELSE CAST(s.departure ->> 'since' AS timestamptz) END,

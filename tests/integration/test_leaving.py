@@ -1,6 +1,6 @@
 """Who left, by what evidence, and who comes back; nobody leaves for not being listed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -281,11 +281,18 @@ def test_a_pin_forgets_no_departure(meet: Meet) -> None:
     customer.sync()
     _ignored(customer, (0, 2), "DELETE")
     assert changes(customer.sync()) == {}, "nobody left since somebody made the contact active"
+    _ignored(customer, (2,), "PUT")
+    customer.sync()
+    _ignored(customer, (2,), "DELETE")
     users(customer, enable=[customer.object_id(2)])
     assert changes(customer.sync()) == {"reactivated": 1}
+    why = customer.inside.rows(
+        "SELECT verdict, reason FROM entra_identities WHERE object_id = %s", customer.object_id(2)
+    )
+    assert why == [("linked", "created")], "no more that he is pinned"
 
 
-def _ignored(customer: Customer, numbers: tuple[int, ...], method: str) -> None:
+def _ignored(customer: Customer, numbers: Sequence[int], method: str) -> None:
     """Put, or take out, a pin that leaves these identities alone."""
     for number in numbers:
         pin = {

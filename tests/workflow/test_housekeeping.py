@@ -76,7 +76,7 @@ async def one_round(temporal: Client, schedule: ScheduleHandle) -> list[str]:
     before = (await schedule.describe()).info.num_actions
     await schedule.trigger()
     found = await schedule.describe()
-    for _ in range(600):
+    for _ in range(2400):
         if found.info.num_actions > before:
             break
         await asyncio.sleep(0.05)
@@ -133,7 +133,7 @@ def interval(schedule: Schedule) -> timedelta:
 
 async def taken_over(schedule: ScheduleHandle, good: Callable[[Schedule], bool]) -> Schedule:
     """The schedule, once Temporal has taken over what it was told: it does so in time."""
-    for _ in range(600):
+    for _ in range(2400):
         found = (await schedule.describe()).schedule
         if good(found):
             return found
