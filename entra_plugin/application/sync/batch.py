@@ -3,14 +3,25 @@
 A row that no longer holds becomes stale with what was found.
 """
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from entra_plugin.application.sync.host_rows import (
+    filled,
+    host_fields,
+    linked_elsewhere,
+    new_contact_of,
+    not_created,
+    not_written,
+    opens_link,
+    refusal,
+    stale,
+    write_of,
+)
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import (
     ChangeId,
@@ -21,15 +32,13 @@ from entra_plugin.domain.ids import (
     RunId,
     TenantId,
 )
-from entra_plugin.domain.merging import FieldRules, normal
+from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.pins import NO_PINS, Pins
 from entra_plugin.domain.states import ChangeKind, ChangeState, FieldName, Verdict, VerdictReason
 from entra_plugin.host import (
     Contact,
     Contacts,
     ContactUpdate,
-    NewContact,
-    PhoneNumber,
     WriteOutcome,
     WriteStatus,
 )
@@ -37,24 +46,8 @@ from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
-from entra_plugin.store.links import CONTACT_GONE, HeldLink, Links, NewLink, Written
+from entra_plugin.store.links import CONTACT_GONE, HeldLink, Links, NewLink
 from entra_plugin.store.pins import Pins as PinRows
-
-HOST_FIELDS: Mapping[str, str] = {
-    FieldName.DISPLAY_NAME: "full_name",
-    FieldName.EMAIL: "email",
-    FieldName.PHONE: "phone:work",
-    FieldName.MOBILE: "phone:mobile",
-    FieldName.ROLE: "role",
-    FieldName.DEPARTMENT: "department",
-    FieldName.OFFICE_LOCATION: "office_location",
-    "active": "active",
-    "clientId": "client_id",
-}
-"""What a plan row calls a field, to what the host's contract calls it."""
-
-OPENING = frozenset({ChangeKind.CREATE, ChangeKind.LINK, ChangeKind.MOVE})
-"""Kinds that link an identity which had no link; a resumed reactivation does, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +85,9 @@ class ApplyBatch:
         """Apply the rows and mark them; a contact is written once in a statement."""
         pins = await self._pins()
         refused = {
-            row.change_id: refusal
+            row.change_id: forbidden
             for row in (self._batch.rows if pins != NO_PINS else ())
-            if (refusal := _refusal(row, pins))
+            if (forbidden := refusal(row, pins))
         }
         done = list(refused.values())
         closing = self._batch.of(ChangeKind.CLOSE_LINK)
@@ -209,7 +202,7 @@ class ApplyBatch:
 
     async def _create(self, rows: Sequence[ChangeRow]) -> list[Done]:
         outcomes = await self._contacts.create_many(
-            self._connection, self._batch.tenant_id, [_new_contact(row) for row in rows]
+            self._connection, self._batch.tenant_id, [new_contact_of(row) for row in rows]
         )
         written: list[tuple[ChangeRow, ContactId, int | None]] = []
         done: list[Done] = []
@@ -217,7 +210,7 @@ class ApplyBatch:
             if outcome.status == WriteStatus.WRITTEN and outcome.id is not None:
                 written.append((row, ContactId(outcome.id), outcome.version))
             else:
-                done.append(_not_created(row, outcome))
+                done.append(not_created(row, outcome))
         return [*done, *await self._open_written(written)]
 
     async def _link(self, rows: Sequence[ChangeRow]) -> list[Done]:
@@ -292,7 +285,7 @@ class ApplyBatch:
             [row for row in holding if row.change_id not in edited], seen
         )
         await self._links.written(
-            self._batch.entra_tenant_id, [_write(row, version) for row, _, version in written]
+            self._batch.entra_tenant_id, [write_of(row, version) for row, _, version in written]
         )
         done += [
             Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
@@ -364,7 +357,7 @@ class ApplyBatch:
             [
                 ContactUpdate(
                     id=contact_id,
-                    expected=host_fields({**_filled(seen.get(contact_id)), **(row.before or {})}),
+                    expected=host_fields({**filled(seen.get(contact_id)), **(row.before or {})}),
                     set=host_fields(row.after or {}),
                 )
                 for row, contact_id in with_contact
@@ -392,9 +385,9 @@ class ApplyBatch:
             identity = IdentityKey(entra_tenant_id=directory, object_id=row.object_id)
             link = linked.get(row.object_id)
             if link is not None and link.contact_id != row.contact_id:
-                found[row.change_id] = _linked_elsewhere(row, link.contact_id)
+                found[row.change_id] = linked_elsewhere(row, link.contact_id)
             elif row.contact_id and holders.get(row.contact_id, identity) != identity:
-                found[row.change_id] = _linked_elsewhere(row, row.contact_id)
+                found[row.change_id] = linked_elsewhere(row, row.contact_id)
         return found
 
     async def _open_written(
@@ -434,7 +427,7 @@ class ApplyBatch:
         return [
             Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=contact_id)
             if row.change_id in opened
-            else _linked_elsewhere(row, contact_id)
+            else linked_elsewhere(row, contact_id)
             for row, contact_id, _ in rows
         ]
 
@@ -478,125 +471,3 @@ class ApplyBatch:
             ],
         )
         await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
-
-
-def opens_link(row: ChangeRow) -> bool:
-    """True for a row that links an identity which had no link."""
-    return row.kind in OPENING or (
-        row.kind == ChangeKind.REACTIVATE and row.reason == VerdictReason.RESUMED
-    )
-
-
-def stale(row: ChangeRow, found: Mapping[str, object]) -> Done:
-    """The end of a row that no longer holds, with what was found instead."""
-    note = {**(row.note or {}), **found}
-    return Done(change_id=row.change_id, state=ChangeState.STALE, note=json.dumps(note))
-
-
-def _linked_elsewhere(row: ChangeRow, contact_id: ContactId) -> Done:
-    return stale(row, {"found": "linked_elsewhere", "contactId": str(contact_id)})
-
-
-def _refusal(row: ChangeRow, pins: Pins) -> Done | None:
-    """The end of a row that a pin of now forbids."""
-    if row.kind == ChangeKind.CLOSE_LINK:
-        return None
-    contact = row.contact_id
-    locked = pins.locked.get(contact, frozenset()) if contact is not None else frozenset()
-    forbidden = (
-        row.object_id in pins.ignored
-        or contact in pins.hands_off
-        or (row.kind == ChangeKind.INACTIVATE and contact in pins.keep_active)
-        or (row.kind == ChangeKind.UPDATE and not locked.isdisjoint(row.after or {}))
-    )
-    return stale(row, {"found": "pinned"}) if forbidden else None
-
-
-def _write(row: ChangeRow, version: int | None) -> Written:
-    """What a link keeps of a write to its contact."""
-    if row.kind == ChangeKind.UPDATE:
-        values = {name: normal(FieldName(name), str(v)) for name, v in (row.after or {}).items()}
-        base = {name: value for name, value in values.items() if value is not None}
-        return Written(object_id=row.object_id, version=version, base=base)
-    inactive = row.kind == ChangeKind.INACTIVATE
-    return Written(object_id=row.object_id, version=version, inactive=inactive)
-
-
-def host_fields(values: Mapping[str, object]) -> dict[str, object]:
-    """Fields of a plan row by the names of the host's contract."""
-    return {HOST_FIELDS[name]: value for name, value in values.items()}
-
-
-def _filled(contact: Contact | None) -> dict[str, object]:
-    """The fields of a contact that are not empty, as plan rows call them."""
-    if contact is None:
-        return {}
-    values = {name: value(contact) for name, value in _VALUES.items()}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _new_contact(row: ChangeRow) -> NewContact:
-    after = row.after or {}
-    phones = after.get("phones")
-    return NewContact(
-        key=row.change_id,
-        client_id=row.client_id,
-        full_name=str(after["fullName"]),
-        email=str(after["email"]),
-        phones=tuple(
-            PhoneNumber(type=str(phone["type"]), number=str(phone["number"]))
-            for phone in (phones if isinstance(phones, list) else ())
-        ),
-        role=_text(after.get("role")),
-        department=_text(after.get(FieldName.DEPARTMENT)),
-        office_location=_text(after.get(FieldName.OFFICE_LOCATION)),
-        active=bool(after.get("active", True)),
-    )
-
-
-def _text(value: object) -> str | None:
-    return str(value) if value else None
-
-
-def _not_created(row: ChangeRow, outcome: WriteOutcome) -> Done:
-    if outcome.status == WriteStatus.EXISTS:
-        return stale(row, {"found": "exists", "contactId": str(outcome.id)})
-    return _rejected(row, outcome)
-
-
-def not_written(
-    row: ChangeRow, outcome: WriteOutcome, present: Mapping[ContactId, Contact]
-) -> Done:
-    """The end of a row that the host did not write, with what is there instead."""
-    if outcome.status == WriteStatus.REJECTED:
-        return _rejected(row, outcome)
-    contact = present.get(row.contact_id) if row.contact_id is not None else None
-    if contact is None:
-        return stale(row, {"found": "contact_gone"})
-    now = {name: _VALUES[name](contact) for name in row.before or {}}
-    return stale(row, {"found": "changed", "now": now})
-
-
-def _rejected(row: ChangeRow, outcome: WriteOutcome) -> Done:
-    return Done(
-        change_id=row.change_id,
-        state=ChangeState.FAILED,
-        note=json.dumps({"code": "rejected_by_host", "hostCode": outcome.code}),
-    )
-
-
-def _number(contact: Contact, kind: str) -> str | None:
-    return next((phone.number for phone in contact.phones if phone.type == kind), None)
-
-
-_VALUES: Mapping[str, Callable[[Contact], object]] = {
-    FieldName.DISPLAY_NAME: lambda c: c.full_name,
-    FieldName.EMAIL: lambda c: c.email,
-    FieldName.PHONE: lambda c: _number(c, "work"),
-    FieldName.MOBILE: lambda c: _number(c, "mobile"),
-    FieldName.ROLE: lambda c: c.role,
-    FieldName.DEPARTMENT: lambda c: c.department,
-    FieldName.OFFICE_LOCATION: lambda c: c.office_location,
-    "active": lambda c: c.active,
-    "clientId": lambda c: str(c.client_id),
-}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.application.sync.batch import host_fields, not_written, stale
+from entra_plugin.application.sync.host_rows import host_fields, not_written, stale
 from entra_plugin.domain.ids import ChangeId, ClientId, EntraTenantId, TenantId
 from entra_plugin.domain.states import ChangeKind, ChangeState, VerdictReason
 from entra_plugin.domain.undoing import ACTIVE, CLIENT, forbidden, opened_link
