@@ -39,6 +39,7 @@ from support.program import Json, Program
 from support.running import RunningHost, running_devhost
 from support.schema import enter_tenant
 from support.simulator import Simulator
+from support.temporal import gone, made
 
 UI = "entra-integration-ui"
 SLOW = {"match": r"GET /v1\.0/users\?", "delayMs": 700}
@@ -320,8 +321,9 @@ async def test_a_discovery_makes_good_what_temporal_lost(
 ) -> None:
     save(admin, enabled=True, minutes=45)
     await handle.delete()
+    await gone(handle)
     admin.discover()
-    found = await handle.describe()
+    found = await made(handle)
     assert (every(found), found.schedule.state.paused) == (timedelta(minutes=45), False)
 
 
