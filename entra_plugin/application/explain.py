@@ -41,7 +41,7 @@ from entra_plugin.store.explaining import (
     WaitingRow,
 )
 from entra_plugin.store.identities import Identities
-from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
+from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 
 _NOBODY = RunId(UUID(int=0))
@@ -121,12 +121,15 @@ class Explain:
             link = await explaining.link()
             question = await explaining.question()
             waiting = await explaining.waiting()
-            policy = await self._policy(connection, tenant_id, tenant, mapping)
+            policy = await self._policy(connection, tenant_id, mapping)
             left = await self._left_out(connection, tenant_id, mapping)
             user = held.user
             rule = _rule(policy, held) if policy is not None else None
             address = address_of(user) if user is not None else None
             waits = held.departure is not None and not held.departure.settled
+            plan = None
+            if left is None:
+                plan = await self._plan(connection, tenant_id, policy, rule, held)
             return Explanation(
                 managed_tenant_id=tenant.managed_tenant_id,
                 client_id=mapping.client_id if mapping is not None else None,
@@ -147,24 +150,15 @@ class Explain:
                 pattern=rule.pattern(user)
                 if rule is not None and user is not None and held.verdict == Verdict.FILTERED
                 else None,
-                next=_next_of(held, plan, question, waiting)
-                if left is None
-                and (plan := await self._plan(connection, tenant_id, policy, rule, held))
-                else None,
+                next=_next_of(held, plan, question, waiting) if plan is not None else None,
             )
 
     async def _policy(
-        self,
-        connection: AsyncConnection,
-        tenant_id: TenantId,
-        tenant: ManagedTenant,
-        mapping: CurrentMapping | None,
+        self, connection: AsyncConnection, tenant_id: TenantId, mapping: CurrentMapping | None
     ) -> Policy | None:
         if mapping is None or mapping.state != MappingState.MAPPED or mapping.client_id is None:
             return None
-        return await self._scopes.policy_of(
-            connection, tenant_id, tenant, mapping, mapping.client_id
-        )
+        return await self._scopes.policy_of(connection, tenant_id, mapping, mapping.client_id)
 
     async def _left_out(
         self, connection: AsyncConnection, tenant_id: TenantId, mapping: CurrentMapping | None

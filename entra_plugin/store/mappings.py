@@ -46,6 +46,8 @@ class CurrentMapping:
     ended_at: datetime | None
     gone_at: datetime | None
     """When the managed tenant was found to be gone, if it is."""
+    policy_fingerprint: bytes | None
+    """Of the rules of its last successful sync."""
 
     def is_paused(self, now: datetime) -> bool:
         """True while no sync is to touch it."""
@@ -294,6 +296,7 @@ def _every() -> Select[*tuple[object, ...]]:
             "default_domain"
         ),
         managed_tenants.c.gone_at,
+        managed_tenants.c.policy_fingerprint,
         domains_of_managed_tenant().label("domains"),
     ).select_from(
         table.join(
@@ -333,4 +336,5 @@ def _mapping(row: Row[*tuple[object, ...]]) -> CurrentMapping:
         decided_at=row.decided_at,
         ended_at=row.ended_at,
         gone_at=row.gone_at,
+        policy_fingerprint=row.policy_fingerprint,
     )

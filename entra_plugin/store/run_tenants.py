@@ -49,6 +49,22 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingPlan:
+    """How a managed tenant is read in a run, as the first attempt chose.
+
+    ``cursor_link`` is where the next delta round starts once this reading is recorded; ``absences``
+    says that those who are not listed are looked for.
+    """
+
+    kind: ReadingKind
+    absences: bool
+    cursor_link: str | None
+    select_fingerprint: bytes | None
+    """Of the properties that the cursor keeps; None where there is no delta."""
+    policy_fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTenant:
     """One managed tenant in a run, as stored."""
 
@@ -69,22 +85,8 @@ class RunTenant:
     waiting_until: datetime | None
     failure: Failure | None
     counts: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingPlan:
-    """How a managed tenant is read in a run, as the first attempt chose.
-
-    ``cursor_link`` is where the next delta round starts once this reading is recorded; ``absences``
-    says that those who are not listed are looked for.
-    """
-
-    kind: ReadingKind
-    absences: bool
-    cursor_link: str | None
-    select_fingerprint: bytes | None
-    """Of the properties that the cursor keeps; None where there is no delta."""
-    policy_fingerprint: bytes
+    plan: ReadingPlan | None = None
+    """None before anybody chose how it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,14 @@ class Fence:
     number: int
     reading: int
     state: RunState = RunState.RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An attempt that has begun: its right to write, and the managed tenant as it found it."""
+
+    fence: Fence
+    row: RunTenant
 
 
 _ADD = text("""
@@ -222,16 +232,8 @@ class RunTenants:
 
     async def get(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> RunTenant | None:
         """One managed tenant in a run."""
-        row = (
-            await self._connection.execute(
-                _ONE,
-                {
-                    "tenant": self._tenant_id,
-                    "run": run_id,
-                    "managed_tenant": managed_tenant_id,
-                },
-            )
-        ).first()
+        values = self._one(run_id, managed_tenant_id)
+        row = (await self._connection.execute(_ONE, values)).first()
         return _run_tenant(row) if row is not None else None
 
     async def let_go(self, rows: Sequence[Wanted], now: datetime) -> None:
@@ -268,28 +270,19 @@ class RunTenants:
 
     async def claim(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, now: datetime
-    ) -> Fence | None:
+    ) -> Claim | None:
         """Begin an attempt: raise the fence and mark the row running; None if the row is closed."""
-        statement = (
-            update(sync_run_tenants)
-            .where(self._is(run_id, managed_tenant_id), sync_run_tenants.c.state.in_(OPEN_STATES))
-            .values(
-                fence=sync_run_tenants.c.fence + 1,
-                state=RunState.RUNNING.value,
-                started_at=func.coalesce(sync_run_tenants.c.started_at, now),
-                waiting_until=None,
-            )
-            .returning(sync_run_tenants.c.fence, sync_run_tenants.c.reading)
-        )
-        row = (await self._connection.execute(statement)).first()
+        values = {**self._one(run_id, managed_tenant_id), "now": now}
+        row = (await self._connection.execute(_CLAIM, values)).first()
         if row is None:
             return None
-        return Fence(
+        fence = Fence(
             run_id=run_id,
             managed_tenant_id=managed_tenant_id,
             number=row.fence,
             reading=row.reading,
         )
+        return Claim(fence=fence, row=_run_tenant(row))
 
     async def claim_held(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> Fence | None:
         """Begin an attempt at what was approved of a held row; None if it is not held any more."""
@@ -378,19 +371,13 @@ class RunTenants:
         Raises:
             Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
         """
-        statement = (
-            update(sync_run_tenants)
-            .where(
-                self._is(fence.run_id, fence.managed_tenant_id),
-                sync_run_tenants.c.fence == fence.number,
-                sync_run_tenants.c.state == RunState.RUNNING.value,
-            )
-            .values(
-                pages_read=sync_run_tenants.c.pages_read + pages,
-                users_read=sync_run_tenants.c.users_read + users,
-            )
-        )
-        if (await self._connection.execute(statement)).rowcount != 1:
+        values = {
+            **self._one(fence.run_id, fence.managed_tenant_id),
+            "number": fence.number,
+            "pages": pages,
+            "users": users,
+        }
+        if (await self._connection.execute(_ADVANCE, values)).rowcount != 1:
             raise Conflict("fence_lost")
 
     async def hold(self, fence: Fence) -> None:
@@ -399,44 +386,13 @@ class RunTenants:
         Raises:
             Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
         """
-        statement = (
-            select(sync_run_tenants.c.fence)
-            .where(
-                self._is(fence.run_id, fence.managed_tenant_id),
-                sync_run_tenants.c.fence == fence.number,
-                sync_run_tenants.c.state == fence.state.value,
-            )
-            .with_for_update(read=True)
-        )
-        if (await self._connection.execute(statement)).first() is None:
+        values = {
+            **self._one(fence.run_id, fence.managed_tenant_id),
+            "number": fence.number,
+            "in_state": fence.state.value,
+        }
+        if (await self._connection.execute(_HOLD, values)).first() is None:
             raise Conflict("fence_lost")
-
-    async def reading_plan(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId
-    ) -> ReadingPlan | None:
-        """How the managed tenant is read; None before anybody chose."""
-        columns = sync_run_tenants.c
-        row = (
-            await self._connection.execute(
-                select(
-                    columns.reading_kind,
-                    columns.absences,
-                    columns.cursor_link,
-                    columns.select_fingerprint,
-                    columns.select_fingerprint,
-                    columns.policy_fingerprint,
-                ).where(self._is(run_id, managed_tenant_id))
-            )
-        ).first()
-        if row is None or row.reading_kind is None:
-            return None
-        return ReadingPlan(
-            kind=ReadingKind(row.reading_kind),
-            absences=row.absences,
-            cursor_link=row.cursor_link,
-            select_fingerprint=row.select_fingerprint,
-            policy_fingerprint=row.policy_fingerprint,
-        )
 
     async def put_reading_plan(self, fence: Fence, plan: ReadingPlan) -> None:
         """Keep how the managed tenant is read, for later attempts and for the record."""
@@ -554,29 +510,61 @@ class RunTenants:
             sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
         )
 
+    def _one(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, object]:
+        """The parameters of the statements that are made once."""
+        return {"tenant": self._tenant_id, "run": run_id, "managed_tenant": managed_tenant_id}
+
     def _query(self) -> Select[*tuple[object, ...]]:
-        return _every().where(sync_run_tenants.c.tenant_id == self._tenant_id)
+        return _EVERY.where(sync_run_tenants.c.tenant_id == self._tenant_id)
 
 
-def _every() -> Select[*tuple[object, ...]]:
-    joined = sync_run_tenants.join(
-        managed_tenants,
-        and_(
-            managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
-            managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
-        ),
-    )
-    return select(
-        sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name
-    ).select_from(joined)
+_SHOWN = (sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name)
+_ITS_TENANT = and_(
+    managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
+    managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
+)
+_EVERY = select(*_SHOWN).select_from(sync_run_tenants.join(managed_tenants, _ITS_TENANT))
 
-
-_ONE = _every().where(
+_IS_ONE = and_(
     sync_run_tenants.c.tenant_id == bindparam("tenant"),
     sync_run_tenants.c.run_id == bindparam("run"),
     sync_run_tenants.c.managed_tenant_id == bindparam("managed_tenant"),
 )
+_ONE = _EVERY.where(_IS_ONE)
 """Made once: a sync asks for it again and again, and making it takes longer than the answer."""
+
+_CLAIM = (
+    update(sync_run_tenants)
+    .where(_IS_ONE, _ITS_TENANT, sync_run_tenants.c.state.in_(OPEN_STATES))
+    .values(
+        fence=sync_run_tenants.c.fence + 1,
+        state=RunState.RUNNING.value,
+        started_at=func.coalesce(sync_run_tenants.c.started_at, bindparam("now")),
+        waiting_until=None,
+    )
+    .returning(*_SHOWN)
+)
+_ADVANCE = (
+    update(sync_run_tenants)
+    .where(
+        _IS_ONE,
+        sync_run_tenants.c.fence == bindparam("number"),
+        sync_run_tenants.c.state == RunState.RUNNING.value,
+    )
+    .values(
+        pages_read=sync_run_tenants.c.pages_read + bindparam("pages"),
+        users_read=sync_run_tenants.c.users_read + bindparam("users"),
+    )
+)
+_HOLD = (
+    select(sync_run_tenants.c.fence)
+    .where(
+        _IS_ONE,
+        sync_run_tenants.c.fence == bindparam("number"),
+        sync_run_tenants.c.state == bindparam("in_state"),
+    )
+    .with_for_update(read=True)
+)
 
 
 def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:
@@ -598,4 +586,13 @@ def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:
         waiting_until=row.waiting_until,
         failure=failure_of(row),
         counts={name: int(row._mapping[name]) for name in COUNTERS},
+        plan=ReadingPlan(
+            kind=ReadingKind(row.reading_kind),
+            absences=row.absences,
+            cursor_link=row.cursor_link,
+            select_fingerprint=row.select_fingerprint,
+            policy_fingerprint=row.policy_fingerprint,
+        )
+        if row.reading_kind is not None
+        else None,
     )

@@ -1,13 +1,15 @@
 """Single turns of a sync that random histories have found, each by itself."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 import pytest
 
 from devhost.servers.postgres import Urls
-from entra_plugin.domain.ids import ClientId, RunId, TenantId
+from entra_plugin.directory.protocol import UserPage
+from entra_plugin.domain.ids import ClientId, EntraTenantId, RunId, TenantId
 from support.builders import person
 from support.engine import Engine, engine_over
 from support.office import CLIENTS, CUSTOMERS, DIRECTORIES, Office, Row
@@ -154,3 +156,35 @@ def test_a_conflict_that_is_met_when_linking_is_asked_about(case: Case) -> None:
     case.change("cyd")
     case.sync()
     assert [item["reason"] for item in case.office.state().items.values()] == ["field_conflict"]
+
+
+@pytest.mark.parametrize("crash_at", range(18, 30))
+def test_who_is_listed_again_after_a_crash_is_as_he_came_last(
+    case: Case, crash_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = ["carl", "dora", "emil", "fred", "gina"]
+    for local in everybody:
+        case.change(local)
+    listed = PaperDirectory.user_pages
+    again = msgspec.structs.replace(person("carl"), display_name="Carl, once more")
+
+    async def listed_again(
+        directory: PaperDirectory, entra_tenant_id: EntraTenantId, **how: Any
+    ) -> AsyncGenerator[UserPage, None]:
+        async for page in listed(directory, entra_tenant_id, **how):
+            last = page.next_link is None
+            yield replace(
+                page,
+                users=(*page.users, again) if last else page.users,
+                digests=(*page.digests, bytes(16)) if last else page.digests,
+            )
+
+    monkeypatch.setattr(PaperDirectory, "user_pages", listed_again)
+    case.save(guard={"graceDays": 1})  # another policy: everybody is read and planned
+
+    run_id = case.stage.run(case.engine.start())
+    case.stage.run(case.engine.carry_out(run_id, crash_at=crash_at))
+
+    assert case.engine.crashes == 1
+    assert case.rows(run_id) == [("create", "applied")] * len(everybody)
+    assert case.contact("carl")["displayName"] == "Carl, once more"

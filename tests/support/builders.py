@@ -236,4 +236,5 @@ def mapping(
         decided_at=NOW,
         ended_at=None,
         gone_at=of.gone_at,
+        policy_fingerprint=of.policy_fingerprint,
     )

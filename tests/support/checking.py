@@ -18,14 +18,16 @@ from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.connect.directories import ConnectedDirectories
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.context import Context, Directories, Person
+from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.map_tenants import ConfirmMappings
 from entra_plugin.application.runs import ReadRuns, RunDetails
 from entra_plugin.application.start_check import StartCheck
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.directory.protocol import Directory
 from entra_plugin.directory.throttle import Throttle
 from entra_plugin.directory.transport import Transport, plain_network
-from entra_plugin.domain.ids import RunId, TenantId
-from entra_plugin.domain.states import RunType
+from entra_plugin.domain.ids import ClientId, RunId, TenantId
+from entra_plugin.domain.states import MappingState, RunType
 from entra_plugin.store.connections import Connection, Connections
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.workflows.activities import Activities
@@ -33,6 +35,7 @@ from entra_plugin.workflows.messages import RunRef
 from support.clock import Clock
 from support.connecting import access_of
 from support.devhost import running_host
+from support.folders import client_id, tenant_id
 from support.mortal import NoWorkflows
 from support.simulator import Simulator
 
@@ -105,6 +108,20 @@ class Checks:
     async def discover(self) -> RunDetails:
         """A discovery from its start to its end."""
         return await self.attempt(RunType.DISCOVERY, await self.begin(RunType.DISCOVERY))
+
+    async def map_all(self) -> None:
+        """Map each customer of a written seed to the client with its number."""
+        known, confirm = await self.known(), ConfirmMappings(self.context)
+        decisions = [
+            MappingDecision(
+                managed_tenant_id=known[UUID(tenant_id(number))].managed_tenant_id,
+                state=MappingState.MAPPED,
+                client_id=ClientId(UUID(client_id(number))),
+            )
+            for number in range(1, len(known) + 1)
+        ]
+        version = await confirm.current_version(self.tenant_id)
+        await confirm(self.person, version=version, decisions=decisions)
 
     async def validate(self) -> RunDetails:
         """A walk along the chain from its start to its end."""

@@ -9,17 +9,15 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from devhost.servers.postgres import Urls
-from entra_plugin.application.decide import MappingDecision
-from entra_plugin.application.map_tenants import ConfirmMappings
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
-from entra_plugin.domain.ids import ClientId, RunId
-from entra_plugin.domain.states import MappingState, RunState
+from entra_plugin.domain.ids import RunId
+from entra_plugin.domain.states import RunState
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.messages import CustomerRef, RunEnd, RunRef, Step
 from support.checking import NOBODY, Checks, checking
 from support.flags import AllOff
-from support.folders import client_id, tenant_id, write_seed
+from support.folders import tenant_id, write_seed
 from support.simulator import Simulator
 
 USERS = 5
@@ -85,18 +83,7 @@ async def mapped(
     async with checking(database, simulator, monkeypatch, seed=str(tmp_path)) as checks:
         await checks.sign_in()
         await checks.discover()
-        known = await checks.known()
-        confirm = ConfirmMappings(checks.context)
-        decisions = [
-            MappingDecision(
-                managed_tenant_id=known[UUID(tenant_id(n))].managed_tenant_id,
-                state=MappingState.MAPPED,
-                client_id=ClientId(UUID(client_id(n))),
-            )
-            for n in (1, 2)
-        ]
-        version = await confirm.current_version(checks.tenant_id)
-        await confirm(checks.person, version=version, decisions=decisions)
+        await checks.map_all()
         yield checks
 
 

@@ -11,12 +11,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from devhost.servers.postgres import Urls, libpq
-from entra_plugin.application.decide import MappingDecision
-from entra_plugin.application.map_tenants import ConfirmMappings, PreviewMappings
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.sync.start import StartSync, StartSyncCommand, SyncScope
 from entra_plugin.domain.ids import RunId
-from entra_plugin.domain.states import MappingState, RunState
+from entra_plugin.domain.states import RunState
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.messages import CustomerRef, RunEnd, RunRef, Step
 from support.checking import NOBODY, Checks, checking
@@ -92,7 +90,7 @@ async def sync(
     async with checking(database, simulator, monkeypatch, seed=str(tmp_path)) as checks:
         await checks.sign_in()
         await checks.discover()
-        await map_all(checks)
+        await checks.map_all()
         command = StartSyncCommand(
             tenant_id=checks.tenant_id, scope=SyncScope.INITIAL, actor=NOBODY
         )
@@ -106,22 +104,6 @@ async def sync(
         )
         simulator.control("/faults", {**BUSY, "tenants": [tenant_id(1)]})
         yield Sync(checks=checks, urls=database, run=run, busy=busy, calm=calm)
-
-
-async def map_all(checks: Checks) -> None:
-    preview = await PreviewMappings(checks.context)(checks.tenant_id)
-    decisions = [
-        MappingDecision(
-            managed_tenant_id=row.tenant.managed_tenant_id,
-            state=MappingState.MAPPED,
-            client_id=row.proposal.match.client_id,
-        )
-        for row in preview.auto_matched
-        if row.proposal.match is not None
-    ]
-    assert len(decisions) == 2
-    confirm = ConfirmMappings(checks.context)
-    await confirm(checks.person, version=preview.version, decisions=decisions)
 
 
 async def test_while_it_waits_what_was_read_and_planned_is_kept(sync: Sync) -> None:

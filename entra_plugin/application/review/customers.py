@@ -12,7 +12,6 @@ from entra_plugin.domain.ids import ContactId, ManagedTenantId, ObjectId, Tenant
 from entra_plugin.domain.planning import Reading, Remembered, Surroundings, read
 from entra_plugin.domain.states import DecisionKind
 from entra_plugin.store.identities import Identities
-from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.mappings import Mappings
 
 
@@ -27,11 +26,10 @@ class Customers:
     async def policy(self, managed_tenant_id: ManagedTenantId) -> Policy | None:
         """The policy of a managed tenant by the settings of now; None while it is not mapped."""
         mapping = await Mappings(self.connection, self.tenant_id).current(managed_tenant_id)
-        tenant = await ManagedTenants(self.connection, self.tenant_id).get(managed_tenant_id)
-        if mapping is None or tenant is None or mapping.client_id is None:
+        if mapping is None or mapping.client_id is None:
             return None
         return await Scopes(self.context).policy_of(
-            self.connection, self.tenant_id, tenant, mapping, mapping.client_id
+            self.connection, self.tenant_id, mapping, mapping.client_id
         )
 
     async def reading(self, policy: Policy, object_id: ObjectId) -> Reading | None:

@@ -1,14 +1,13 @@
 """Apply a plan in batches, each one transaction; running it again finds only what is left."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.ahead import together
 from entra_plugin.application.sync.batch import ApplyBatch, Batch
 from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
@@ -86,7 +85,7 @@ class ApplyRows:
                 await self._apply(application, rows)
 
         async with aclosing(batches):
-            await together(*(lane() for _ in range(LANES)))
+            await _together(*(lane() for _ in range(LANES)))
 
     async def _batches(self, application: Application) -> AsyncGenerator[Sequence[ChangeRow], None]:
         fence = application.fence
@@ -148,13 +147,14 @@ class Apply:
                 the plan is applied from then on.
         """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            fence = await RunTenants(connection, tenant_id).claim(
+            claim = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
-            if fence is None:
+            if claim is None:
                 raise NotAcceptable("run_closed")
-            found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+            found = await self._scopes.conditions(connection, tenant_id, claim.row)
             policy = await self._scopes.policy_under(connection, tenant_id, found)
+        fence = claim.fence
         aged = found.run.type == RunType.PREVIEW
         application = sync_application(tenant_id, fence, policy, kinds, aged=aged)
         await self._rows(application)
@@ -186,6 +186,17 @@ class Apply:
             await planner.write(connection, plan)
             await settle_plan(connection, tenant_id, fence, policy, now=planner.now)
         return True
+
+
+async def _together(*lanes: Coroutine[object, object, None]) -> None:
+    """Run the lanes to their end; the first failure stops the others and is raised."""
+    tasks = [asyncio.create_task(lane) for lane in lanes]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _whole_identities(rows: Sequence[ChangeRow]) -> Sequence[ChangeRow]:

@@ -14,7 +14,7 @@ from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ReadingKind, RunType
 from entra_plugin.store.cursors import Cursor, Cursors
 from entra_plugin.store.managed_tenants import ManagedTenants
-from entra_plugin.store.run_tenants import Fence, ReadingPlan, RunTenants
+from entra_plugin.store.run_tenants import Fence, ReadingPlan, RunTenant, RunTenants
 from entra_plugin.store.runs import Run
 
 log = logging.getLogger(__name__)
@@ -48,15 +48,11 @@ class ChooseReading:
         self._context = context
 
     async def before(
-        self, connection: AsyncConnection, tenant_id: TenantId, fence: Fence
+        self, connection: AsyncConnection, tenant_id: TenantId, row: RunTenant
     ) -> Before:
         """What the choice depends on, read in the transaction in which an attempt begins."""
-        return Before(
-            plan=await RunTenants(connection, tenant_id).reading_plan(
-                fence.run_id, fence.managed_tenant_id
-            ),
-            cursor=await Cursors(connection, tenant_id).get(fence.managed_tenant_id),
-        )
+        cursor = await Cursors(connection, tenant_id).get(row.managed_tenant_id)
+        return Before(plan=row.plan, cursor=cursor)
 
     def __call__(self, before: Before, run: Run, policy: Policy, directory: Directory) -> Chosen:
         """Choose, or go on with what an earlier attempt has chosen; it is to be begun."""

@@ -35,13 +35,13 @@ async def take_over_held(
         entra_tenant_id, dict.fromkeys(repeated, False), now
     )
     await held.renew(repeated)
-    plan = await tenants.reading_plan(run_id, managed_tenant_id)
+    row = await tenants.get(run_id, managed_tenant_id)
     changed = await held.supersede(
         run_id,
         managed_tenant_id,
         held_runs,
         kept=list(repeated.values()),
-        everybody=plan is not None and plan.absences,
+        everybody=row is not None and row.plan is not None and row.plan.absences,
     )
     await Pages(connection, tenant_id).count_unchanged(fence, len(repeated))
     await recount(connection, tenant_id, changed, managed_tenant_id)

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.absences import Absences, Absent
-from entra_plugin.application.sync.ahead import one_ahead
 from entra_plugin.application.sync.apply import ADDITIVE
 from entra_plugin.application.sync.choose import Before, ChooseReading, Chosen
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
@@ -23,6 +22,7 @@ from entra_plugin.application.sync.readings import (
 )
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.settle import settle_plan
+from entra_plugin.directory.ahead import ahead
 from entra_plugin.directory.protocol import CursorExpired, Directory, PageExpired
 from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
@@ -43,8 +43,8 @@ from entra_plugin.store.runs import Run
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
 
-_MOST_SETTLED = 50_000
-"""Settled identities that are held in memory at once: about ten megabytes."""
+_MOST_HELD = 50_000
+"""Identities of a directory that are held in memory at once: about ten megabytes."""
 
 _MAX_READINGS = 3
 """How often a listing starts anew in one attempt when Microsoft forgets its pages."""
@@ -75,6 +75,23 @@ class _Attempt:
     @property
     def policy(self) -> Policy:
         return self.planner.policy
+
+
+class _Listed:
+    """Who was on the pages of a reading; of a huge one, and of one that goes on, it cannot say."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._ids: set[bytes] | None = set() if progress.pages == 0 else None
+
+    def may_have(self, ids: Collection[bytes]) -> bool:
+        """Take these in; True if one of them may have been there before."""
+        if self._ids is None:
+            return True
+        again = not self._ids.isdisjoint(ids)
+        self._ids.update(ids)
+        if len(self._ids) > _MOST_HELD:
+            self._ids = None
+        return again
 
 
 class ReadAndPlan:
@@ -122,20 +139,20 @@ class ReadAndPlan:
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> _Begun:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            fence = await RunTenants(connection, tenant_id).claim(
+            claim = await RunTenants(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
-            if fence is None:
+            if claim is None:
                 raise NotAcceptable("run_closed")
-            found = await self._scopes.conditions(connection, tenant_id, run_id, managed_tenant_id)
+            found = await self._scopes.conditions(connection, tenant_id, claim.row)
             await self._scopes.require_taken(connection, tenant_id, found.mapping)
             policy = await self._scopes.policy_under(connection, tenant_id, found)
             decisions = await Identities(connection, tenant_id).decided(policy.entra_tenant_id)
-            progress = await Pages(connection, tenant_id).progress(fence)
-            before = await self._choose.before(connection, tenant_id, fence)
+            progress = await Pages(connection, tenant_id).progress(claim.fence)
+            before = await self._choose.before(connection, tenant_id, claim.row)
         return _Begun(
             run=found.run,
-            fence=fence,
+            fence=claim.fence,
             policy=policy,
             decisions=decisions,
             progress=progress,
@@ -186,7 +203,7 @@ class ReadAndPlan:
             return NOBODY
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             return await Identities(connection, tenant_id).settled(
-                policy.entra_tenant_id, at_most=_MOST_SETTLED
+                policy.entra_tenant_id, at_most=_MOST_HELD
             )
 
     async def _vanished(
@@ -209,12 +226,12 @@ class ReadAndPlan:
         )
 
     async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
-        number = attempt.progress.pages
-        plans = self._plans(tenant_id, attempt, one_ahead(self._pages(tenant_id, attempt)))
-        async with aclosing(one_ahead(plans)) as ahead:
-            async for page, planned in ahead:
+        number, listed = attempt.progress.pages, _Listed(attempt.progress)
+        pages = ahead(self._pages(tenant_id, attempt), most=1)
+        async with aclosing(ahead(self._plans(tenant_id, attempt, pages), most=1)) as plans:
+            async for page, planned in plans:
                 number += page.pages
-                await self._write_page(tenant_id, attempt, number, page, planned)
+                await self._write_page(tenant_id, attempt, number, page, planned, listed)
                 heartbeat(number)
 
     def _pages(self, tenant_id: TenantId, attempt: _Attempt) -> AsyncGenerator[ReadPage, None]:
@@ -261,14 +278,19 @@ class ReadAndPlan:
         number: int,
         page: ReadPage,
         planned: list[PlannedUsers],
+        listed: _Listed,
     ) -> None:
-        """Write a page's plan; its rows, its page row and the counters are one transaction."""
+        """Write a page's plan; its rows, its page row and the counters are one transaction.
+
+        What a page before this one planned for somebody who comes again counts no more.
+        """
+        ids = page.ids
+        again = listed.may_have(ids)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
             await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
             same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
-            ids = page.ids
-            if number > page.pages and ids:
+            if again and ids:
                 await Changes(connection, tenant_id).drop_earlier(
                     attempt.fence.run_id, attempt.fence.managed_tenant_id, ids
                 )

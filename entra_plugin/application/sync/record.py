@@ -39,17 +39,17 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
             run = await Runs(connection, tenant_id).get(run_id)
-            fence = await tenants.claim(run_id, managed_tenant_id, now)
-            row = await tenants.get(run_id, managed_tenant_id)
-            if run is None or fence is None or row is None:
+            claim = await tenants.claim(run_id, managed_tenant_id, now)
+            if run is None or claim is None:
                 raise NotAcceptable("run_closed")
+            row = claim.row
             if run.type in WHOLE:
                 await self._scopes.conditions_of(connection, tenant_id, run, row)
             if await Changes(connection, tenant_id).has_planned(run_id, managed_tenant_id):
                 return False
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
-            plan = await tenants.reading_plan(run_id, managed_tenant_id)
+            plan = row.plan
             users, unchanged, filtered = row.users_read, pages.unchanged, pages.filtered
             if plan is not None and plan.kind == ReadingKind.DELTA:
                 tally = await Identities(connection, tenant_id).tally(

@@ -20,7 +20,6 @@ from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.states import MappingState, RunState
 from entra_plugin.store.connections import Connections
-from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 from entra_plugin.store.pins import Pins
 from entra_plugin.store.run_tenants import RunTenant, RunTenants
@@ -35,7 +34,6 @@ class Conditions:
     run: Run
     row: RunTenant
     mapping: CurrentMapping
-    tenant: ManagedTenant
     client_id: ClientId
 
 
@@ -93,20 +91,15 @@ class Scopes:
             raise NotAcceptable("mapping_changed", details={"leftOut": reason.value})
 
     async def conditions(
-        self,
-        connection: AsyncConnection,
-        tenant_id: TenantId,
-        run_id: RunId,
-        managed_tenant_id: ManagedTenantId,
+        self, connection: AsyncConnection, tenant_id: TenantId, row: RunTenant
     ) -> Conditions:
         """The conditions of a managed tenant in a run.
 
         Raises:
             NotAcceptable: ``not_connected`` or ``mapping_changed``.
         """
-        run = await Runs(connection, tenant_id).get(run_id)
-        row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
-        if run is None or row is None:
+        run = await Runs(connection, tenant_id).get(row.run_id)
+        if run is None:
             raise NotAcceptable("mapping_changed")
         return await self.conditions_of(connection, tenant_id, run, row)
 
@@ -121,18 +114,14 @@ class Scopes:
         if await Connections(connection, tenant_id).active() is None:
             raise NotAcceptable("not_connected")
         mapping = await Mappings(connection, tenant_id).current(row.managed_tenant_id)
-        tenant = await ManagedTenants(connection, tenant_id).get(row.managed_tenant_id)
         if (
             mapping is None
-            or tenant is None
             or mapping.state != MappingState.MAPPED
             or mapping.client_id is None
             or mapping.client_id != row.client_id
         ):
             raise NotAcceptable("mapping_changed")
-        return Conditions(
-            run=run, row=row, mapping=mapping, tenant=tenant, client_id=mapping.client_id
-        )
+        return Conditions(run=run, row=row, mapping=mapping, client_id=mapping.client_id)
 
     async def policy(
         self,
@@ -146,7 +135,10 @@ class Scopes:
         Raises:
             NotAcceptable: ``not_connected`` or ``mapping_changed``.
         """
-        found = await self.conditions(connection, tenant_id, run_id, managed_tenant_id)
+        row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
+        if row is None:
+            raise NotAcceptable("mapping_changed")
+        found = await self.conditions(connection, tenant_id, row)
         return await self.policy_under(connection, tenant_id, found)
 
     async def policy_under(
@@ -155,14 +147,13 @@ class Scopes:
         """The policy under these conditions; of a preview with the settings that it was given."""
         what_if = found.run.what_if or {}
         return await self.policy_of(
-            connection, tenant_id, found.tenant, found.mapping, found.client_id, what_if=what_if
+            connection, tenant_id, found.mapping, found.client_id, what_if=what_if
         )
 
     async def policy_of(
         self,
         connection: AsyncConnection,
         tenant_id: TenantId,
-        tenant: ManagedTenant,
         mapping: CurrentMapping,
         client_id: ClientId,
         *,
@@ -171,18 +162,18 @@ class Scopes:
         """The rules of now for a managed tenant that is mapped to this client."""
         settings = await SettingsRows(connection, tenant_id).get()
         return Policy(
-            managed_tenant_id=tenant.managed_tenant_id,
-            entra_tenant_id=tenant.entra_tenant_id,
+            managed_tenant_id=mapping.managed_tenant_id,
+            entra_tenant_id=mapping.entra_tenant_id,
             client_id=client_id,
             filters=Filters()
             .overridden(_document(what_if, "userFilterConfig", settings.user_filter_config))
             .overridden(mapping.filter_overrides),
-            last_fingerprint=tenant.policy_fingerprint,
+            last_fingerprint=mapping.policy_fingerprint,
             fields=await self._field_rules(
                 tenant_id, _document(what_if, "fieldSyncConfig", settings.field_sync_config)
             ),
             guard=Guard.of(settings.guard_config),
-            pins=await Pins(connection, tenant_id).fingerprint(tenant.entra_tenant_id),
+            pins=await Pins(connection, tenant_id).fingerprint(mapping.entra_tenant_id),
         )
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:

@@ -53,13 +53,15 @@ class ApplyUndo:
     ) -> _Attempt:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            fence = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
+            claim = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
             run = await Runs(connection, tenant_id).get(run_id)
-            row = await tenants.get(run_id, managed_tenant_id)
-            if fence is None or run is None or row is None:
+            if claim is None or run is None:
                 raise NotAcceptable("run_closed")
         return _Attempt(
-            tenant_id=tenant_id, run=run, fence=fence, entra_tenant_id=row.entra_tenant_id
+            tenant_id=tenant_id,
+            run=run,
+            fence=claim.fence,
+            entra_tenant_id=claim.row.entra_tenant_id,
         )
 
     async def _batch(self, attempt: _Attempt, after: ChangeRow | None) -> Sequence[ChangeRow]:

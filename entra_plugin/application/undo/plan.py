@@ -77,17 +77,16 @@ class PlanUndo:
     ) -> _Attempt:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            fence = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
+            claim = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
             run = await Runs(connection, tenant_id).get(run_id)
-            row = await tenants.get(run_id, managed_tenant_id)
-            if fence is None or run is None or run.undoes is None or row is None:
+            if claim is None or run is None or run.undoes is None:
                 raise NotAcceptable("run_closed")
             await Changes(connection, tenant_id).drop_planned(run_id, managed_tenant_id)
         return _Attempt(
             tenant_id=tenant_id,
-            fence=fence,
+            fence=claim.fence,
             undoes=run.undoes,
-            entra_tenant_id=row.entra_tenant_id,
+            entra_tenant_id=claim.row.entra_tenant_id,
         )
 
     async def _page(self, attempt: _Attempt, after: ObjectId | None) -> ObjectId | None:

@@ -1,6 +1,5 @@
 """Microsoft Graph as a ``Directory``."""
 
-import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -10,9 +9,10 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
+from entra_plugin.directory.ahead import ahead
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.changes import SELECT_FINGERPRINT, change_page
 from entra_plugin.directory.microsoft.customers import count_customers, list_customers
@@ -24,7 +24,7 @@ from entra_plugin.directory.microsoft.groups import (
     members_path,
     to_groups,
 )
-from entra_plugin.directory.microsoft.pages import user_page
+from entra_plugin.directory.microsoft.pages import RawPage, raw_page, user_page
 from entra_plugin.directory.microsoft.reading import Bearer, GraphReader, Links
 from entra_plugin.directory.microsoft.refusals import (
     is_expired,
@@ -57,6 +57,9 @@ _DOMAINS = "/domains?$select=id,isDefault,isInitial,isVerified"
 _USERS = f"/users?$select={wire.USER_SELECT}&$top=999"
 _DELTA = f"/users/delta?$select={wire.USER_SELECT}&$deltatoken=latest"
 _DELETED = "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999"
+_PAGES_AHEAD = 2
+"""One that is here, and one that is on its way."""
+
 _PROOFS = 3
 """How often a directory is proved anew when its token keeps changing in between."""
 
@@ -119,37 +122,19 @@ class MicrosoftDirectory:
         resume: str | None = None,
         known: Collection[bytes] = (),
     ) -> AsyncGenerator[UserPage, None]:
-        """List the users; the next page is fetched while the caller works on this one.
+        """List the users; the next page is fetched while this one is decoded and worked on.
 
         The first page comes with the token that proved the directory; next links are of no use in
         another one. An empty listing from its first page is no answer: a directory always has a
         user.
         """
-        first = self._endpoints.graph_url(_USERS)
-        bearer = self._reader.bearer(entra_tenant_id)
-        links = Links(resume or first)
-        coming = asyncio.create_task(
-            self._proven_page(bearer, first, known)
-            if resume is None
-            else self._page(bearer, resume, first=False, known=known)
-        )
         seen = 0
-        try:
-            while True:
-                page = await coming
-                if page.next_link is not None:
-                    link = links.follow(page.next_link)
-                    coming = asyncio.create_task(self._page(bearer, link, first=False, known=known))
-                seen += len(page.users) + len(page.known)
+        async with aclosing(ahead(self._raw_pages(entra_tenant_id, resume), _PAGES_AHEAD)) as pages:
+            async for page in pages:
+                seen += len(page.users)
                 if page.next_link is None and not seen and resume is None:
                     raise TransientFailure("empty_listing", retry_after=60)
-                yield page
-                if page.next_link is None:
-                    return
-        finally:
-            coming.add_done_callback(_hear)
-            coming.cancel()
-            await asyncio.wait({coming})
+                yield user_page(page, known)
 
     @property
     def select_fingerprint(self) -> bytes:
@@ -232,9 +217,22 @@ class MicrosoftDirectory:
     async def close(self) -> None:
         """Nothing of its own is open: transport and sign-in are shared."""
 
-    async def _page(
-        self, bearer: Bearer, url: str, *, first: bool, known: Collection[bytes]
-    ) -> UserPage:
+    async def _raw_pages(
+        self, entra_tenant_id: EntraTenantId, resume: str | None
+    ) -> AsyncGenerator[RawPage, None]:
+        first = self._endpoints.graph_url(_USERS)
+        bearer = self._reader.bearer(entra_tenant_id)
+        links = Links(resume or first)
+        if resume is None:
+            page = await self._proven_page(bearer, first)
+        else:
+            page = await self._page(bearer, resume, first=False)
+        yield page
+        while page.next_link is not None:
+            page = await self._page(bearer, links.follow(page.next_link), first=False)
+            yield page
+
+    async def _page(self, bearer: Bearer, url: str, *, first: bool) -> RawPage:
         with self._translated(bearer.tenant):
             try:
                 body = await self._reader.get(bearer, url)
@@ -242,7 +240,7 @@ class MicrosoftDirectory:
                 if is_expired(answer, followed=not first):
                     raise PageExpired from None
                 raise
-        return user_page(body, known)
+        return raw_page(body)
 
     async def _listed_domains(self, bearer: Bearer) -> tuple[Domain, ...]:
         url = self._endpoints.graph_url(_DOMAINS)
@@ -277,11 +275,9 @@ class MicrosoftDirectory:
             raise TransientFailure("unusable_answer", retry_after=60)
         return found
 
-    async def _proven_page(self, bearer: Bearer, url: str, known: Collection[bytes]) -> UserPage:
+    async def _proven_page(self, bearer: Bearer, url: str) -> RawPage:
         with self._translated(bearer.tenant):
-            return await self._proven_answer(
-                bearer, lambda: self._page(bearer, url, first=True, known=known)
-            )
+            return await self._proven_answer(bearer, lambda: self._page(bearer, url, first=True))
 
     async def _proven_answer(self, bearer: Bearer, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """What is asked for, answered to the very token that proved the directory.
@@ -339,9 +335,3 @@ def _of_groups(group_id: GroupId | None = None) -> Iterator[None]:
         raise ConsentMissing(
             "group_unreadable", details=details, vendor_code=codes[-1] if codes else None
         ) from None
-
-
-def _hear(done: asyncio.Task[UserPage]) -> None:
-    """Take what a page ended with that nobody waits for, so that it is no noise."""
-    if not done.cancelled():
-        done.exception()
