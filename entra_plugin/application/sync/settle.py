@@ -7,10 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.application.sync.held import take_over_held
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import Fence
 from entra_plugin.store.standing import StandingQuestions
+
+CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
+"""Kinds that claim a contact, or an address for one."""
 
 
 async def settle_plan(
@@ -27,9 +31,9 @@ async def settle_plan(
     Of what is asked already a preview says that it is left alone.
     """
     changes = Changes(connection, tenant_id)
-    planned = await changes.has_planned(fence.run_id, fence.managed_tenant_id)
-    if planned:
-        await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+    if await changes.has_planned(fence.run_id, fence.managed_tenant_id):
+        if await changes.has_planned(fence.run_id, fence.managed_tenant_id, CLAIMING):
+            await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
         standing = StandingQuestions(connection, tenant_id)
         settle = standing.leave_alone if preview else standing.drop
         repeated = await settle(fence.run_id, fence.managed_tenant_id)
