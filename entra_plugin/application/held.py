@@ -22,6 +22,7 @@ from entra_plugin.domain.ids import (
 from entra_plugin.domain.merging import normal
 from entra_plugin.domain.states import ChangeKind, FieldName, RunState, Verdict
 from entra_plugin.store.decisions import Decisions
+from entra_plugin.store.fences import Fences
 from entra_plugin.store.held import Held, HeldRow
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.links import Links, Written
@@ -128,7 +129,7 @@ class ApplyHeld:
     ) -> None:
         """Apply; when a condition is gone, the rows are held again and nothing is applied."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            fence = await RunTenants(connection, tenant_id).claim_held(run_id, managed_tenant_id)
+            fence = await Fences(connection, tenant_id).claim_held(run_id, managed_tenant_id)
         if fence is None:
             return
         try:
@@ -139,7 +140,7 @@ class ApplyHeld:
             await self._rows(application)
         except NotAcceptable:
             async with self._context.store.tenant_transaction(tenant_id) as connection:
-                await RunTenants(connection, tenant_id).hold(fence)
+                await Fences(connection, tenant_id).hold(fence)
                 await Held(connection, tenant_id).hold_planned_again(run_id, managed_tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await recount(connection, tenant_id, [run_id], managed_tenant_id)

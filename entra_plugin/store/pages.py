@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.store.arrays import PlainIdArray
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.run_tables import sync_pages
-from entra_plugin.store.run_tenants import Fence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Queries on the managed tenants of a run, and the fence that keeps dead attempts from writing."""
+"""Queries on the managed tenants of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,25 +87,6 @@ class RunTenant:
     counts: dict[str, int]
     plan: ReadingPlan | None = None
     """None before anybody chose how it is read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fence:
-    """The right of one attempt to write for one managed tenant of a run in this state."""
-
-    run_id: RunId
-    managed_tenant_id: ManagedTenantId
-    number: int
-    reading: int
-    state: RunState = RunState.RUNNING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """An attempt that has begun: its right to write, and the managed tenant as it found it."""
-
-    fence: Fence
-    row: RunTenant
 
 
 _ADD = text("""
@@ -228,13 +209,13 @@ class RunTenants:
             .where(sync_run_tenants.c.run_id == run_id)
             .order_by(sync_run_tenants.c.client_name, managed_tenants.c.display_name)
         )
-        return [_run_tenant(row) for row in await self._connection.execute(statement)]
+        return [run_tenant_of(row) for row in await self._connection.execute(statement)]
 
     async def get(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> RunTenant | None:
         """One managed tenant in a run."""
-        values = self._one(run_id, managed_tenant_id)
+        values = this_row(self._tenant_id, run_id, managed_tenant_id)
         row = (await self._connection.execute(_ONE, values)).first()
-        return _run_tenant(row) if row is not None else None
+        return run_tenant_of(row) if row is not None else None
 
     async def let_go(self, rows: Sequence[Wanted], now: datetime) -> None:
         """Leave out what waits in a run to be written for another client than it is wanted for.
@@ -267,44 +248,6 @@ class RunTenants:
             )
             for row in await self._connection.execute(statement)
         ]
-
-    async def claim(
-        self, run_id: RunId, managed_tenant_id: ManagedTenantId, now: datetime
-    ) -> Claim | None:
-        """Begin an attempt: raise the fence and mark the row running; None if the row is closed."""
-        values = {**self._one(run_id, managed_tenant_id), "now": now}
-        row = (await self._connection.execute(_CLAIM, values)).first()
-        if row is None:
-            return None
-        fence = Fence(
-            run_id=run_id,
-            managed_tenant_id=managed_tenant_id,
-            number=row.fence,
-            reading=row.reading,
-        )
-        return Claim(fence=fence, row=_run_tenant(row))
-
-    async def claim_held(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> Fence | None:
-        """Begin an attempt at what was approved of a held row; None if it is not held any more."""
-        statement = (
-            update(sync_run_tenants)
-            .where(
-                self._is(run_id, managed_tenant_id),
-                sync_run_tenants.c.state == RunState.HELD.value,
-            )
-            .values(fence=sync_run_tenants.c.fence + 1)
-            .returning(sync_run_tenants.c.fence, sync_run_tenants.c.reading)
-        )
-        row = (await self._connection.execute(statement)).first()
-        if row is None:
-            return None
-        return Fence(
-            run_id=run_id,
-            managed_tenant_id=managed_tenant_id,
-            number=row.fence,
-            reading=row.reading,
-            state=RunState.HELD,
-        )
 
     async def begin_writing(self, run_id: RunId) -> None:
         """Let the managed tenants that were planned be written.
@@ -363,85 +306,6 @@ class RunTenants:
                 sync_run_tenants.c.state == RunState.HELD.value,
             )
             .values(state=state.value, **counts)
-        )
-
-    async def advance(self, fence: Fence, *, pages: int = 0, users: int = 0) -> None:
-        """Hold the fence for the rest of this transaction, and count what was read.
-
-        Raises:
-            Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
-        """
-        values = {
-            **self._one(fence.run_id, fence.managed_tenant_id),
-            "number": fence.number,
-            "pages": pages,
-            "users": users,
-        }
-        if (await self._connection.execute(_ADVANCE, values)).rowcount != 1:
-            raise Conflict("fence_lost")
-
-    async def hold(self, fence: Fence) -> None:
-        """Hold the fence for the rest of this transaction, together with others of the attempt.
-
-        Raises:
-            Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
-        """
-        values = {
-            **self._one(fence.run_id, fence.managed_tenant_id),
-            "number": fence.number,
-            "in_state": fence.state.value,
-        }
-        if (await self._connection.execute(_HOLD, values)).first() is None:
-            raise Conflict("fence_lost")
-
-    async def put_reading_plan(self, fence: Fence, plan: ReadingPlan) -> None:
-        """Keep how the managed tenant is read, for later attempts and for the record."""
-        await self._connection.execute(
-            update(sync_run_tenants)
-            .where(
-                self._is(fence.run_id, fence.managed_tenant_id),
-                sync_run_tenants.c.fence == fence.number,
-            )
-            .values(
-                reading_kind=plan.kind.value,
-                absences=plan.absences,
-                cursor_link=plan.cursor_link,
-                select_fingerprint=plan.select_fingerprint,
-                policy_fingerprint=plan.policy_fingerprint,
-            )
-        )
-
-    async def put_cursor(self, fence: Fence, link: str | None) -> None:
-        """Keep where the next delta round starts, or that it is not known."""
-        await self._connection.execute(
-            update(sync_run_tenants)
-            .where(self._is(fence.run_id, fence.managed_tenant_id))
-            .values(cursor_link=link)
-        )
-
-    async def lock(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
-        """Keep every attempt out for the rest of this transaction."""
-        await self._connection.execute(
-            select(sync_run_tenants.c.fence)
-            .where(self._is(run_id, managed_tenant_id))
-            .with_for_update()
-        )
-
-    async def start_reading_anew(self, fence: Fence) -> Fence:
-        """Begin the listing again from its first page, under the same fence."""
-        await self.advance(fence)
-        statement = (
-            update(sync_run_tenants)
-            .where(self._is(fence.run_id, fence.managed_tenant_id))
-            .values(reading=sync_run_tenants.c.reading + 1, pages_read=0, users_read=0)
-            .returning(sync_run_tenants.c.reading)
-        )
-        reading = (await self._connection.execute(statement)).scalar_one()
-        return Fence(
-            run_id=fence.run_id,
-            managed_tenant_id=fence.managed_tenant_id,
-            number=fence.number,
-            reading=reading,
         )
 
     async def assign_client(
@@ -510,64 +374,43 @@ class RunTenants:
             sync_run_tenants.c.managed_tenant_id == managed_tenant_id,
         )
 
-    def _one(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> dict[str, object]:
-        """The parameters of the statements that are made once."""
-        return {"tenant": self._tenant_id, "run": run_id, "managed_tenant": managed_tenant_id}
-
     def _query(self) -> Select[*tuple[object, ...]]:
         return _EVERY.where(sync_run_tenants.c.tenant_id == self._tenant_id)
 
 
-_SHOWN = (sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name)
-_ITS_TENANT = and_(
+SHOWN = (sync_run_tenants, managed_tenants.c.entra_tenant_id, managed_tenants.c.display_name)
+"""The columns of which a ``RunTenant`` is made."""
+
+ITS_TENANT = and_(
     managed_tenants.c.tenant_id == sync_run_tenants.c.tenant_id,
     managed_tenants.c.managed_tenant_id == sync_run_tenants.c.managed_tenant_id,
 )
-_EVERY = select(*_SHOWN).select_from(sync_run_tenants.join(managed_tenants, _ITS_TENANT))
+"""Joins a managed tenant in a run with what is known of it."""
 
-_IS_ONE = and_(
+THIS_ROW = and_(
     sync_run_tenants.c.tenant_id == bindparam("tenant"),
     sync_run_tenants.c.run_id == bindparam("run"),
     sync_run_tenants.c.managed_tenant_id == bindparam("managed_tenant"),
 )
-_ONE = _EVERY.where(_IS_ONE)
-"""Made once: a sync asks for it again and again, and making it takes longer than the answer."""
+"""One managed tenant in a run, by the parameters of ``this_row``.
 
-_CLAIM = (
-    update(sync_run_tenants)
-    .where(_IS_ONE, _ITS_TENANT, sync_run_tenants.c.state.in_(OPEN_STATES))
-    .values(
-        fence=sync_run_tenants.c.fence + 1,
-        state=RunState.RUNNING.value,
-        started_at=func.coalesce(sync_run_tenants.c.started_at, bindparam("now")),
-        waiting_until=None,
-    )
-    .returning(*_SHOWN)
-)
-_ADVANCE = (
-    update(sync_run_tenants)
-    .where(
-        _IS_ONE,
-        sync_run_tenants.c.fence == bindparam("number"),
-        sync_run_tenants.c.state == RunState.RUNNING.value,
-    )
-    .values(
-        pages_read=sync_run_tenants.c.pages_read + bindparam("pages"),
-        users_read=sync_run_tenants.c.users_read + bindparam("users"),
-    )
-)
-_HOLD = (
-    select(sync_run_tenants.c.fence)
-    .where(
-        _IS_ONE,
-        sync_run_tenants.c.fence == bindparam("number"),
-        sync_run_tenants.c.state == bindparam("in_state"),
-    )
-    .with_for_update(read=True)
-)
+Statements with it are made once: a sync asks again and again, and making them takes longer than
+the answer.
+"""
+
+_EVERY = select(*SHOWN).select_from(sync_run_tenants.join(managed_tenants, ITS_TENANT))
+_ONE = _EVERY.where(THIS_ROW)
 
 
-def _run_tenant(row: Row[*tuple[object, ...]]) -> RunTenant:
+def this_row(
+    tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+) -> dict[str, object]:
+    """The parameters of ``THIS_ROW``."""
+    return {"tenant": tenant_id, "run": run_id, "managed_tenant": managed_tenant_id}
+
+
+def run_tenant_of(row: Row[*tuple[object, ...]]) -> RunTenant:
+    """A managed tenant in a run from a row with the columns ``SHOWN``."""
     return RunTenant(
         run_id=row.run_id,
         managed_tenant_id=row.managed_tenant_id,

@@ -10,9 +10,9 @@ from entra_plugin.directory.protocol import Directory
 from entra_plugin.domain.errors import ConsentMissing
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
 from entra_plugin.domain.leaving import Departure, on_deletion
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.links import Links
-from entra_plugin.store.run_tenants import Fence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

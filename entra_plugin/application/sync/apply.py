@@ -20,9 +20,9 @@ from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, Ru
 from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.states import ChangeKind, RunType
 from entra_plugin.store.changes import ChangeRow, Changes
+from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.mappings import Mappings
-from entra_plugin.store.run_tenants import Fence, RunTenants
 
 ADDITIVE = frozenset(
     {
@@ -108,7 +108,7 @@ class ApplyRows:
     async def _apply(self, application: Application, rows: Sequence[ChangeRow]) -> None:
         """Apply one batch, all of it or nothing."""
         async with self._context.store.tenant_transaction(application.tenant_id) as connection:
-            await RunTenants(connection, application.tenant_id).hold(application.fence)
+            await Fences(connection, application.tenant_id).hold(application.fence)
             await application.require(connection)
             batch = Batch(
                 tenant_id=application.tenant_id,
@@ -147,7 +147,7 @@ class Apply:
                 the plan is applied from then on.
         """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            claim = await RunTenants(connection, tenant_id).claim(
+            claim = await Fences(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
             if claim is None:
@@ -164,7 +164,7 @@ class Apply:
     async def _plan_stale_again(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> bool:
         """Plan the identities whose create met a contact that was not there when it was planned."""
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(fence)
+            await Fences(connection, tenant_id).advance(fence)
             snapshots = await Changes(connection, tenant_id).stale_snapshots(
                 fence.run_id, fence.managed_tenant_id
             )

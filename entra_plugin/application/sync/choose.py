@@ -13,8 +13,9 @@ from entra_plugin.domain.errors import AuthorisationLost, EntraError, TransientF
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ReadingKind, RunType
 from entra_plugin.store.cursors import Cursor, Cursors
+from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.managed_tenants import ManagedTenants
-from entra_plugin.store.run_tenants import Fence, ReadingPlan, RunTenant, RunTenants
+from entra_plugin.store.run_tenants import ReadingPlan, RunTenant
 from entra_plugin.store.runs import Run
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class ChooseReading:
             policy_fingerprint=policy.fingerprint,
         )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).put_reading_plan(fence, plan)
+            await Fences(connection, tenant_id).put_reading_plan(fence, plan)
 
     async def _forget_policy(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> None:
         """New rules may be taken back before their reading is through: then all is planned anew."""

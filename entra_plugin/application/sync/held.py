@@ -9,10 +9,11 @@ from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState
 from entra_plugin.store.changes import Changes
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.held import Held
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.pages import Pages
-from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
 
 

@@ -32,12 +32,13 @@ from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.cursors import Cursors
+from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts, Pages, Progress
-from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Run
 
 Heartbeat = Callable[[int], None]
@@ -139,7 +140,7 @@ class ReadAndPlan:
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> _Begun:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            claim = await RunTenants(connection, tenant_id).claim(
+            claim = await Fences(connection, tenant_id).claim(
                 run_id, managed_tenant_id, self._context.clock()
             )
             if claim is None:
@@ -287,8 +288,8 @@ class ReadAndPlan:
         ids = page.ids
         again = listed.may_have(ids)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = RunTenants(connection, tenant_id)
-            await tenants.advance(attempt.fence, pages=page.pages, users=page.listed)
+            fences = Fences(connection, tenant_id)
+            await fences.advance(attempt.fence, pages=page.pages, users=page.listed)
             same = PageCounts(unchanged=len(page.same) - page.filtered, filtered=page.filtered)
             if again and ids:
                 await Changes(connection, tenant_id).drop_earlier(
@@ -305,7 +306,7 @@ class ReadAndPlan:
                 counts=sum(counts, same),
             )
             if page.cursor is not None:
-                await tenants.put_cursor(attempt.fence, page.cursor)
+                await fences.put_cursor(attempt.fence, page.cursor)
 
     async def _start_anew(
         self, tenant_id: TenantId, attempt: _Attempt, *, everything: bool = False
@@ -317,7 +318,7 @@ class ReadAndPlan:
         """
         fence = attempt.fence
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            fence = await RunTenants(connection, tenant_id).start_reading_anew(attempt.fence)
+            fence = await Fences(connection, tenant_id).start_reading_anew(attempt.fence)
             await Pages(connection, tenant_id).remove(fence.run_id, fence.managed_tenant_id)
             await Changes(connection, tenant_id).drop_planned(fence.run_id, fence.managed_tenant_id)
         anew = replace(attempt, fence=fence, progress=Progress(pages=0, next_link=None))
@@ -335,7 +336,7 @@ class ReadAndPlan:
                 attempt.fence, attempt.planner.now, look=attempt.chosen.absences
             )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(attempt.fence)
+            await Fences(connection, tenant_id).advance(attempt.fence)
             if absent is not None:
                 await attempt.planner.write(connection, absent.planned)
                 if not attempt.planner.preview:
@@ -410,9 +411,9 @@ async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt:
         new_rules=attempt.planner.everybody,
     )
     if unseen.every and since is not None:
-        await RunTenants(connection, tenant_id).put_cursor(fence, since)
+        await Fences(connection, tenant_id).put_cursor(fence, since)
     elif unseen.unlinked:
-        await RunTenants(connection, tenant_id).put_cursor(fence, None)
+        await Fences(connection, tenant_id).put_cursor(fence, None)
         await Cursors(connection, tenant_id).remove(fence.managed_tenant_id)
 
 

@@ -11,6 +11,7 @@ from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.cursors import Cursors
+from entra_plugin.store.fences import Fences
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.managed_tenants import ManagedTenants
 from entra_plugin.store.pages import Pages
@@ -39,7 +40,7 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
             run = await Runs(connection, tenant_id).get(run_id)
-            claim = await tenants.claim(run_id, managed_tenant_id, now)
+            claim = await Fences(connection, tenant_id).claim(run_id, managed_tenant_id, now)
             if run is None or claim is None:
                 raise NotAcceptable("run_closed")
             row = claim.row
@@ -87,7 +88,7 @@ class Record:
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants = RunTenants(connection, tenant_id)
-            if await tenants.claim(run_id, managed_tenant_id, now) is None:
+            if await Fences(connection, tenant_id).claim(run_id, managed_tenant_id, now) is None:
                 raise NotAcceptable("run_closed")
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             await tenants.close(run_id, [managed_tenant_id], RunState.COMPLETED, now, counts=counts)
@@ -105,7 +106,7 @@ class Record:
         """Close a managed tenant that did not get through; what it applied is counted and stays."""
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).lock(run_id, managed_tenant_id)
+            await Fences(connection, tenant_id).lock(run_id, managed_tenant_id)
             changes = Changes(connection, tenant_id)
             await changes.drop_unsettled(run_id, managed_tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)

@@ -9,11 +9,11 @@ from entra_plugin.application.sync.policy import Policy
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.pages import Pages
-from entra_plugin.store.run_tenants import Fence
 from entra_plugin.store.standing import StandingQuestions
 
-CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
+_CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
 """Kinds that claim a contact, or an address for one."""
 
 
@@ -32,7 +32,7 @@ async def settle_plan(
     """
     changes = Changes(connection, tenant_id)
     if await changes.has_planned(fence.run_id, fence.managed_tenant_id):
-        if await changes.has_planned(fence.run_id, fence.managed_tenant_id, CLAIMING):
+        if await changes.has_planned(fence.run_id, fence.managed_tenant_id, _CLAIMING):
             await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
         standing = StandingQuestions(connection, tenant_id)
         settle = standing.leave_alone if preview else standing.drop

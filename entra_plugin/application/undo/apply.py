@@ -12,7 +12,7 @@ from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import ChangeRow, Changes
-from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.runs import Run, Runs
 
 BATCH = 1000
@@ -52,8 +52,9 @@ class ApplyUndo:
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> _Attempt:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = RunTenants(connection, tenant_id)
-            claim = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
+            claim = await Fences(connection, tenant_id).claim(
+                run_id, managed_tenant_id, self._context.clock()
+            )
             run = await Runs(connection, tenant_id).get(run_id)
             if claim is None or run is None:
                 raise NotAcceptable("run_closed")
@@ -68,7 +69,7 @@ class ApplyUndo:
         """Apply the next rows; answers them."""
         tenant_id, fence = attempt.tenant_id, attempt.fence
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).hold(fence)
+            await Fences(connection, tenant_id).hold(fence)
             rows = await Changes(connection, tenant_id).planned(
                 fence.run_id, fence.managed_tenant_id, kinds=_KINDS, after=after, limit=BATCH
             )

@@ -16,9 +16,10 @@ from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, ObjectId, Ru
 from entra_plugin.domain.states import ChangeKind, RunState
 from entra_plugin.domain.undoing import Inverse, Present, Source, invert
 from entra_plugin.store.changes import Changes
+from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.links import Links
 from entra_plugin.store.pins import Pins
-from entra_plugin.store.run_tenants import Fence, RunTenants
+from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
 from entra_plugin.store.undo import Undoing
 
@@ -62,7 +63,7 @@ class PlanUndo:
             number += 1
             heartbeat(number)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(attempt.fence)
+            await Fences(connection, tenant_id).advance(attempt.fence)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             await RunTenants(connection, tenant_id).close(
                 run_id,
@@ -76,8 +77,9 @@ class PlanUndo:
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> _Attempt:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            tenants = RunTenants(connection, tenant_id)
-            claim = await tenants.claim(run_id, managed_tenant_id, self._context.clock())
+            claim = await Fences(connection, tenant_id).claim(
+                run_id, managed_tenant_id, self._context.clock()
+            )
             run = await Runs(connection, tenant_id).get(run_id)
             if claim is None or run is None or run.undoes is None:
                 raise NotAcceptable("run_closed")
@@ -93,7 +95,7 @@ class PlanUndo:
         """Plan the next identities; answers the last of them, None when there was none."""
         tenant_id, fence = attempt.tenant_id, attempt.fence
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await RunTenants(connection, tenant_id).advance(fence)
+            await Fences(connection, tenant_id).advance(fence)
             undoing = Undoing(connection, tenant_id)
             sources = await undoing.sources(
                 attempt.undoes, fence.managed_tenant_id, after=after, limit=PAGE
