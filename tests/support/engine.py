@@ -1,7 +1,8 @@
 """The whole engine in this process: runs by the activities, one after the other, without Temporal.
 
-Time stands still until it is moved, the directories are on paper, and every attempt may be its last
-before or after any of its commits. The database and the host's contacts are real.
+Time stands still until it is moved, but for a second per run and per decision: what follows one
+upon the other never happens at the same moment. The directories are on paper, and every attempt may
+be its last before or after any of its commits. The database and the host's contacts are real.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -120,6 +121,7 @@ class Engine:
         ``crash_at`` is the moment, counted from one, at which an attempt dies; the step is begun
         again by another process. ``meanwhile`` happens when all is planned and nothing applied.
         """
+        self.clock.move(seconds=1)
         self.moments.passed.clear()
         self.moments.bad = crash_at
         run = RunRef(tenant_id=str(self.tenant_id), run_id=str(run_id))
@@ -220,6 +222,7 @@ class Engine:
         overrides: Mapping[str, object],
     ) -> None:
         """Decide on a customer: a client, or None to unmap."""
+        self.clock.move(seconds=1)
         async with self.context.store.tenant_transaction(self.tenant_id) as connection:
             version = await Mappings(connection, self.tenant_id).lock_version() + 1
             decision = NewMapping(
