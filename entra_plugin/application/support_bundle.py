@@ -142,6 +142,7 @@ def _run(run: Run, tenants: list[RunTenant]) -> Json:
                 "state": tenant.state,
                 "stateReason": tenant.state_reason,
                 "pagesRead": tenant.pages_read,
+                "readingKind": tenant.plan.kind if tenant.plan else None,
                 "usersRead": tenant.users_read,
                 "counts": tenant.counts,
                 "failure": _failure(tenant.failure, tenant.finished_at),

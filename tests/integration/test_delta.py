@@ -46,6 +46,12 @@ def newcomer(customer: Customer) -> dict[str, object]:
     }
 
 
+def result(customer: Customer, run: Json) -> str:
+    """The page that tells how a run ended."""
+    path = f"/integrations/entra/setup/sync/progress?run={run['runId']}"
+    return str(customer.admin.http.get(path).text)
+
+
 def test_an_unchanged_customer_costs_one_request(meet: Meet) -> None:
     customer = meet(1)
     assert reading(customer, customer.sync()) == WEEKLY
@@ -54,6 +60,7 @@ def test_an_unchanged_customer_costs_one_request(meet: Meet) -> None:
     assert reading(customer, run) == DELTA
     assert asked(customer) == ["/v1.0/users/delta"]
     assert run["counts"]["unchanged"] == USERS
+    assert [tenant["readingKind"] for tenant in run["tenants"]] == ["delta"]
 
 
 def test_the_counters_of_a_reading_of_changes_are_those_of_a_full_one(meet: Meet) -> None:
@@ -68,6 +75,8 @@ def test_the_counters_of_a_reading_of_changes_are_those_of_a_full_one(meet: Meet
     assert reading(customer, by_all) == WEEKLY
     assert by_changes["counts"] == by_all["counts"]
     assert (by_all["counts"]["unchanged"], by_all["counts"]["filtered"]) == (USERS - 1, 1)
+    told = "changes only"
+    assert (told in result(customer, by_changes), told in result(customer, by_all)) == (True, False)
 
 
 def test_whoever_came_changed_or_went_is_among_the_changes(meet: Meet) -> None:

@@ -51,7 +51,7 @@ def test_a_new_hire_gets_a_contact_and_nobody_else_is_looked_at(meet: Meet) -> N
     before = customer.inside.rows(stamps), customer.inside.rows(_CURSORS)
     run = synced(customer, new)
     assert (run["type"], run["state"], run["counts"]["created"]) == ("person", "completed", 1)
-    assert [tenant["usersRead"] for tenant in run["tenants"]] == [1]
+    assert [(t["readingKind"], t["usersRead"]) for t in run["tenants"]] == [("person", 1)]
     assert customer.rows(run).keys() == {("new.hire", "create")}
     assert customer.active() == EVERYBODY | {"new.hire"}
     assert (customer.inside.rows(stamps), customer.inside.rows(_CURSORS)) == before

@@ -10,6 +10,7 @@ from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.sync.start import StartedRun
 from entra_plugin.domain.ids import EntraTenantId
 from entra_plugin.domain.remedies import Link
+from entra_plugin.domain.states import ReadingKind
 from entra_plugin.resources import Locale
 from entra_plugin.store.run_tenants import RunTenant
 from entra_plugin.store.runs import Failure, Run
@@ -56,7 +57,11 @@ class StartedView(View):
 
 
 class RunTenantView(View):
-    """One managed tenant in a run."""
+    """One managed tenant in a run.
+
+    ``users_read`` of a ``delta`` reading counts what changed; ``reading_kind`` is None before it is
+    chosen.
+    """
 
     managed_tenant_id: UUID
     entra_tenant_id: UUID
@@ -67,6 +72,7 @@ class RunTenantView(View):
     state_reason: str | None
     joined_run_id: UUID | None
     counts: Mapping[str, int]
+    reading_kind: ReadingKind | None
     pages_read: int
     users_read: int
     started_at: datetime | None
@@ -194,6 +200,7 @@ def _run_tenant(row: RunTenant, locale: Locale, links: Links) -> RunTenantView:
         state_reason=row.state_reason,
         joined_run_id=row.joined_run_id,
         counts=row.counts,
+        reading_kind=row.plan.kind if row.plan else None,
         pages_read=row.pages_read,
         users_read=row.users_read,
         started_at=row.started_at,
