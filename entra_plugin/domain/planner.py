@@ -15,6 +15,8 @@ from entra_plugin.domain.plan_rows import named, new_contact
 from entra_plugin.domain.planning import (
     Change,
     Dormant,
+    Known,
+    Link,
     PagePlan,
     Reading,
     Remembered,
@@ -32,6 +34,7 @@ from entra_plugin.domain.states import (
 
 _DELETED = DepartureKind.DELETED_UPSTREAM
 _CLAIMED = VerdictReason.CLAIMED_TWICE
+_MISSING = VerdictReason.MISSING_UPSTREAM
 
 
 class Planner(LinkedPlanner):
@@ -59,26 +62,69 @@ class Planner(LinkedPlanner):
     ) -> None:
         """Plan a linked identity that the directory did not show.
 
-        With a proof it departs; without one a person is asked. A proof of before holds. Of one
-        that is left alone for now the proof is kept: a directory may tell it only once.
+        With a proof it departs; without one a person is asked, unless its contact is gone, too. A
+        proof of before holds. Of one that is left alone for now the proof is kept: a directory may
+        tell it only once.
         """
         object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
-        if known is None or link is None or link.contact is None:
+        if known is None or link is None:
             return
         before = known.departure
         if departure is None and before is not None and before.kind == _DELETED:
             departure = before
-        if self._is_left_alone(object_id, link, around) or self._is_undone(reading):
-            if departure is not None:
-                kept = self._settled(reading, known.verdict, known.reason, departure)
-                plan.settled.append(kept)
-        elif departure is not None:
+        rows = len(plan.changes)
+        if link.contact is None:
+            self._lose(reading, known, departure, plan)
+        elif departure is None:
+            self._miss(reading, known, link, around, plan)
+        elif self._is_untouchable(reading, link, around):
+            self._keep(reading, known.verdict, known.reason, departure, plan)
+        else:
             self._depart(reading, known, link, departure, around, plan)
-        elif not self._is_dismissed(reading):
-            question = {"active": link.contact.active}
-            missing = VerdictReason.MISSING_UPSTREAM
-            self._ask(reading, missing, link.contact, question, plan, departure=known.departure)
+        if known.question is not None and (link.contact is None or len(plan.changes) == rows):
+            plan.answered.append(object_id)
+
+    def _miss(
+        self,
+        reading: Reading,
+        known: Known,
+        link: Link,
+        around: Surroundings,
+        plan: PagePlan,
+    ) -> None:
+        """Ask about one who is missing, unless that is to be left alone."""
+        contact = link.contact
+        assert contact is not None, "a vanished contact was handled before"
+        if not self._is_untouchable(reading, link, around) and not self._is_dismissed(reading):
+            question = {"active": contact.active}
+            self._ask(reading, _MISSING, contact, question, plan, departure=known.departure)
+
+    def _is_untouchable(self, reading: Reading, link: Link, around: Surroundings) -> bool:
+        object_id = reading.user.object_id
+        return self._is_left_alone(object_id, link, around) or self._is_undone(reading)
+
+    def _lose(
+        self, reading: Reading, known: Known, departure: Departure | None, plan: PagePlan
+    ) -> None:
+        """Close the link of one who is gone like his contact: there is nothing else to be done."""
+        if known.linked is not None:
+            plan.changes.append(self._close_link(reading, known.linked))
+        reason = _MISSING if departure is None else VerdictReason.DELETED_UPSTREAM
+        left = departure.acted_on() if departure is not None else known.departure
+        self._keep(reading, Verdict.FILTERED, reason, left, plan)
+
+    def _keep(
+        self,
+        reading: Reading,
+        verdict: Verdict,
+        reason: VerdictReason,
+        departure: Departure | None,
+        plan: PagePlan,
+    ) -> None:
+        """Remember of one whom the directory did not show what is known."""
+        unlisted = reading.known is not None and reading.known.unlisted
+        plan.settled.append(self._settled(reading, verdict, reason, departure, unlisted=unlisted))
 
     def left_alone(self, settled: Settled) -> Change:
         """The row by which a preview says that an identity is left alone, and why."""

@@ -35,8 +35,8 @@ Raised when the rules here change, so that everybody is planned anew.
 class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we hold of an identity.
 
-    ``question`` is the reason and candidates of its open review item. ``erased``: nothing is left
-    of it but its ids.
+    ``question`` is the reason and candidates of its open review item. ``unlisted``: the directory
+    did not show it when it was looked for last. ``erased``: nothing is left of it but its ids.
     """
 
     acted: bytes | None
@@ -45,6 +45,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     linked: ContactId | None
     question: tuple[VerdictReason, tuple[ContactId, ...]] | None
     departure: Departure | None = None
+    unlisted: bool = False
     erased: bool = False
 
 
@@ -131,6 +132,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity that needs no change: its verdict holds until it changes.
 
     One that ``waits`` is planned again by every run: it depends on a contact that is not its own.
+    ``unlisted``: it is remembered without having been shown.
     """
 
     user: DirectoryUser
@@ -141,6 +143,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     departure: Departure | None = None
     contact_id: ContactId | None = None
     waits: bool = False
+    unlisted: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -233,10 +236,12 @@ def _is_settled(reading: Reading) -> bool:
     """True when the identity was acted on as it is now, and its verdict needs no second look.
 
     An open question always gets one: the contacts it is about may have changed. So does a departure
-    that is not acted on yet, and somebody deleted who is there again.
+    that is not acted on yet, and somebody deleted or missing who is there again.
     """
     known = reading.known
     if known is None or known.acted != reading.fingerprint or known.question is not None:
+        return False
+    if known.unlisted:
         return False
     departure = known.departure
     if departure is not None and not (

@@ -45,10 +45,14 @@ class IdentityRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastSeen:
-    """An identity as it was last seen, and its departure, if we have evidence of one."""
+    """An identity as it was last seen, and its departure, if we have evidence of one.
+
+    One that is ``missing`` was not shown when it was looked for last.
+    """
 
     user: DirectoryUser
     departure: Departure | None
+    missing: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ class Tally:
 _KNOWN = text("""
     SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
         q.reason AS question, q.candidates, i.departure, i.departed_at, i.departure_settled,
-        i.attributes = '{}' AS erased
+        i.unlisted, i.attributes = '{}' AS erased
     FROM entra_identities i
     LEFT JOIN LATERAL (
         SELECT contact_id FROM entra_contact_links
@@ -86,7 +90,7 @@ _SETTLED = text("""
             AS filtered
     FROM entra_identities i
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND substring(i.read_as FROM 17) = i.acted_fingerprint
+        AND substring(i.read_as FROM 17) = i.acted_fingerprint AND NOT i.unlisted
         AND (i.departure IS NULL
             OR (i.departure = 'disabled_upstream' AND i.departure_settled))
         AND (i.verdict IN ('filtered', 'ignored', 'undone') OR i.object_id IN (
@@ -110,21 +114,19 @@ _REASONS = {reason.value: reason for reason in VerdictReason}
 
 
 _UNSETTLED = text("""
-    SELECT object_id, attributes, departure, departed_at, departure_settled
+    SELECT object_id, attributes, departure, departed_at, departure_settled,
+        unlisted AND departure IS DISTINCT FROM 'deleted_upstream' AS missing
     FROM entra_identities
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND (acted_fingerprint IS NULL OR verdict = 'queued'
-            OR (departure IS NOT NULL AND NOT departure_settled)
-            OR object_id = ANY(:also)
-            OR object_id IN (
-                SELECT q.object_id FROM entra_reconciliation_items q
-                WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
-                    AND q.state = 'open'))
-        AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
-        AND object_id NOT IN (
-            SELECT q.object_id FROM entra_reconciliation_items q
-            WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
-                AND q.state = 'open' AND q.reason = 'missing_upstream')
+        AND (object_id = ANY(:also)
+            OR ((acted_fingerprint IS NULL OR verdict = 'queued'
+                    OR (departure IS NOT NULL AND NOT departure_settled)
+                    OR object_id IN (
+                        SELECT q.object_id FROM entra_reconciliation_items q
+                        WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id
+                            AND q.state = 'open'))
+                AND NOT (departure IS NOT DISTINCT FROM 'deleted_upstream' AND departure_settled)
+                AND (departure IS NOT DISTINCT FROM 'deleted_upstream' OR NOT unlisted)))
         AND attributes <> '{}' AND object_id > :after
     ORDER BY object_id LIMIT :limit
 """).bindparams(bindparam("also", type_=IdArray()))
@@ -145,7 +147,7 @@ _TALLY = text("""
                 AND managed_tenant_id = :managed_tenant_id)) AS unchanged
     FROM entra_identities i
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND i.departure IS DISTINCT FROM 'deleted_upstream' AND NOT i.unlisted
 """)
 """NOT IN looks into one hashed set; a join was planned as a scan of the run for each identity."""
 
@@ -211,6 +213,7 @@ class Identities:
             LastSeen(
                 user=from_attributes(row.attributes),
                 departure=_departure(row.departure, row.departed_at, row.departure_settled),
+                missing=row.missing,
             )
             for row in await self._connection.execute(_UNSETTLED, values)
         ]
@@ -333,6 +336,7 @@ def _known(
     departure: str | None,
     since: datetime,
     settled: bool,  # noqa: FBT001 - a column
+    unlisted: bool,  # noqa: FBT001 - a column
     erased: bool,  # noqa: FBT001 - a column
 ) -> Known:
     return Known(
@@ -342,6 +346,7 @@ def _known(
         linked=linked,
         question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
         departure=_departure(departure, since, settled),
+        unlisted=unlisted,
         erased=erased,
     )
 

@@ -1,7 +1,6 @@
 """What syncs write of identities: as whom they were seen, what was decided, what was acted on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -25,14 +24,6 @@ from entra_plugin.domain.states import Verdict
 from entra_plugin.store.arrays import IdArray, WordArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
-    """How many identities a reading did not list, and how many of them have no link."""
-
-    every: int
-    unlinked: int
-
-
 def _held_beside(run_id: str, managed_tenant_id: str, object_id: str) -> str:
     """What other runs than this one hold of an identity."""
     return f"""
@@ -48,7 +39,7 @@ _HELD_BESIDE = _held_beside("c.run_id", "c.managed_tenant_id", "c.object_id")
 _STORE = """
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
-        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)"""
+        reason, first_seen_at, changed_at, departure, departed_at, departure_settled, unlisted)"""
 
 _OVER = """
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
@@ -63,7 +54,8 @@ _OVER = """
         departed_at = CASE WHEN i.changed_at <= :now THEN excluded.departed_at
             ELSE i.departed_at END,
         departure_settled = CASE WHEN i.changed_at <= :now THEN excluded.departure_settled
-            ELSE i.departure_settled END"""
+            ELSE i.departure_settled END,
+        unlisted = excluded.unlisted"""
 """A text that is unknown this time is that of before if the fingerprint is.
 
 An identity that somebody else wrote since this was planned, as an approval does, is planned again
@@ -81,15 +73,15 @@ _REMEMBER = text(f"""
                     AND d.object_id = r.object_id AND d.kind = 'undone') THEN NULL
             ELSE decode(r.fingerprint, 'hex') END,
         decode(r.digest || r.fingerprint, 'hex'), r.verdict, r.reason, :now, :now,
-        r.departure, r.departed_at, coalesce(r.departure_settled, false)
+        r.departure, r.departed_at, coalesce(r.departure_settled, false), r.unlisted
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
         digest text, verdict text, reason text, departure text, departed_at timestamptz,
-        departure_settled boolean, waits boolean)
+        departure_settled boolean, waits boolean, unlisted boolean)
     {_OVER}
-    WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled)
+    WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled, i.unlisted)
         IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
-            excluded.departure, excluded.departure_settled)
+            excluded.departure, excluded.departure_settled, excluded.unlisted)
 """)
 """One that was resumed while it was planned as undone stays unsettled."""
 
@@ -115,7 +107,7 @@ _STORE_APPLIED = text(f"""
             ELSE d.verdict END,
         c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
-        coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
+        coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false), false
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
     CROSS JOIN LATERAL (
         SELECT * FROM entra_sync_changes
@@ -146,6 +138,7 @@ _REFRESH_LINKED = text(f"""
         departure_settled = CASE WHEN s.outlives THEN i.departure_settled
             ELSE s.departure IS NOT NULL AND (s.done OR i.departure_settled)
                 AND CAST(s.departure ->> 'settled' AS boolean) END,
+        unlisted = i.unlisted AND s.missing,
         changed_at = :now
     FROM (
         SELECT DISTINCT ON (c.object_id) c.object_id, c.search_key,
@@ -154,6 +147,7 @@ _REFRESH_LINKED = text(f"""
             decode(c.snapshot ->> 'digest', 'hex') AS digest,
             c.snapshot -> 'departure' AS departure,
             bool_or(d.change_id = ANY(:refused)) OVER (PARTITION BY c.object_id) AS outlives,
+            c.reason = 'missing_upstream' AS missing,
             bool_and(d.settled AND NOT coalesce(c.note ? 'emailTaken', false))
                 OVER (PARTITION BY c.object_id) AND NOT EXISTS (
                 SELECT FROM entra_sync_changes o
@@ -172,6 +166,7 @@ _REFRESH_LINKED = text(f"""
         AND i.object_id = s.object_id
         AND (s.done OR i.acted_fingerprint IS NOT NULL
             OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
+            OR (i.unlisted AND NOT s.missing)
             OR (NOT s.outlives AND i.departure IS DISTINCT FROM s.departure ->> 'kind'))
 """).bindparams(
     bindparam("change_ids", type_=IdArray()),
@@ -208,35 +203,6 @@ _NOTE_DELETED = text("""
                 AND l.object_id = i.object_id AND l.state = 'active')
     RETURNING i.object_id
 """).bindparams(bindparam("object_ids", type_=IdArray()))
-
-_UNSETTLE_UNSEEN = text("""
-    WITH linked AS MATERIALIZED (
-        SELECT object_id FROM entra_contact_links
-        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
-    ), unseen AS MATERIALIZED (
-        SELECT object_id FROM entra_identities
-        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND departure IS NULL
-            AND (acted_fingerprint IS NULL OR verdict = 'queued'
-                OR object_id IN (SELECT object_id FROM linked)
-                OR object_id IN (
-                    SELECT object_id FROM entra_reconciliation_items
-                    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-                        AND state = 'open'))
-            AND object_id NOT IN (
-                SELECT unnest(object_ids) FROM entra_sync_pages
-                WHERE tenant_id = :tenant_id AND run_id = :run_id
-                    AND managed_tenant_id = :managed_tenant_id AND reading = :reading)
-    ), unsettled AS (
-        UPDATE entra_identities SET acted_fingerprint = NULL
-        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-            AND acted_fingerprint IS NOT NULL AND :new_rules
-            AND object_id IN (SELECT object_id FROM unseen)
-            AND object_id IN (SELECT object_id FROM linked)
-    )
-    SELECT count(*) AS every,
-        count(*) FILTER (WHERE object_id NOT IN (SELECT object_id FROM linked)) AS unlinked
-    FROM unseen
-""").bindparams(bindparam("new_rules", type_=Boolean()))
 
 
 class IdentityWrites:
@@ -354,30 +320,6 @@ class IdentityWrites:
         }
         return list((await self._connection.scalars(_NOTE_DELETED, values)).all())
 
-    async def unsettle_unseen(
-        self,
-        entra_tenant_id: EntraTenantId,
-        run_id: RunId,
-        managed_tenant_id: ManagedTenantId,
-        reading: int,
-        *,
-        new_rules: bool,
-    ) -> Unseen:
-        """The identities that the next reading would look at, and this one did not list.
-
-        Under new rules those with a link are to be planned again.
-        """
-        values = {
-            "tenant_id": self._tenant_id,
-            "entra_tenant_id": entra_tenant_id,
-            "run_id": run_id,
-            "managed_tenant_id": managed_tenant_id,
-            "reading": reading,
-            "new_rules": new_rules,
-        }
-        row = (await self._connection.execute(_UNSETTLE_UNSEEN, values)).one()
-        return Unseen(every=row.every, unlinked=row.unlinked)
-
 
 def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, object]:
     user = item.user
@@ -396,6 +338,7 @@ def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, obje
         "verdict": item.verdict,
         "reason": item.reason,
         "waits": item.waits,
+        "unlisted": item.unlisted,
     }
 
 

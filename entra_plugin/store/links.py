@@ -16,7 +16,6 @@ from entra_plugin.domain.ids import (
     ClientId,
     ContactId,
     EntraTenantId,
-    ManagedTenantId,
     ObjectId,
     RunId,
     TenantId,
@@ -184,27 +183,6 @@ _CLOSE = text("""
         AND l.object_id = d.object_id AND l.contact_id = d.contact_id AND l.state = 'active'
     RETURNING l.object_id
 """).bindparams(bindparam("object_ids", type_=IdArray()), bindparam("contact_ids", type_=IdArray()))
-
-_UNSEEN = text("""
-    SELECT u.object_id, i.departure IS NOT DISTINCT FROM 'deleted_upstream' AS proved
-    FROM (
-        (SELECT object_id FROM entra_contact_links
-        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'active'
-        UNION
-        SELECT object_id FROM entra_reconciliation_items
-        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id AND state = 'open')
-        EXCEPT
-        SELECT unnest(object_ids) FROM entra_sync_pages
-        WHERE tenant_id = :tenant_id AND run_id = :run_id
-            AND managed_tenant_id = :managed_tenant_id AND reading = :reading
-    ) u
-    JOIN entra_identities i ON i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.object_id = u.object_id
-    WHERE (i.departure IS NULL OR NOT i.departure_settled)
-        AND (i.verdict <> 'undone' OR i.acted_fingerprint IS NULL)
-    ORDER BY u.object_id
-""")
-"""As sets: asked for each identity whether a page has it, it would be quadratic."""
 
 _CONTACTS = text("""
     SELECT '["' || string_agg(CAST(contact_id AS text), '","') || '"]'
@@ -384,29 +362,6 @@ class Links:
             "now": now,
         }
         return set((await self._connection.scalars(_CLOSE, values)).all())
-
-    async def unseen(
-        self,
-        entra_tenant_id: EntraTenantId,
-        *,
-        run_id: RunId,
-        managed_tenant_id: ManagedTenantId,
-        reading: int,
-    ) -> dict[ObjectId, bool]:
-        """Identities with a link or an open question that a reading did not list.
-
-        True for those whose deletion was proved before. Those whose leaving is settled, and those
-        whom an undo leaves alone, are not among them.
-        """
-        values = {
-            "tenant_id": self._tenant_id,
-            "entra_tenant_id": entra_tenant_id,
-            "run_id": run_id,
-            "managed_tenant_id": managed_tenant_id,
-            "reading": reading,
-        }
-        rows = await self._connection.execute(_UNSEEN, values)
-        return {row.object_id: row.proved for row in rows}
 
     async def contacts(self, entra_tenant_id: EntraTenantId) -> list[ContactId]:
         """Every contact that is linked to an identity of the directory."""

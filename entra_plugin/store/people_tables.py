@@ -49,6 +49,7 @@ identities = Table(
     Column("departure", Text),
     moment("departed_at"),
     Column("departure_settled", Boolean, nullable=False, server_default=text("false")),
+    Column("unlisted", Boolean, nullable=False, server_default=text("false")),
     one_of("verdict", Verdict),
     one_of("reason", VerdictReason),
     one_of("departure", DepartureKind, optional=True),
@@ -74,6 +75,9 @@ another was taken for a look-up by the key, and read the whole directory each ti
 
 ``departure`` is the evidence that the person left, ``departed_at`` when we first had it, and
 ``departure_settled`` whether it was acted on: a departure counts once.
+
+``unlisted``: the directory did not show it when it was looked for last, and has not said why.
+Nothing is written for such an identity from memory.
 """
 
 contact_links = Table(

@@ -122,6 +122,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
             sa.Column(
                 "departure_settled", sa.Boolean(), server_default=sa.text("false"), nullable=False
             ),
+            sa.Column("unlisted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         ),
         "entra_contact_links": (sa.Column("inactive_version", sa.BigInteger()),),
         "entra_reconciliation_items": (sa.Column("settled_by_name", sa.Text()),),

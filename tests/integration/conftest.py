@@ -5,6 +5,8 @@ from typing import cast
 
 import pytest
 
+from devhost.servers.postgres import Urls
+from support.case import Case, customer_on
 from support.graph import Signed, signed_in
 from support.inside import Inside
 from support.program import Program
@@ -12,6 +14,7 @@ from support.ruling import Meet
 from support.running import RunningHost, running_devhost
 from support.secret_folder import SecretFolder
 from support.simulator import Simulator
+from support.stage import Stage, standing_stage
 from support.undoing import Customer
 
 ADMIN = "admin@northwind.example"
@@ -69,3 +72,16 @@ def meet(host: RunningHost, microsoft: Simulator, inside: Inside, admin: Program
         return Customer(number=number, admin=admin, microsoft=microsoft, inside=inside, host=host)
 
     return customer
+
+
+@pytest.fixture(scope="module")
+def stage(postgres_server: Urls) -> Iterator[Stage]:
+    """The application layer over a database, for customers whose directories are on paper."""
+    with standing_stage(postgres_server) as standing:
+        yield standing
+
+
+@pytest.fixture
+def case(stage: Stage) -> Case:
+    """A customer on paper."""
+    return customer_on(stage)

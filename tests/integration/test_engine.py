@@ -1,96 +1,20 @@
 """Single turns of a sync that random histories have found, each by itself."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from devhost.servers.postgres import Urls
 from entra_plugin.directory.protocol import UserPage
-from entra_plugin.domain.ids import ClientId, EntraTenantId, RunId, TenantId
+from entra_plugin.domain.ids import EntraTenantId
 from support.builders import person
-from support.engine import Engine, engine_over
-from support.office import CLIENTS, CUSTOMERS, DIRECTORIES, Office, Row
-from support.paper import Paper, PaperDirectory
-from support.stage import Stage, standing_stage
+from support.case import Case
+from support.office import CLIENTS, CUSTOMERS
+from support.paper import PaperDirectory
 
 HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
-
-
-@dataclass(slots=True, kw_only=True)
-class Case:
-    """One customer of one MSP."""
-
-    stage: Stage
-    office: Office
-    engine: Engine
-    directory: PaperDirectory
-    paper: Paper
-
-    def map(self, client_id: ClientId | None) -> None:
-        """Map the customer."""
-        self.stage.run(self.engine.map(CUSTOMERS[0], client_id, {}))
-
-    def save(self, *, guard: Mapping[str, object], **modes: str) -> None:
-        """Save the guard and the field rules that are on."""
-        fields = {name: {"enabled": True, "mode": mode} for name, mode in modes.items()}
-        self.office.settings(field_sync_config=fields, user_filter_config={}, guard_config=guard)
-
-    def sync(self, *, meanwhile: Callable[[], None] | None = None) -> RunId:
-        """Sync; ``meanwhile`` happens when all is planned."""
-        return self.stage.run(self._sync(meanwhile))
-
-    async def _sync(self, meanwhile: Callable[[], None] | None) -> RunId:
-        async def happens() -> None:
-            if meanwhile is not None:
-                meanwhile()
-
-        run_id = await self.engine.start()
-        await self.engine.carry_out(run_id, meanwhile=happens)
-        return run_id
-
-    def change(self, local: str, **attributes: object) -> None:
-        """Change a user, or make one."""
-        made = person(local, given_name=None, surname=None)
-        user = self.paper.users.get(made.object_id, made)
-        self.paper.put(msgspec.structs.replace(user, **attributes))
-
-    def rows(self, run_id: RunId) -> list[tuple[object, object]]:
-        """Kind and state of a run's rows."""
-        return [(row["kind"], row["state"]) for row in self.office.state().of_run(run_id)]
-
-    def contact(self, local: str) -> Row:
-        """The contact with somebody's address."""
-        contacts = self.office.state().contacts.values()
-        return next(c for c in contacts if c["email"] == f"{local}@contoso.example")
-
-    def verdict(self, local: str) -> object:
-        """What became of a user."""
-        key = (str(DIRECTORIES[0]), str(person(local).object_id))
-        return self.office.state().identities[key]["verdict"]
-
-
-@pytest.fixture(scope="module")
-def stage(postgres_server: Urls) -> Iterator[Stage]:
-    with standing_stage(postgres_server) as standing:
-        yield standing
-
-
-@pytest.fixture
-def case(stage: Stage) -> Case:
-    """Ada and Bob have their contacts."""
-    office, paper = Office(stage.administrator), Paper()
-    directory = PaperDirectory(papers={DIRECTORIES[0]: paper})
-    engine = engine_over(stage.host, directory, TenantId(office.tenant_id))
-    office.found(engine.clock())
-    case = Case(stage=stage, office=office, engine=engine, directory=directory, paper=paper)
-    case.map(CLIENTS[0])
-    case.change("ada")
-    case.change("bob")
-    case.sync()
-    return case
 
 
 def test_somebody_who_came_back_in_the_grace_period_stays_active(case: Case) -> None:

@@ -36,9 +36,11 @@ CASES = tuple(
         ("none", "active", "closed"),
         ("none", "open", "dismissed"),
         ("as it is", "otherwise", "never"),
+        (False, True),
     )
 )
-"""Verdict, departure and whether it is settled, link, question, and as what it was acted on."""
+"""Verdict, departure and whether it is settled, link, question, as what it was acted on, and
+whether it was missing when it was looked for last."""
 
 
 def user(number: int) -> DirectoryUser:
@@ -80,7 +82,8 @@ async def store(database: Urls) -> AsyncIterator[Store]:
     engine = create_async_engine(database.app)
     store = Store(engine)
     who, links, questions, undone = [], [], [], []
-    for number, (verdict, departure, settled, link, question, acted) in enumerate(CASES):
+    for number, case in enumerate(CASES):
+        verdict, departure, settled, link, question, acted, unlisted = case
         object_id, seen = USERS[number].object_id, fingerprint(USERS[number])
         subject = {"entra_tenant_id": DIRECTORY, "object_id": object_id}
         who.append(
@@ -94,6 +97,7 @@ async def store(database: Urls) -> AsyncIterator[Store]:
                 "departure": departure.value if departure else None,
                 "departed_at": NOW if departure else None,
                 "departure_settled": settled,
+                "unlisted": unlisted,
             }
         )
         if link != "none":

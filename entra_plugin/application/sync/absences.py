@@ -13,14 +13,17 @@ from entra_plugin.domain.leaving import Departure, on_deletion
 from entra_plugin.store.fences import Fence
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.links import Links
+from entra_plugin.store.unlisted import Unlisted, UnlistedIdentities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """The plan of those who are missing, and who of them is proved to be deleted."""
+    """The plan of those who are missing, who of them is proved to be deleted, and who is new."""
 
     planned: PlannedUsers
     deleted: frozenset[ObjectId]
+    unlisted: tuple[ObjectId, ...]
+    """Who was there before, of all whom the reading did not list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +41,18 @@ class Absences:
         asked for as may become inactive without a person's look: the others wait as questions.
         Without ``look`` nothing is asked for, and only those are planned of whom it is known.
         """
-        unseen, allowed = await self._unseen(fence)
-        proved = frozenset(object_id for object_id, known in unseen.items() if known)
-        if look and len(proved) < len(unseen):
-            proved |= await self._proved([o for o in unseen if o not in proved], allowed)
-        missing = list(unseen) if look else sorted(proved)
-        if not missing:
+        unlisted, allowed = await self._unlisted(fence)
+        concerned = [one for one in unlisted if one.concerns]
+        proved = frozenset(one.object_id for one in concerned if one.proved)
+        if look and len(proved) < len(concerned):
+            asked = [one.object_id for one in concerned if not one.proved]
+            proved |= await self._proved(asked, allowed)
+        missing = [one.object_id for one in concerned] if look else sorted(proved)
+        new = tuple(one.object_id for one in unlisted if one.is_new) if look else ()
+        if not missing and not new:
             return None
-        return Absent(planned=await self.plan_deleted(missing, proved, now), deleted=proved)
+        planned = await self.plan_deleted(missing, proved, now)
+        return Absent(planned=planned, deleted=proved, unlisted=new)
 
     async def plan_deleted(
         self, object_ids: Sequence[ObjectId], proved: frozenset[ObjectId], now: datetime
@@ -63,20 +70,16 @@ class Absences:
             }
             return await self.planner.plan_absent(connection, users, departures)
 
-    async def _unseen(self, fence: Fence) -> tuple[dict[ObjectId, bool], int]:
+    async def _unlisted(self, fence: Fence) -> tuple[list[Unlisted], int]:
         policy, tenant_id = self.planner.policy, self.planner.tenant_id
         async with self.context.store.tenant_transaction(tenant_id) as connection:
-            links = Links(connection, tenant_id)
-            unseen = await links.unseen(
-                policy.entra_tenant_id,
-                run_id=fence.run_id,
-                managed_tenant_id=fence.managed_tenant_id,
-                reading=fence.reading,
+            unlisted = await UnlistedIdentities(connection, tenant_id).of(
+                policy.entra_tenant_id, fence, self.planner.vanished
             )
-            if not unseen:
-                return {}, 0
-            linked = await links.count_by_client([policy.client_id])
-        return unseen, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
+            if not unlisted:
+                return [], 0
+            linked = await Links(connection, tenant_id).count_by_client([policy.client_id])
+        return unlisted, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
 
     async def _proved(self, unseen: Sequence[ObjectId], allowed: int) -> frozenset[ObjectId]:
         """Those of whom the directory says that it deleted them; one that may not say says no."""

@@ -40,6 +40,7 @@ from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts, Pages, Progress
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Run
+from entra_plugin.store.unlisted import UnlistedIdentities
 
 Heartbeat = Callable[[int], None]
 """Told the number of the page that was just committed."""
@@ -298,6 +299,10 @@ class ReadAndPlan:
             counts = [await attempt.planner.write(connection, plan) for plan in planned]
             if page.deleted and not attempt.planner.preview:
                 await _forget_questions(connection, tenant_id, attempt, page.deleted)
+            if page.missing and not attempt.planner.preview:
+                await UnlistedIdentities(connection, tenant_id).mark(
+                    attempt.policy.entra_tenant_id, page.missing
+                )
             await Pages(connection, tenant_id).add(
                 attempt.fence,
                 page=number,
@@ -341,6 +346,9 @@ class ReadAndPlan:
                 await attempt.planner.write(connection, absent.planned)
                 if not attempt.planner.preview:
                     await _forget_questions(connection, tenant_id, attempt, absent.deleted)
+                    await UnlistedIdentities(connection, tenant_id).mark(
+                        attempt.policy.entra_tenant_id, absent.unlisted
+                    )
             if foreseen is not None:
                 await attempt.planner.write(connection, foreseen)
             if _may_have_missed(attempt):
@@ -366,17 +374,14 @@ class ReadAndPlan:
         has a word on each, so it asks the same changes about who is missing, and leaves the cursor
         for the sync. Where the next sync reads everybody too, both look for the missing alike.
         """
-        chosen, policy, fence = attempt.chosen, attempt.policy, attempt.fence
+        chosen, policy = attempt.chosen, attempt.policy
         if not attempt.planner.preview or chosen.absences or policy.changed or chosen.since is None:
             return None
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            unseen = await Links(connection, tenant_id).unseen(
-                policy.entra_tenant_id,
-                run_id=fence.run_id,
-                managed_tenant_id=fence.managed_tenant_id,
-                reading=fence.reading,
+            unlisted = await UnlistedIdentities(connection, tenant_id).of(
+                policy.entra_tenant_id, attempt.fence
             )
-        missing = [object_id for object_id, proved in unseen.items() if not proved]
+        missing = [one.object_id for one in unlisted if one.concerns and not one.proved]
         if not missing:
             return None
         removed = await removed_since(attempt.directory, policy.entra_tenant_id, chosen.since)
@@ -403,12 +408,8 @@ async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt:
     who is missing is looked for; who is linked already waits for the weekly reading.
     """
     fence, since = attempt.fence, attempt.chosen.since
-    unseen = await IdentityWrites(connection, tenant_id).unsettle_unseen(
-        attempt.policy.entra_tenant_id,
-        fence.run_id,
-        fence.managed_tenant_id,
-        fence.reading,
-        new_rules=attempt.planner.everybody,
+    unseen = await UnlistedIdentities(connection, tenant_id).unsettle(
+        attempt.policy.entra_tenant_id, fence, new_rules=attempt.planner.everybody
     )
     if unseen.every and since is not None:
         await Fences(connection, tenant_id).put_cursor(fence, since)

@@ -217,8 +217,11 @@ class DeltaReading:
                 and seen.departure.kind == DepartureKind.DELETED_UPSTREAM
             }
             yield ReadPage(
-                users=tuple(s.user for s in found if s.user.object_id not in gone),
+                users=tuple(
+                    s.user for s in found if not s.missing and s.user.object_id not in gone
+                ),
                 deleted=tuple(sorted(gone)),
+                missing=tuple(s.user.object_id for s in found if s.missing),
                 next_link=f"{_TAKE_UP}{after}",
             )
 

@@ -1,0 +1,148 @@
+"""People who are gone: what is remembered of them, and that nothing is written from memory."""
+
+import pytest
+
+from entra_plugin.domain.reviewing import Action
+from support.builders import person
+from support.case import Case
+from support.desk import Desk
+from support.office import CLIENTS
+
+
+@pytest.fixture
+def cyd(case: Case) -> Case:
+    """A customer of which Cyd has been an employee for some time."""
+    case.change("cyd")
+    case.sync()
+    case.sync()
+    return case
+
+
+def discharge(case: Case) -> None:
+    """Delete Cyd's contact, as only the host can."""
+    case.office.dismiss(str(case.contact("cyd")["id"]))
+
+
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize("delta", [True, False])
+def test_who_is_deleted_on_both_sides_is_not_made_anew(
+    cyd: Case, *, delta: bool, purge: bool
+) -> None:
+    cyd.capable(delta=delta)
+    discharge(cyd)
+    cyd.fire("cyd", purge=purge)
+    cyd.engine.clock.move(days=8)
+    cyd.sync()
+    assert "cyd" not in cyd.contacts()
+    assert len(cyd.office.state().links) == 2
+    for _ in range(2):
+        assert cyd.rows(cyd.sync()) == []
+
+
+def test_the_link_of_a_leaver_is_closed_once_his_contact_is_deleted(cyd: Case) -> None:
+    cyd.fire("cyd")
+    cyd.sync()
+    assert not cyd.contact("cyd")["active"]
+    discharge(cyd)
+    assert cyd.rows(cyd.sync()) == [("close_link", "applied")]
+    assert cyd.rows(cyd.sync()) == []
+
+
+def test_nobody_is_asked_about_a_missing_user_whose_contact_is_deleted(cyd: Case) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    cyd.vanish("cyd")
+    cyd.sync()
+    assert cyd.questions() == [("cyd", "missing_upstream")]
+    discharge(cyd)
+    cyd.sync()
+    assert cyd.questions() == []
+    assert cyd.rows(cyd.sync()) == []
+    cyd.change("cyd")
+    assert cyd.rows(cyd.sync()) == [("create", "applied")]
+
+
+def test_a_question_about_a_missing_user_is_closed_by_the_proof(cyd: Case) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    missing = cyd.paper.users[person("cyd").object_id]
+    cyd.vanish("cyd")
+    cyd.sync()
+    cyd.office.edit(str(cyd.contact("cyd")["id"]), "active", value=False)
+    cyd.paper.deleted[missing.object_id] = missing
+    cyd.sync()
+    assert cyd.questions() == []
+
+
+def test_who_waited_for_a_contact_and_is_gone_is_not_created(case: Case) -> None:
+    case.office.hire(CLIENTS[0], "Cyd", "cyd@contoso.example")
+    case.office.pin("hands_off", contact_id=str(case.contact("cyd")["id"]))
+    case.change("cyd")
+    case.sync()
+    case.sync()
+    case.engine.clock.move(days=8)
+    case.fire("cyd", purge=True)
+    case.sync()
+    discharge(case)
+    for _ in range(2):
+        assert case.rows(case.sync()) == []
+    assert "cyd" not in case.contacts()
+
+
+def test_who_was_asked_about_and_is_missing_is_not_created(case: Case) -> None:
+    case.office.hire(CLIENTS[2], "Cyd", "cyd@contoso.example")
+    case.change("cyd")
+    case.sync()
+    case.sync()
+    case.engine.clock.move(days=8)
+    case.fire("cyd", purge=True)
+    case.paper.faults.append("refused_proofs")
+    case.sync()
+    discharge(case)
+    case.sync()
+    assert "cyd" not in case.contacts()
+    case.change("cyd")
+    case.sync()
+    assert case.contacts()["cyd"] == (True, str(CLIENTS[0]))
+
+
+def test_who_was_undone_and_is_gone_stays_so_when_he_is_resumed(case: Case) -> None:
+    case.change("cyd")
+    run, desk = case.sync(), Desk(case.engine)
+    undo = case.stage.run(desk.undo(run, None))
+    case.stage.run(case.engine.carry_out(undo))
+    case.stage.run(desk.apply(undo))
+    case.stage.run(case.engine.carry_out(undo))
+    case.sync()
+    case.engine.clock.move(days=8)
+    case.fire("cyd", purge=True)
+    case.sync()
+    case.stage.run(desk.resume(run, None))
+    assert case.rows(case.sync()) == []
+    assert not case.contact("cyd")["active"]
+
+
+def test_who_is_kept_though_missing_is_asked_about_when_he_goes_again(cyd: Case) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    there = cyd.paper.users[person("cyd").object_id]
+    cyd.vanish("cyd")
+    cyd.sync()
+    cyd.answer(Action.KEEP)
+    assert cyd.rows(cyd.sync()) == []
+    cyd.paper.users[there.object_id] = there
+    assert cyd.rows(cyd.sync()) == []
+    cyd.vanish("cyd")
+    cyd.sync()
+    assert cyd.questions() == [("cyd", "missing_upstream")]
+
+
+def test_one_question_waved_away_does_not_silence_that_a_user_is_missing(cyd: Case) -> None:
+    cyd.change("cyd", job_title="Head")
+    cyd.sync()
+    cyd.office.edit(str(cyd.contact("cyd")["id"]), "role", "Engineer")
+    cyd.save(guard={}, role="ask")
+    cyd.sync()
+    assert cyd.questions() == [("cyd", "field_conflict")]
+    cyd.answer(Action.DISMISS)
+    cyd.capable(delta=False, proves_absence=False)
+    cyd.vanish("cyd")
+    cyd.sync()
+    assert cyd.questions() == [("cyd", "missing_upstream")]
