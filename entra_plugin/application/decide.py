@@ -19,7 +19,7 @@ from entra_plugin.domain.decisions import Decided, evidence_of
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
 from entra_plugin.domain.mapping.facts import Proposal
 from entra_plugin.domain.states import MappingState
-from entra_plugin.store.managed_tenants import ManagedTenant
+from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.mapping_links import ClosedLink, LeftBehind, MappingLinks
 from entra_plugin.store.mappings import Author, CurrentMapping, Mappings, NewMapping
 
@@ -173,10 +173,12 @@ async def put_in_force(
 
     Links to a client that a managed tenant is no longer mapped to are closed; those that such a
     change closed before are opened again when it is mapped back, where the contact still is there.
+    The next sync looks at everybody.
     """
     await Mappings(connection, tenant_id).decide(decisions, version=version, author=author)
     links = MappingLinks(connection, tenant_id)
     clients = {decision.managed_tenant_id: decision.client_id for decision in decisions}
+    await ManagedTenants(connection, tenant_id).forget_policies(list(clients))
     closed = await links.close_others(clients, actor_id=author.user_id, now=author.now)
     kept = await links.open(list(clients))
     found = await _still_there(context, connection, tenant_id, await links.reopenable(clients))
@@ -215,10 +217,18 @@ async def _still_there(
     tenant_id: TenantId,
     links: Sequence[ClosedLink],
 ) -> list[ClosedLink]:
-    """The links whose contact exists at the host, at the client that it was linked at."""
+    """The links whose contact exists at the host.
+
+    It is at the client that it was linked at, unless a person chose it wherever it is.
+    """
     client_of: dict[object, ClientId] = {}
     for start in range(0, len(links), _CONTACTS_AT_ONCE):
         ids = [link.contact_id for link in links[start : start + _CONTACTS_AT_ONCE]]
         contacts = await context.host.contacts.by_ids(connection, tenant_id, ids)
         client_of |= {contact.id: contact.client_id for contact in contacts}
-    return [link for link in links if client_of.get(link.contact_id) == link.client_id]
+    return [
+        link
+        for link in links
+        if link.contact_id in client_of
+        and (link.chosen or client_of[link.contact_id] == link.client_id)
+    ]

@@ -12,6 +12,7 @@ from entra_plugin.domain.planning import (
     Link,
     PagePlan,
     Reading,
+    Remembered,
     Surroundings,
 )
 from entra_plugin.domain.states import (
@@ -190,11 +191,14 @@ class LinkedPlanner(PlanRows):
                     departure=departure,
                 )
             )
-        if merged.conflicts and not self._is_dismissed(reading):
-            fields = {
-                name.value: {"directory": there, "local": here}
-                for name, (there, here) in merged.conflicts.items()
-            }
+        waved_away = self._dismissed(reading, VerdictReason.FIELD_CONFLICT)
+        settled = waved_away.fields if waved_away is not None else frozenset()
+        fields = {
+            name.value: {"directory": there, "local": here}
+            for name, (there, here) in merged.conflicts.items()
+            if name.value not in settled
+        }
+        if fields:
             question = {"fields": fields}
             self._ask(
                 reading, VerdictReason.FIELD_CONFLICT, contact, question, plan, departure=departure
@@ -229,14 +233,17 @@ class LinkedPlanner(PlanRows):
         decision = self._rules.decisions.get(reading.user.object_id)
         return decision is not None and decision.kind == DecisionKind.UNDONE
 
-    def _is_dismissed(self, reading: Reading) -> bool:
-        """True while the directory is as it was when a person waved the question away."""
+    def _dismissed(self, reading: Reading, question: VerdictReason) -> Remembered | None:
+        """The dismissal of a question, while the directory is as it was then."""
         decision = self._rules.decisions.get(reading.user.object_id)
-        return (
-            decision is not None
-            and decision.kind == DecisionKind.DISMISSED
-            and decision.fingerprint == reading.fingerprint
-        )
+        if (
+            decision is None
+            or decision.kind != DecisionKind.DISMISSED
+            or decision.question != question
+            or decision.fingerprint != reading.fingerprint
+        ):
+            return None
+        return decision
 
 
 def _reason(known: Known, link: Link | None) -> VerdictReason:

@@ -93,10 +93,14 @@ class Planner(LinkedPlanner):
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        """Ask about one who is missing, unless that is to be left alone."""
+        """Ask about one who is missing, unless that is to be left alone.
+
+        Whoever was to be kept, came back and is missing again, is asked about again.
+        """
         contact = link.contact
         assert contact is not None, "a vanished contact was handled before"
-        if not self._is_untouchable(reading, link, around) and not self._is_dismissed(reading):
+        kept = known.unlisted and self._dismissed(reading, _MISSING) is not None
+        if not kept and not self._is_untouchable(reading, link, around):
             question = {"active": contact.active}
             self._ask(reading, _MISSING, contact, question, plan, departure=known.departure)
 
@@ -167,9 +171,14 @@ class Planner(LinkedPlanner):
         address = address_of(user)
         if left_out is not None or address is None:
             reason = left_out or VerdictReason.NO_ADDRESS
-            self._settle(reading, Verdict.FILTERED, reason, plan)
+            self._settle(reading, Verdict.FILTERED, reason, plan, departure=self._away(reading))
             return
         self._match(reading, address, around, plan)
+
+    def _away(self, reading: Reading) -> Departure | None:
+        """The departure of one who left while he was linked: he may come back to his contact."""
+        departure = reading.known.departure if reading.known is not None else None
+        return on_seeing(reading.user, departure, self._now) if departure is not None else None
 
     def _stays_erased(self, reading: Reading) -> bool:
         """True for a person who was erased and is ignored: nothing of him is written again."""
@@ -218,12 +227,12 @@ class Planner(LinkedPlanner):
         here = contact.client_id == self._scope.client_id
         if not self._may_wake(reading, dormant, here=here):
             return False
-        if self._is_dismissed(reading) and not here:
+        if not here and self._is_to_stay(reading):
             self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
             return True
         merged, note = self._merged(reading, contact, dormant.base, around)
         before: dict[str, object] = {"active": contact.active}
-        after: dict[str, object] = {"active": contact.active or dormant.undone}
+        after: dict[str, object] = {"active": contact.active or dormant.asleep}
         if not here:
             before["clientId"] = str(contact.client_id)
             after["clientId"] = str(self._scope.client_id)
@@ -241,6 +250,11 @@ class Planner(LinkedPlanner):
         )
         self._overwrite(reading, contact, merged, note, plan)
         return True
+
+    def _is_to_stay(self, reading: Reading) -> bool:
+        """True when a person did not want his contact to move to this client."""
+        discarded = self._dismissed(reading, VerdictReason.REMAPPED)
+        return discarded is not None and discarded.client_id == self._scope.client_id
 
     def _may_wake(self, reading: Reading, dormant: Dormant, *, here: bool) -> bool:
         """True for a contact of ours that is free, whose user is enabled."""
@@ -269,7 +283,7 @@ class Planner(LinkedPlanner):
     def _match(self, reading: Reading, address: str, around: Surroundings, plan: PagePlan) -> None:
         behind = self._left_behind(reading, around)
         if behind is not None:
-            if self._is_dismissed(reading):
+            if self._is_to_stay(reading):
                 self._settle(reading, Verdict.IGNORED, VerdictReason.REMAPPED, plan)
             else:
                 doubt = Doubt(reason=VerdictReason.OTHER_CLIENT, candidates=(behind,))
@@ -356,8 +370,12 @@ class Planner(LinkedPlanner):
         """Ask a person about an identity without a link, if that is not asked already."""
         known = reading.known
         plan.asked.add(reading.user.object_id)
-        same_question = known is not None and known.question == (doubt.reason, doubt.candidates)
-        if same_question and known is not None and known.acted == reading.fingerprint:
+        if (
+            known is not None
+            and known.question == (doubt.reason, doubt.candidates)
+            and known.asked_for == self._scope.client_id
+            and known.acted == reading.fingerprint
+        ):
             plan.unchanged += 1
             plan.standing.append(self._settled(reading, Verdict.QUEUED, doubt.reason, None))
             return

@@ -35,8 +35,9 @@ Raised when the rules here change, so that everybody is planned anew.
 class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What we hold of an identity.
 
-    ``question`` is the reason and candidates of its open review item. ``unlisted``: the directory
-    did not show it when it was looked for last. ``erased``: nothing is left of it but its ids.
+    ``question`` is the reason and candidates of its open review item, ``asked_for`` the client that
+    it is asked for. ``unlisted``: the directory did not show it when it was looked for last.
+    ``erased``: nothing is left of it but its ids.
     """
 
     acted: bytes | None
@@ -44,6 +45,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: VerdictReason
     linked: ContactId | None
     question: tuple[VerdictReason, tuple[ContactId, ...]] | None
+    asked_for: ClientId | None = None
     departure: Departure | None = None
     unlisted: bool = False
     erased: bool = False
@@ -53,12 +55,17 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Remembered:
     """What a person decided about an identity.
 
-    A dismissal holds while the identity is as it was: its fingerprint is ``fingerprint``.
+    A dismissal is of one ``question``: of a conflict about these ``fields``, or of a move to the
+    client ``client_id``. It holds while the identity is as it was: its fingerprint is
+    ``fingerprint``.
     """
 
     kind: DecisionKind
     contact_id: ContactId | None
     fingerprint: bytes | None = None
+    question: VerdictReason | None = None
+    fields: frozenset[str] = frozenset()
+    client_id: ClientId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +87,13 @@ class Dormant:
 
     ``undone``: an undo closed it and made the contact inactive. Otherwise a change of the mapping
     closed it. ``ours``: we made the contact from this identity, and nobody touched it since; an
-    undone one always is.
+    undone one always is. ``asleep``: we made the contact inactive, and nobody touched it since.
     """
 
     contact: Candidate
     undone: bool
     ours: bool = True
+    asleep: bool = False
     base: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,7 +1,7 @@
 """Queries on decisions: what a person decided about an identity, which later runs follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
@@ -19,7 +19,7 @@ from entra_plugin.domain.ids import (
     TenantId,
     UserId,
 )
-from entra_plugin.domain.states import DecisionKind
+from entra_plugin.domain.states import DecisionKind, VerdictReason
 from entra_plugin.store.arrays import IdArray
 from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES
 from entra_plugin.store.people_tables import decisions
@@ -29,7 +29,8 @@ from entra_plugin.store.people_tables import decisions
 class Decision:
     """A decision as it is stored, one per identity.
 
-    ``fingerprint`` is the identity's at a dismissal; ``run_id`` the run that was undone.
+    ``fingerprint`` is the identity's at a dismissal, ``question`` what was dismissed, ``fields``
+    those of a conflict; ``run_id`` the run that was undone.
     """
 
     kind: DecisionKind
@@ -39,21 +40,33 @@ class Decision:
     contact_id: ContactId | None = None
     reason: str | None = None
     fingerprint: bytes | None = None
+    question: VerdictReason | None = None
+    fields: frozenset[str] = frozenset()
     run_id: RunId | None = None
+
+    def beside(self, earlier: "Decision | None") -> "Decision":
+        """This dismissal with the fields of an earlier one, if that is of the same question."""
+        if earlier is None or earlier.kind != self.kind or earlier.question != self.question:
+            return self
+        same = earlier.fingerprint == self.fingerprint
+        return replace(self, fields=self.fields | earlier.fields) if same else self
 
 
 _OVERRULED = text(f"""
     WITH answers AS MATERIALIZED (
-        SELECT l.object_id, 'linked' AS kind, NULL AS fingerprint FROM {ACTIVE_LINKS} l
+        SELECT l.object_id, 'linked' AS kind, NULL AS fingerprint, NULL AS question,
+            NULL AS decided_at
+        FROM {ACTIVE_LINKS} l
         UNION ALL
-        SELECT object_id, kind, fingerprint FROM entra_decisions
+        SELECT object_id, kind, fingerprint, question, decided_at FROM entra_decisions
         WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
             AND object_id = ANY(:object_ids) AND kind IN ('dismissed', 'ignored', 'undone')
     )
     SELECT DISTINCT c.change_id
     FROM answers a
     CROSS JOIN LATERAL (
-        SELECT change_id, kind, contact_id, decode(snapshot ->> 'fingerprint', 'hex') AS fingerprint
+        SELECT change_id, kind, reason, contact_id, created_at,
+            decode(snapshot ->> 'fingerprint', 'hex') AS fingerprint
         FROM entra_sync_changes
         WHERE tenant_id = :tenant_id AND run_id = :run_id
             AND managed_tenant_id = :managed_tenant_id AND object_id = a.object_id
@@ -62,7 +75,8 @@ _OVERRULED = text(f"""
     WHERE CASE
         WHEN a.kind = 'linked' THEN c.contact_id IS NULL
         WHEN c.kind = 'queue' AND c.contact_id IS NOT NULL
-            THEN a.kind = 'undone' OR (a.kind = 'dismissed' AND a.fingerprint = c.fingerprint)
+            THEN a.kind = 'undone' OR (a.kind = 'dismissed' AND a.question = c.reason
+                AND a.fingerprint = c.fingerprint AND a.decided_at >= c.created_at)
         WHEN c.kind IN ('create', 'link', 'queue') THEN a.kind IN ('ignored', 'undone')
         ELSE a.kind = 'undone' END
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("object_ids", type_=IdArray()))
@@ -70,13 +84,14 @@ _OVERRULED = text(f"""
 
 _DISMISS = text(f"""
     INSERT INTO entra_decisions (tenant_id, entra_tenant_id, object_id, kind, contact_id,
-        fingerprint, decided_by, decided_by_name, decided_at)
+        fingerprint, question, client_id, decided_by, decided_by_name, decided_at)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, 'dismissed', c.contact_id,
-        decode(c.snapshot ->> 'fingerprint', 'hex'), :user_id, :name, :now
+        decode(c.snapshot ->> 'fingerprint', 'hex'), c.reason, c.client_id, :user_id, :name, :now
     FROM {CHANGES} c
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
     SET kind = excluded.kind, contact_id = excluded.contact_id, reason = NULL, run_id = NULL,
-        fingerprint = excluded.fingerprint, decided_by = excluded.decided_by,
+        fingerprint = excluded.fingerprint, question = excluded.question, fields = NULL,
+        client_id = excluded.client_id, decided_by = excluded.decided_by,
         decided_by_name = excluded.decided_by_name, decided_at = excluded.decided_at
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
@@ -95,6 +110,9 @@ class Decisions:
             "contact_id": decision.contact_id,
             "reason": decision.reason,
             "fingerprint": decision.fingerprint,
+            "question": decision.question.value if decision.question else None,
+            "fields": sorted(decision.fields) or None,
+            "client_id": None,
             "run_id": decision.run_id,
             "decided_by": decision.decided_by,
             "decided_by_name": decision.decided_by_name,
@@ -126,6 +144,8 @@ class Decisions:
             contact_id=row.contact_id,
             reason=row.reason,
             fingerprint=row.fingerprint,
+            question=VerdictReason(row.question) if row.question else None,
+            fields=frozenset(row.fields or ()),
             run_id=row.run_id,
             decided_by=row.decided_by,
             decided_by_name=row.decided_by_name,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.identity import DirectoryUser, from_attributes
 from entra_plugin.domain.ids import (
+    ClientId,
     ContactId,
     EntraTenantId,
     ManagedTenantId,
@@ -66,8 +67,8 @@ class Tally:
 
 _KNOWN = text("""
     SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
-        q.reason AS question, q.candidates, i.departure, i.departed_at, i.departure_settled,
-        i.unlisted, i.attributes = '{}' AS erased
+        q.reason AS question, q.candidates, q.client_id AS asked_for, i.departure, i.departed_at,
+        i.departure_settled, i.unlisted, i.attributes = '{}' AS erased
     FROM entra_identities i
     LEFT JOIN LATERAL (
         SELECT contact_id FROM entra_contact_links
@@ -75,7 +76,7 @@ _KNOWN = text("""
             AND object_id = i.object_id AND state = 'active'
         LIMIT 1) l ON true
     LEFT JOIN LATERAL (
-        SELECT reason, candidates FROM entra_reconciliation_items
+        SELECT reason, candidates, client_id FROM entra_reconciliation_items
         WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
             AND object_id = i.object_id AND state = 'open'
         LIMIT 1) q ON true
@@ -250,6 +251,9 @@ class Identities:
             decisions.c.kind,
             decisions.c.contact_id,
             decisions.c.fingerprint,
+            decisions.c.question,
+            decisions.c.fields,
+            decisions.c.client_id,
         ).where(
             decisions.c.tenant_id == self._tenant_id,
             decisions.c.entra_tenant_id == entra_tenant_id,
@@ -259,6 +263,9 @@ class Identities:
                 kind=DecisionKind(row.kind),
                 contact_id=row.contact_id,
                 fingerprint=row.fingerprint,
+                question=_REASONS[row.question] if row.question else None,
+                fields=frozenset(row.fields or ()),
+                client_id=row.client_id,
             )
             for row in await self._connection.execute(statement)
         }
@@ -333,6 +340,7 @@ def _known(
     linked: ContactId | None,
     question: str | None,
     candidates: Sequence[ContactId],
+    asked_for: ClientId | None,
     departure: str | None,
     since: datetime,
     settled: bool,  # noqa: FBT001 - a column
@@ -345,6 +353,7 @@ def _known(
         reason=_REASONS[reason],
         linked=linked,
         question=(_REASONS[question], tuple(sorted(candidates))) if question else None,
+        asked_for=asked_for,
         departure=_departure(departure, since, settled),
         unlisted=unlisted,
         erased=erased,

@@ -61,13 +61,15 @@ class DormantLink:
 
     It ``wakes`` if a resumed undo, or a changed mapping, may open it again. ``version`` is that of
     the contact when we wrote it last: anything else means that somebody edited it since. It is
-    empty for a contact that is not ours.
+    empty for a contact that is not ours. ``inactive_version`` is the contact's when we made it
+    inactive.
     """
 
     contact_id: ContactId
     wakes: bool
     undone: bool
     version: int | None
+    inactive_version: int | None
     base: Mapping[str, str]
 
 
@@ -284,6 +286,7 @@ class Links:
                 wakes=remapped or (undone and version is not None),
                 undone=undone,
                 version=version,
+                inactive_version=row.inactive_version,
                 base=row.base or {},
             )
         return found

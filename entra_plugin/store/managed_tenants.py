@@ -233,9 +233,17 @@ class ManagedTenants:
             health_at=now,
         )
 
-    async def forget_policy(self, managed_tenant_id: ManagedTenantId) -> None:
+    async def forget_policies(self, managed_tenant_ids: Sequence[ManagedTenantId]) -> None:
         """From now on some identities are planned by other rules than those of the last success."""
-        await self._set(managed_tenant_id, policy_fingerprint=None)
+        await self._connection.execute(
+            update(managed_tenants)
+            .where(
+                managed_tenants.c.tenant_id == self._tenant_id,
+                managed_tenants.c.managed_tenant_id.in_(managed_tenant_ids),
+                managed_tenants.c.policy_fingerprint.is_not(None),
+            )
+            .values(policy_fingerprint=None)
+        )
 
     async def get(self, managed_tenant_id: ManagedTenantId) -> ManagedTenant | None:
         """One managed tenant."""

@@ -17,11 +17,15 @@ ClientOf = Mapping[ManagedTenantId, ClientId | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedLink:
-    """A link that an earlier change of the mapping closed, and that may be opened again."""
+    """A link that an earlier change of the mapping closed, and that may be opened again.
+
+    ``chosen``: a person chose the contact, whosever client it is of.
+    """
 
     link_id: LinkId
     contact_id: ContactId
     client_id: ClientId
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +63,10 @@ _OPEN = text("""
 """).bindparams(_ARRAYS[0])
 
 _REOPENABLE = text("""
-    SELECT DISTINCT ON (contact_id) link_id, contact_id, client_id
+    SELECT DISTINCT ON (contact_id) link_id, contact_id, client_id, chosen
     FROM (
         SELECT DISTINCT ON (o.entra_tenant_id, o.object_id)
-            o.link_id, o.contact_id, o.client_id, o.closed_at
+            o.link_id, o.contact_id, o.client_id, o.closed_at, o.reason = 'decided' AS chosen
         FROM entra_contact_links o
         JOIN entra_managed_tenants m
             ON m.tenant_id = o.tenant_id AND m.entra_tenant_id = o.entra_tenant_id
@@ -109,7 +113,9 @@ _LEFT_BEHIND = text("""
         AND NOT EXISTS (
             SELECT FROM entra_decisions e
             WHERE e.tenant_id = :tenant_id AND e.entra_tenant_id = y.entra_tenant_id
-                AND e.object_id = y.object_id AND e.kind IN ('undone', 'ignored'))
+                AND e.object_id = y.object_id AND (e.kind IN ('undone', 'ignored')
+                    OR (e.kind = 'dismissed' AND e.question = 'remapped'
+                        AND e.client_id = y.wanted AND e.fingerprint = i.seen_fingerprint)))
         AND NOT EXISTS (
             SELECT FROM entra_pins p
             WHERE p.tenant_id = :tenant_id
@@ -145,7 +151,12 @@ class MappingLinks:
         """
         found = await self._connection.execute(_REOPENABLE, self._values(clients))
         return [
-            ClosedLink(link_id=row.link_id, contact_id=row.contact_id, client_id=row.client_id)
+            ClosedLink(
+                link_id=row.link_id,
+                contact_id=row.contact_id,
+                client_id=row.client_id,
+                chosen=row.chosen,
+            )
             for row in found
         ]
 

@@ -180,16 +180,21 @@ decisions = Table(
     ref("contact_id", nullable=True),
     Column("reason", Text),
     Column("fingerprint", LargeBinary),
+    Column("question", Text),
+    Column("fields", ARRAY(Text)),
+    ref("client_id", nullable=True),
     ref("run_id", nullable=True),
     ref("decided_by", nullable=True),
     Column("decided_by_name", Text),
     moment("decided_at", nullable=False),
     one_of("kind", DecisionKind),
+    one_of("question", VerdictReason, optional=True),
 )
 """What a person decided about an identity.
 
-A dismissal holds while the identity's seen fingerprint is ``fingerprint``. ``run_id`` is the run
-that was undone.
+A dismissal is of one ``question``: of a conflict about these ``fields``, or of a move to the client
+``client_id``. It holds while the identity's seen fingerprint is ``fingerprint``. ``run_id`` is the
+run that was undone.
 """
 
 pins = Table(

@@ -49,6 +49,7 @@ def upgrade() -> None:
     _hold("entra_sync_run_tenants", "reading_kind", ("full", "delta", "person"))
     _hold("entra_pins", "field", FIELDS)
     _hold("entra_reconciliation_items", "settled_as", SETTLEMENTS)
+    _hold("entra_decisions", "question", (*REASONS, *NEW_REASONS))
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", (*REASONS, *NEW_REASONS), optional=False)
@@ -92,6 +93,7 @@ def downgrade() -> None:
     for table in REASONED:
         op.drop_constraint(op.f(f"ck_{table}_reason"), table)
         _hold(table, "reason", REASONS, optional=False)
+    op.drop_constraint(op.f("ck_entra_decisions_question"), "entra_decisions")
     op.drop_constraint(op.f("ck_entra_pins_field"), "entra_pins")
     op.drop_constraint(
         op.f("ck_entra_reconciliation_items_settled_as"), "entra_reconciliation_items"
@@ -128,6 +130,9 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
         "entra_reconciliation_items": (sa.Column("settled_by_name", sa.Text()),),
         "entra_decisions": (
             sa.Column("fingerprint", sa.LargeBinary()),
+            sa.Column("question", sa.Text()),
+            sa.Column("fields", postgresql.ARRAY(sa.Text())),
+            sa.Column("client_id", sa.Uuid()),
             sa.Column("run_id", sa.Uuid()),
             sa.Column("decided_by_name", sa.Text()),
         ),

@@ -22,6 +22,7 @@ CLOSED_SETS: dict[str, type[StrEnum]] = {
     "entra_contact_links.reason": states.VerdictReason,
     "entra_contact_links.state": states.LinkState,
     "entra_decisions.kind": states.DecisionKind,
+    "entra_decisions.question": states.VerdictReason,
     "entra_identities.reason": states.VerdictReason,
     "entra_identities.verdict": states.Verdict,
     "entra_oauth_attempts.credential_source": states.CredentialSource,

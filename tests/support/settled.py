@@ -72,7 +72,7 @@ class Settled:
         if self._is_pinned(key):
             return frozenset({"ignored"})
         if self._is_left_behind(directory, key):
-            waved_away = self._decided(key) == "dismissed"
+            waved_away = self._is_to_stay(directory, key)
             return frozenset({"queued", "ignored"} if waved_away else {"queued"})
         return self._expected_of_new(directory, user)
 
@@ -97,15 +97,27 @@ class Settled:
         if decided == "linked" and self._may_follow(directory, key):
             return "to be linked as decided"
         if self._may_move(directory, key, user):
-            return "ignored" if decided == "dismissed" else "to be moved"
+            return "ignored" if self._is_to_stay(directory, key) else "to be moved"
         if self._may_resume(directory, key, user):
             moves = self._closed_at(key) != str(self.world.mapped[directory])
-            return "ignored" if moves and decided == "dismissed" else "to be reactivated"
+            stays = moves and self._is_to_stay(directory, key)
+            return "ignored" if stays else "to be reactivated"
         return None
 
     def _decided(self, key: Key) -> object:
         """What a person, or an undo, decided about him."""
         return self.state.decisions.get(key, {}).get("kind")
+
+    def _waved_away(self, key: Key, question: str) -> Row | None:
+        """The dismissal of a question about him."""
+        decision = self.state.decisions.get(key, {})
+        dismissed = decision.get("kind") == "dismissed" and decision["question"] == question
+        return decision if dismissed else None
+
+    def _is_to_stay(self, directory: EntraTenantId, key: Key) -> bool:
+        """His contact was not to move to the client of now."""
+        discarded = self._waved_away(key, "remapped")
+        return discarded is not None and discarded["client"] == str(self.world.mapped[directory])
 
     def _may_follow(self, directory: EntraTenantId, key: Key) -> bool:
         """The contact that was chosen for him is free, and of the client."""
@@ -251,7 +263,9 @@ class Settled:
             normal(name, c["email"]) == normal(name, there) and c["id"] != contact["id"]
             for c in self.state.contacts.values()
         )
-        asked = key in self.state.items or self._decided(key) == "dismissed"
+        dismissal = self._waved_away(key, "field_conflict") or {}
+        waved_away = name in (dismissal.get("fields") or ())  # type: ignore[operator]
+        asked = key in self.state.items or waved_away
         asked = asked and self.world.rules[name] == "ask"
         if taken or asked or self._waits(key, "update"):
             return
@@ -267,9 +281,10 @@ class Settled:
             assert not (asked and deleted), "asked about somebody who is known to be deleted"
             return
         contact = self.state.contacts.get(str(link["contact_id"]))
-        if contact is None or key in self.world.ignored or contact["id"] in self.world.hands_off:
+        assert contact is not None, "a link from nobody to nobody"
+        if key in self.world.ignored or contact["id"] in self.world.hands_off:
             return
-        if self._decided(key) in {"undone", "dismissed"}:
+        if self._decided(key) == "undone" or self._waved_away(key, "missing_upstream"):
             return
         self._judge_left(key, contact, identity)
 

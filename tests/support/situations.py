@@ -74,6 +74,7 @@ class Person:
             reason=VerdictReason.CREATED,
             linked=self.linked,
             question=self.question,
+            asked_for=SCOPE.client_id,
             departure=self.departure,
         )
 

@@ -24,7 +24,7 @@ _STATE = """
         'identities', (SELECT coalesce(json_agg(json_build_object('directory', i.entra_tenant_id,
             'object', i.object_id, 'verdict', i.verdict, 'reason', i.reason,
             'departure', i.departure, 'settled', i.departure_settled,
-            'acted', i.acted_fingerprint IS NOT NULL)), '[]')
+            'unlisted', i.unlisted, 'acted', i.acted_fingerprint IS NOT NULL)), '[]')
             FROM entra_identities i WHERE i.tenant_id = %(t)s),
         'items', (SELECT coalesce(json_agg(json_build_object('id', q.item_id,
             'directory', q.entra_tenant_id, 'object', q.object_id, 'reason', q.reason,
@@ -32,7 +32,8 @@ _STATE = """
             ORDER BY q.created_at, q.object_id, q.item_id), '[]')
             FROM entra_reconciliation_items q WHERE q.tenant_id = %(t)s),
         'decisions', (SELECT coalesce(json_agg(json_build_object('directory', d.entra_tenant_id,
-            'object', d.object_id, 'kind', d.kind, 'contact', d.contact_id, 'run', d.run_id)), '[]')
+            'object', d.object_id, 'kind', d.kind, 'contact', d.contact_id, 'run', d.run_id,
+            'question', d.question, 'fields', d.fields, 'client', d.client_id)), '[]')
             FROM entra_decisions d WHERE d.tenant_id = %(t)s),
         'changes', (SELECT coalesce(json_agg(json_build_object('id', x.change_id, 'run', x.run_id,
             'customer', x.managed_tenant_id, 'directory', x.entra_tenant_id,

@@ -4,6 +4,7 @@ Whatever touches a contact is a change row of a run, so that the journal, the co
 undo see it like any other.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -230,9 +231,14 @@ class Sitting:
                 await decisions.delete(item.identity)
             case Action.KEEP | Action.DISMISS if item.reason in LINKED_REASONS:
                 seen = await journal.seen(item.identity)
-                decision = self._decision(DecisionKind.DISMISSED, answer)
-                fingerprint = seen.seen if seen is not None else None
-                await decisions.put(item.identity, replace(decision, fingerprint=fingerprint))
+                decision = replace(
+                    self._decision(DecisionKind.DISMISSED, answer),
+                    fingerprint=seen.seen if seen is not None else None,
+                    question=item.reason,
+                    fields=_conflicting(item),
+                )
+                before = await decisions.get(item.identity)
+                await decisions.put(item.identity, decision.beside(before))
                 if item.reason == VerdictReason.MISSING_UPSTREAM:
                     await self._settle_departure(item)
             case Action.DISMISS:
@@ -352,3 +358,9 @@ def _refused(row: Unapplied) -> EntraError:
     if found == "exists":
         return NotAcceptable("address_taken", details={"contactId": note.get("contactId")})
     return Conflict("changed_meanwhile", details=note)
+
+
+def _conflicting(item: Item) -> frozenset[str]:
+    """The fields that a question is about, if it is about fields."""
+    fields = item.details.get("fields")
+    return frozenset(fields) if isinstance(fields, Mapping) else frozenset()

@@ -154,7 +154,7 @@ class ChooseReading:
         if not policy.changed or policy.last_fingerprint is None:
             return
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await ManagedTenants(connection, tenant_id).forget_policy(fence.managed_tenant_id)
+            await ManagedTenants(connection, tenant_id).forget_policies([fence.managed_tenant_id])
 
 
 def _is_due(cursor: Cursor | None, policy: Policy, now: datetime) -> bool:

@@ -61,6 +61,7 @@ class Around:
                 object_id: Dormant(
                     contact=contact,
                     undone=link.undone,
+                    asleep=contact.version == link.inactive_version,
                     ours=contact.version == link.version,
                     base=link.base,
                 )

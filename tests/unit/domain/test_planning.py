@@ -42,7 +42,12 @@ def remembered(
 ) -> dict[ObjectId, Known]:
     """What we hold of a user whom we last acted on as it is now."""
     known = Known(
-        acted=fingerprint(of), verdict=verdict, reason=reason, linked=linked, question=question
+        acted=fingerprint(of),
+        verdict=verdict,
+        reason=reason,
+        linked=linked,
+        question=question,
+        asked_for=SCOPE.client_id,
     )
     return {of.object_id: known}
 

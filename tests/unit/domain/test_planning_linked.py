@@ -232,7 +232,11 @@ def test_what_was_dismissed_is_asked_again_once_the_directory_changes(
     seen: DirectoryUser, asked: bool
 ) -> None:
     dismissed = Remembered(
-        kind=DecisionKind.DISMISSED, contact_id=None, fingerprint=fingerprint(ADA)
+        kind=DecisionKind.DISMISSED,
+        contact_id=None,
+        fingerprint=fingerprint(ADA),
+        question=VerdictReason.FIELD_CONFLICT,
+        fields=frozenset({"role"}),
     )
     found = plan(
         seen,

@@ -107,7 +107,11 @@ def test_who_was_not_to_be_moved_is_left_where_he_is_until_the_directory_changes
 ) -> None:
     behind = Dormant(contact=contact("x", client_id=OTHER_CLIENT), undone=False, ours=ours)
     declined = Remembered(
-        kind=DecisionKind.DISMISSED, contact_id=None, fingerprint=fingerprint(ADA)
+        kind=DecisionKind.DISMISSED,
+        contact_id=None,
+        fingerprint=fingerprint(ADA),
+        question=VerdictReason.REMAPPED,
+        client_id=CLIENT,
     )
     decisions = {ADA.object_id: declined}
     plan = plan_of([ADA], dormant={ADA.object_id: behind}, decisions=decisions)
@@ -131,7 +135,7 @@ def test_nobody_is_asked_about_who_is_filtered_or_came_along_already() -> None:
 
 def test_who_was_undone_at_the_client_of_before_is_moved_and_woken() -> None:
     there = contact("x", client_id=OTHER_CLIENT, active=False)
-    (moved,) = dormant(ADA, Dormant(contact=there, undone=True)).changes
+    (moved,) = dormant(ADA, Dormant(contact=there, undone=True, asleep=True)).changes
     assert moved.before == {"clientId": str(OTHER_CLIENT), "active": False}
     assert moved.after == {"clientId": str(CLIENT), "active": True}
 

@@ -1,0 +1,55 @@
+"""A dismissal is of one question: it silences no other, and no move to another client."""
+
+import pytest
+
+from entra_plugin.domain.reviewing import Action
+from support.case import Case
+from support.office import CLIENTS
+
+HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
+
+
+@pytest.fixture
+def conflict(case: Case) -> Case:
+    """Cyd's title at his contact is another than in the directory, and a person did not mind."""
+    case.change("cyd", job_title="Engineer", department="Works")
+    case.sync()
+    contact = str(case.contact("cyd")["id"])
+    case.office.edit(contact, "role", "Chief")
+    case.office.edit(contact, "department", "Sales")
+    case.save(guard={}, role="ask")
+    case.sync()
+    assert case.questions() == [("cyd", "field_conflict")]
+    case.answer(Action.DISMISS)
+    case.sync()
+    assert case.questions() == []
+    return case
+
+
+def test_a_conflict_about_another_field_is_asked(conflict: Case) -> None:
+    conflict.save(guard={}, role="ask", department="ask")
+    conflict.sync()
+    (item,) = conflict.office.state().items.values()
+    assert list(item["details"]["fields"]) == ["department"]  # type: ignore[index]
+    conflict.answer(Action.DISMISS)
+    conflict.sync()
+    assert conflict.questions() == []
+
+
+def test_a_remap_asks_about_the_contact_all_the_same(conflict: Case) -> None:
+    conflict.map(CLIENTS[1])
+    conflict.sync()
+    assert conflict.questions() == [("cyd", "other_client")]
+
+
+def test_moves_that_were_discarded_stay_so_and_those_to_a_third_client_are_planned(
+    case: Case,
+) -> None:
+    case.save(guard=HOLD_ALL)
+    case.map(CLIENTS[1])
+    case.stage.run(case.engine.discard(case.sync()))
+    assert case.rows(case.sync()) == []
+    case.save(guard={})
+    case.map(CLIENTS[2])
+    assert case.rows(case.sync()) == [("move", "applied")] * 2
+    assert set(case.contacts().values()) == {(True, str(CLIENTS[2]))}

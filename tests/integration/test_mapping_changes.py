@@ -1,0 +1,92 @@
+"""What a change of the mapping leaves behind, and what becomes of it at the next sync."""
+
+import pytest
+
+from entra_plugin.domain.reviewing import Action
+from support.builders import person
+from support.case import Case
+from support.office import CLIENTS
+
+FIRST, SECOND, THIRD = (str(client) for client in CLIENTS[:3])
+
+
+@pytest.fixture
+def cyd(case: Case) -> Case:
+    """A customer of which Cyd is an employee."""
+    case.change("cyd")
+    case.sync()
+    return case
+
+
+@pytest.mark.parametrize("leave", ["disabled", "deleted"])
+def test_a_leaver_who_comes_back_after_a_remap_is_active_again(cyd: Case, leave: str) -> None:
+    there = cyd.paper.users[person("cyd").object_id]
+    if leave == "disabled":
+        cyd.change("cyd", enabled=False)
+    else:
+        cyd.fire("cyd")
+    cyd.sync()
+    assert cyd.contacts()["cyd"] == (False, FIRST)
+    cyd.map(CLIENTS[1])
+    cyd.sync()
+    assert cyd.contacts()["cyd"] == (False, FIRST)
+    cyd.paper.put(there)
+    cyd.sync()
+    assert cyd.contacts()["cyd"] == (True, SECOND)
+    assert cyd.rows(cyd.sync()) == []
+
+
+def test_a_leaver_who_comes_back_when_all_is_mapped_as_before_is_active_again(cyd: Case) -> None:
+    cyd.change("cyd", enabled=False)
+    cyd.sync()
+    cyd.map(CLIENTS[1])
+    cyd.sync()
+    cyd.change("cyd", enabled=True)
+    cyd.map(CLIENTS[0])
+    cyd.sync()
+    assert cyd.contacts()["cyd"] == (True, FIRST)
+
+
+def test_what_a_person_made_inactive_moves_as_it_is(cyd: Case) -> None:
+    cyd.change("cyd", enabled=False)
+    cyd.sync()
+    contact = str(cyd.contact("cyd")["id"])
+    cyd.office.edit(contact, "active", value=True)
+    cyd.office.edit(contact, "active", value=False)
+    cyd.map(CLIENTS[1])
+    cyd.change("cyd", enabled=True)
+    cyd.sync()
+    assert cyd.contacts()["cyd"] == (False, FIRST)
+    assert cyd.questions() == [("cyd", "other_client")]
+
+
+def test_an_open_question_is_asked_for_the_client_of_now(case: Case) -> None:
+    case.office.hire(CLIENTS[2], "Cyd", "cyd@contoso.example")
+    case.change("cyd")
+    case.sync()
+    assert case.questions() == [("cyd", "other_client")]
+    case.map(CLIENTS[1])
+    case.sync()
+    case.answer(Action.LINK)
+    assert case.questions() == []
+
+
+def test_whose_contact_is_deleted_while_he_is_not_mapped_gets_a_new_one(cyd: Case) -> None:
+    cyd.sync()
+    cyd.map(None)
+    cyd.office.dismiss(str(cyd.contact("cyd")["id"]))
+    cyd.map(CLIENTS[0])
+    assert cyd.rows(cyd.sync()) == [("create", "applied")]
+
+
+def test_a_contact_of_another_client_that_was_chosen_is_linked_again(case: Case) -> None:
+    case.office.hire(CLIENTS[2], "Cyd", "cyd@contoso.example")
+    case.change("cyd")
+    case.sync()
+    case.answer(Action.LINK)
+    case.sync()
+    case.map(None)
+    case.map(CLIENTS[0])
+    assert case.rows(case.sync()) == []
+    assert case.questions() == []
+    assert len(case.office.state().links) == 3
