@@ -108,7 +108,7 @@ class UserChange(Protocol):
 class ChangePage:
     """One page of changes, in their order; exactly one of both links is there.
 
-    An object may come twice in a round; the last one counts.
+    An object may come twice in a round, each time with other properties: the changes add up.
     """
 
     changes: tuple[UserChange, ...]

@@ -92,6 +92,11 @@ class Pages:
             },
         )
 
+    async def object_ids(self, fence: Fence) -> set[bytes]:
+        """Who was on the pages of the current reading, in bytes."""
+        statement = select(func.unnest(sync_pages.c.object_ids)).where(*self._reading(fence))
+        return {object_id.bytes for object_id in await self._connection.scalars(statement)}
+
     async def count_unchanged(self, fence: Fence, more: int) -> None:
         """Add to the unchanged ones of the reading what turned out so once it was complete."""
         if more == 0:

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from entra_plugin.directory.protocol import UserPage
+from entra_plugin.directory.protocol import ChangePage, UserPage
 from entra_plugin.domain.ids import EntraTenantId
 from support.builders import person
 from support.case import Case
 from support.office import CLIENTS, CUSTOMERS
-from support.paper import PaperDirectory
+from support.paper import PaperChange, PaperDirectory
 
 HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
 
@@ -112,3 +112,34 @@ def test_who_is_listed_again_after_a_crash_is_as_he_came_last(
     assert case.engine.crashes == 1
     assert case.rows(run_id) == [("create", "applied")] * len(everybody)
     assert case.contact("carl")["displayName"] == "Carl, once more"
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_changes_of_one_user_that_come_one_by_one_add_up(
+    case: Case, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.save(guard={}, role="directory_wins")
+    case.sync()
+    case.sync()
+    bob = case.paper.users[person("bob").object_id]
+    case.change("bob", enabled=False, job_title="Chief")
+    now = case.paper.users[bob.object_id]
+    changes = [
+        PaperChange(object_id=bob.object_id, user=now, given=frozenset({name}))
+        for name in ("enabled", "job_title")
+    ]
+
+    async def one_by_one(
+        directory: PaperDirectory, entra_tenant_id: EntraTenantId, link: str
+    ) -> AsyncGenerator[ChangePage, None]:
+        if pages == 2 and link != "delta:0:second":
+            yield ChangePage(
+                changes=tuple(changes[:1]), next_link="delta:0:second", delta_link=None
+            )
+        left = changes if pages == 1 else changes[1:]
+        yield ChangePage(changes=tuple(left), next_link=None, delta_link="delta:9")
+
+    monkeypatch.setattr(PaperDirectory, "changes", one_by_one)
+    run = case.sync()
+    assert not case.contact("bob")["active"]
+    assert case.rows(run) == [("inactivate", "applied")]

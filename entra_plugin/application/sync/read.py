@@ -249,6 +249,7 @@ class ReadAndPlan:
             tenant_id=tenant_id,
             entra_tenant_id=tenant,
             directory=directory,
+            fence=attempt.fence,
             cursor=attempt.chosen.since or "",
             vanished=attempt.planner.vanished,
         )

@@ -3,6 +3,7 @@
 Each is a sequence of pages that can go on where a killed attempt stopped.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
 from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import DepartureKind
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.identities import Identities
+from entra_plugin.store.pages import Pages
 from entra_plugin.store.transaction import Store
 
 _TAKE_UP = "take-up:"
@@ -178,6 +181,7 @@ class DeltaReading:
     tenant_id: TenantId
     entra_tenant_id: EntraTenantId
     directory: Directory
+    fence: Fence
     cursor: str
     vanished: Collection[ObjectId] = ()
     """Linked identities that lost their contact, to be looked at again as well."""
@@ -196,10 +200,18 @@ class DeltaReading:
                 async for page in unsettled:
                     yield page
             link = self.cursor
+        earlier = await self._earlier() if resume is not None else set()
         changes = self.directory.changes(self.entra_tenant_id, link)
         async with aclosing(changes):
             async for changed in changes:
-                yield await self._merged(changed)
+                page = await self._merged(changed, earlier)
+                earlier.update(page.ids)
+                yield page
+
+    async def _earlier(self) -> set[bytes]:
+        """Who was on the pages of before: what came there is not stored until it is applied."""
+        async with self.store.tenant_transaction(self.tenant_id) as connection:
+            return await Pages(connection, self.tenant_id).object_ids(self.fence)
 
     async def _unsettled(self, after: ObjectId | None) -> AsyncGenerator[ReadPage, None]:
         while True:
@@ -225,15 +237,18 @@ class DeltaReading:
                 next_link=f"{_TAKE_UP}{after}",
             )
 
-    async def _merged(self, page: ChangePage) -> ReadPage:
-        """The users after these changes; of several changes of one the last counts.
+    async def _merged(self, page: ChangePage, earlier: Collection[bytes]) -> ReadPage:
+        """The users after these changes, in their order; who is removed in the end is gone.
 
         One that has to be read whole, and is not to be found, is proved deleted by the deleted
         items alone.
         """
-        latest = {change.object_id: change for change in page.changes}
-        removed = [change.object_id for change in latest.values() if change.removed]
-        users, not_found = await self._applied([c for c in latest.values() if not c.removed])
+        changes: defaultdict[ObjectId, list[UserChange]] = defaultdict(list)
+        for change in page.changes:
+            changes[change.object_id].append(change)
+        removed = [object_id for object_id, those in changes.items() if those[-1].removed]
+        there = {o: those for o, those in changes.items() if not those[-1].removed}
+        users, not_found = await self._applied(there, earlier)
         deleted, missing = await _proved(self.directory, self.entra_tenant_id, not_found)
         return ReadPage(
             users=users,
@@ -244,23 +259,28 @@ class DeltaReading:
         )
 
     async def _applied(
-        self, changes: Sequence[UserChange]
+        self, changes: Mapping[ObjectId, Sequence[UserChange]], earlier: Collection[bytes]
     ) -> tuple[tuple[DirectoryUser, ...], list[ObjectId]]:
-        """The users after these changes, and those who are not to be found."""
-        if not changes:
-            return (), []
-        async with self.store.tenant_transaction(self.tenant_id) as connection:
-            stored = await Identities(connection, self.tenant_id).stored(
-                self.entra_tenant_id, [change.object_id for change in changes]
-            )
+        """The users after these changes, and those who are not to be found.
+
+        Of who came ``earlier`` in the round, the stored attributes are not those of before.
+        """
+        known = [object_id for object_id in changes if object_id.bytes not in earlier]
+        stored: Mapping[ObjectId, DirectoryUser] = {}
+        if known:
+            async with self.store.tenant_transaction(self.tenant_id) as connection:
+                identities = Identities(connection, self.tenant_id)
+                stored = await identities.stored(self.entra_tenant_id, known)
         users: list[DirectoryUser] = []
         not_found: list[ObjectId] = []
-        for change in changes:
-            user = change.over(stored.get(change.object_id))
+        for object_id, those in changes.items():
+            user = stored.get(object_id)
+            for change in those:
+                user = change.over(user)
             if user is None:
-                user = await self.directory.user(self.entra_tenant_id, change.object_id)
+                user = await self.directory.user(self.entra_tenant_id, object_id)
             if user is None:
-                not_found.append(change.object_id)
+                not_found.append(object_id)
             else:
                 users.append(user)
         return tuple(users), not_found
