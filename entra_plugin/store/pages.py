@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
@@ -97,14 +97,32 @@ class Pages:
         statement = select(func.unnest(sync_pages.c.object_ids)).where(*self._reading(fence))
         return {object_id.bytes for object_id in await self._connection.scalars(statement)}
 
+    async def repeated(self, fence: Fence) -> int:
+        """How often somebody of the current reading was listed once more."""
+        ids = select(func.unnest(sync_pages.c.object_ids).label("id")).where(*self._reading(fence))
+        listed = ids.subquery()
+        statement = select(func.count() - func.count(listed.c.id.distinct())).select_from(listed)
+        return int((await self._connection.execute(statement)).scalar_one())
+
+    async def recount(self, fence: Fence, counts: PageCounts) -> None:
+        """Let the current reading have counted this in all."""
+        first = self._is_first(fence)
+        await self._connection.execute(
+            update(sync_pages)
+            .where(*self._reading(fence))
+            .values(
+                unchanged=case((first, counts.unchanged), else_=0),
+                filtered=case((first, counts.filtered), else_=0),
+            )
+        )
+
     async def count_unchanged(self, fence: Fence, more: int) -> None:
         """Add to the unchanged ones of the reading what turned out so once it was complete."""
         if more == 0:
             return
-        first = sync_pages.c.page == 1
         await self._connection.execute(
             update(sync_pages)
-            .where(*self._reading(fence), first)
+            .where(*self._reading(fence), self._is_first(fence))
             .values(unchanged=sync_pages.c.unchanged + more)
         )
 
@@ -129,6 +147,11 @@ class Pages:
             sync_pages.c.run_id == run_id,
             sync_pages.c.managed_tenant_id == managed_tenant_id,
         ]
+
+    def _is_first(self, fence: Fence) -> ColumnElement[bool]:
+        """True for the row of the first page, which may be of several pages of the directory."""
+        earliest = select(func.min(sync_pages.c.page)).where(*self._reading(fence))
+        return sync_pages.c.page == earliest.scalar_subquery()
 
     def _reading(self, fence: Fence) -> list[ColumnElement[bool]]:
         return [

@@ -143,3 +143,30 @@ def test_changes_of_one_user_that_come_one_by_one_add_up(
     run = case.sync()
     assert not case.contact("bob")["active"]
     assert case.rows(run) == [("inactivate", "applied")]
+
+
+def test_who_is_listed_on_two_pages_is_counted_once(case: Case) -> None:
+    for local in ("carl", "dora", "emil"):
+        case.change(local)
+    case.change("emil", enabled=False)
+    case.capable(delta=False)
+    case.sync()
+    case.sync()
+    case.paper.faults.append("duplicates")
+    run = case.sync()
+    (part,) = [part for part in case.office.state().parts if part["run_id"] == str(run)]
+    assert part["users_read"] == 5
+    assert (part["unchanged"], part["filtered"]) == (4, 1)
+
+
+def test_who_waits_already_counts_as_unchanged_however_many_pages_are_read(case: Case) -> None:
+    for number in range(30):
+        case.change(f"p{number}")
+    case.capable(delta=False)
+    case.save(guard={"inactivateMin": 0, "inactivatePercent": 0})
+    case.sync()
+    case.change("p25", enabled=False)
+    case.sync()
+    run = case.sync()
+    (part,) = [part for part in case.office.state().parts if part["run_id"] == str(run)]
+    assert (part["users_read"], part["unchanged"]) == (32, 32)

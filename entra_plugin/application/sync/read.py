@@ -84,15 +84,19 @@ class _Listed:
 
     def __init__(self, progress: Progress) -> None:
         self._ids: set[bytes] | None = set() if progress.pages == 0 else None
+        self.repeats = self._ids is None
+        """Somebody may have been there twice."""
 
     def may_have(self, ids: Collection[bytes]) -> bool:
-        """Take these in; True if one of them may have been there before."""
+        """Take these in; True if one of them may have been there before, or is here twice."""
         if self._ids is None:
             return True
-        again = not self._ids.isdisjoint(ids)
+        before = len(self._ids)
         self._ids.update(ids)
+        again = len(self._ids) < before + len(ids)
         if len(self._ids) > _MOST_HELD:
-            self._ids = None
+            self._ids, again = None, True
+        self.repeats = self.repeats or again
         return again
 
 
@@ -122,11 +126,12 @@ class ReadAndPlan:
         begun = await self._begin(tenant_id, run_id, managed_tenant_id)
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
+        repeats = True
         for _ in range(_MAX_READINGS):
             if attempt.progress.complete:
                 break
             try:
-                await self._read(tenant_id, attempt, heartbeat)
+                repeats = await self._read(tenant_id, attempt, heartbeat)
             except PageExpired:
                 attempt = await self._start_anew(tenant_id, attempt)
             except CursorExpired:
@@ -135,7 +140,7 @@ class ReadAndPlan:
                 break
         else:
             raise TransientFailure("listing_expired", retry_after=60)
-        return await self._finish(tenant_id, attempt)
+        return await self._finish(tenant_id, attempt, repeats=repeats)
 
     async def _begin(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
@@ -227,7 +232,8 @@ class ReadAndPlan:
             if key.entra_tenant_id == policy.entra_tenant_id
         )
 
-    async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> None:
+    async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> bool:
+        """Read what is left; answers whether somebody may have been listed twice."""
         number, listed = attempt.progress.pages, _Listed(attempt.progress)
         pages = ahead(self._pages(tenant_id, attempt), most=1)
         async with aclosing(ahead(self._plans(tenant_id, attempt, pages), most=1)) as plans:
@@ -235,6 +241,7 @@ class ReadAndPlan:
                 number += page.pages
                 await self._write_page(tenant_id, attempt, number, page, planned, listed)
                 heartbeat(number)
+        return listed.repeats
 
     def _pages(self, tenant_id: TenantId, attempt: _Attempt) -> AsyncGenerator[ReadPage, None]:
         directory, tenant = attempt.directory, attempt.policy.entra_tenant_id
@@ -333,7 +340,7 @@ class ReadAndPlan:
         chosen = await self._choose.everything(tenant_id, fence, attempt.policy, attempt.directory)
         return replace(anew, chosen=chosen)
 
-    async def _finish(self, tenant_id: TenantId, attempt: _Attempt) -> bool:
+    async def _finish(self, tenant_id: TenantId, attempt: _Attempt, *, repeats: bool) -> bool:
         """Look for those who are gone, then settle what the whole plan shows."""
         absent: Absent | None = None
         foreseen = await self._foreseen(tenant_id, attempt)
@@ -364,6 +371,8 @@ class ReadAndPlan:
             )
             if attempt.planner.preview:
                 await _close_planned(connection, tenant_id, attempt)
+            elif repeats and attempt.chosen.kind == ReadingKind.FULL:
+                await _count_once(connection, tenant_id, attempt)
             return await Changes(connection, tenant_id).has_planned(
                 attempt.fence.run_id, attempt.fence.managed_tenant_id, ADDITIVE
             )
@@ -417,6 +426,19 @@ async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt:
     elif unseen.unlinked:
         await Fences(connection, tenant_id).put_cursor(fence, None)
         await Cursors(connection, tenant_id).remove(fence.managed_tenant_id)
+
+
+async def _count_once(connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt) -> None:
+    """Count those once who were listed twice."""
+    fence, pages = attempt.fence, Pages(connection, tenant_id)
+    repeated = await pages.repeated(fence)
+    if repeated == 0:
+        return
+    await Fences(connection, tenant_id).advance(fence, users=-repeated)
+    tally = await Identities(connection, tenant_id).tally(
+        attempt.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id
+    )
+    await pages.recount(fence, PageCounts(unchanged=tally.unchanged, filtered=tally.filtered))
 
 
 async def _forget_questions(
