@@ -218,11 +218,14 @@ class ManagedTenants:
     async def stamp_success(
         self,
         managed_tenant_id: ManagedTenantId,
-        policy_fingerprint: bytes,
+        policy_fingerprint: bytes | None,
         user_count: int,
         now: datetime,
     ) -> None:
-        """Stamp a sync that went through, and how many users it saw."""
+        """Stamp a sync that went through, and how many users it saw.
+
+        Without a fingerprint the next one plans everybody.
+        """
         await self._set(
             managed_tenant_id,
             last_success_at=now,

@@ -5,7 +5,7 @@ import pytest
 from entra_plugin.domain.reviewing import Action
 from support.builders import person
 from support.case import Case
-from support.office import CLIENTS
+from support.office import CLIENTS, CUSTOMERS
 
 FIRST, SECOND, THIRD = (str(client) for client in CLIENTS[:3])
 
@@ -76,6 +76,19 @@ def test_whose_contact_is_deleted_while_he_is_not_mapped_gets_a_new_one(cyd: Cas
     cyd.map(None)
     cyd.office.dismiss(str(cyd.contact("cyd")["id"]))
     cyd.map(CLIENTS[0])
+    assert cyd.rows(cyd.sync()) == [("create", "applied")]
+
+
+def test_what_is_mapped_away_and_back_during_a_sync_is_looked_at_by_the_next(cyd: Case) -> None:
+    cyd.sync()
+    run = cyd.stage.run(cyd.engine.start())
+
+    async def away_and_back() -> None:
+        await cyd.engine.map(CUSTOMERS[0], None, {})
+        cyd.office.dismiss(str(cyd.contact("cyd")["id"]))
+        await cyd.engine.map(CUSTOMERS[0], CLIENTS[0], {})
+
+    cyd.stage.run(cyd.engine.carry_out(run, meanwhile=away_and_back))
     assert cyd.rows(cyd.sync()) == [("create", "applied")]
 
 

@@ -31,7 +31,8 @@ class Record:
     ) -> bool:
         """Close a managed tenant whose plan is applied, with counters from the rows.
 
-        Answers False, and closes nothing, while rows are left to be applied.
+        Answers False, and closes nothing, while rows are left to be applied. If its mapping was
+        decided anew meanwhile, though as before, the next sync looks at everybody.
 
         Raises:
             NotAcceptable: ``run_closed``, ``not_connected`` or ``mapping_changed``.
@@ -43,9 +44,10 @@ class Record:
             claim = await Fences(connection, tenant_id).claim(run_id, managed_tenant_id, now)
             if run is None or claim is None:
                 raise NotAcceptable("run_closed")
-            row = claim.row
+            row, holds = claim.row, True
             if run.type in WHOLE:
-                await self._scopes.conditions_of(connection, tenant_id, run, row)
+                found = await self._scopes.conditions_of(connection, tenant_id, run, row)
+                holds = row.started_at is None or found.mapping.decided_at <= row.started_at
             if await Changes(connection, tenant_id).has_planned(run_id, managed_tenant_id):
                 return False
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
@@ -63,8 +65,9 @@ class Record:
             state = RunState.HELD if counts["held"] else RunState.COMPLETED
             await tenants.close(run_id, [managed_tenant_id], state, now, counts=counts)
             if run.type in WHOLE and plan is not None:
+                fingerprint = plan.policy_fingerprint if holds else None
                 await ManagedTenants(connection, tenant_id).stamp_success(
-                    managed_tenant_id, plan.policy_fingerprint, users, now
+                    managed_tenant_id, fingerprint, users, now
                 )
                 if plan.cursor_link is not None and plan.select_fingerprint is not None:
                     await Cursors(connection, tenant_id).put(
