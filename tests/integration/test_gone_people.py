@@ -2,11 +2,14 @@
 
 import pytest
 
+from entra_plugin.application.sync.start_person import StartPerson, StartPersonCommand
+from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.reviewing import Action
 from support.builders import person
 from support.case import Case
 from support.desk import Desk
-from support.office import CLIENTS
+from support.engine import NOBODY
+from support.office import CLIENTS, DIRECTORIES
 
 
 @pytest.fixture
@@ -37,6 +40,16 @@ def test_who_is_deleted_on_both_sides_is_not_made_anew(
     assert len(cyd.office.state().links) == 2
     for _ in range(2):
         assert cyd.rows(cyd.sync()) == []
+
+
+def test_the_sync_of_one_person_makes_a_contact_anew_that_was_deleted(cyd: Case) -> None:
+    discharge(cyd)
+    key = IdentityKey(entra_tenant_id=DIRECTORIES[0], object_id=person("cyd").object_id)
+    command = StartPersonCommand(tenant_id=cyd.engine.tenant_id, identity=key, actor=NOBODY)
+    started = cyd.stage.run(StartPerson(cyd.engine.context)(command))
+    cyd.stage.run(cyd.engine.carry_out(started.run_id))
+    rows = cyd.rows(started.run_id)
+    assert sorted(rows) == [("close_link", "applied"), ("create", "applied")]
 
 
 def test_the_link_of_a_leaver_is_closed_once_his_contact_is_deleted(cyd: Case) -> None:

@@ -189,7 +189,7 @@ class ReadAndPlan:
         )
         _, vanished, settled = await asyncio.gather(
             self._choose.begin(tenant_id, begun.run, begun.fence, policy, chosen, directory),
-            self._vanished(tenant_id, policy, chosen),
+            self._vanished(tenant_id, begun.run, policy),
             self._settled(tenant_id, policy, chosen, everybody=planner.everybody),
         )
         return _Attempt(
@@ -213,23 +213,22 @@ class ReadAndPlan:
                 policy.entra_tenant_id, at_most=_MOST_HELD
             )
 
-    async def _vanished(
-        self, tenant_id: TenantId, policy: Policy, chosen: Chosen
-    ) -> frozenset[ObjectId]:
-        """Linked identities whose contact is gone: one comparison of everything."""
-        if chosen.kind == ReadingKind.PERSON:
-            return frozenset()
+    async def _vanished(self, tenant_id: TenantId, run: Run, policy: Policy) -> frozenset[ObjectId]:
+        """Linked identities whose contact is gone: one comparison of all that the run is about."""
+        directory = policy.entra_tenant_id
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             links = Links(connection, tenant_id)
-            linked = await links.contacts(policy.entra_tenant_id)
+            if run.type == RunType.PERSON and run.subject is not None:
+                held = await links.of(directory, [run.subject.object_id])
+                linked = [link.contact_id for link in held.values()]
+            else:
+                linked = await links.contacts(directory)
             if not linked:
                 return frozenset()
             missing = await self._context.host.contacts.missing(connection, tenant_id, linked)
             holders = await links.holders(missing)
         return frozenset(
-            key.object_id
-            for key in holders.values()
-            if key.entra_tenant_id == policy.entra_tenant_id
+            key.object_id for key in holders.values() if key.entra_tenant_id == directory
         )
 
     async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> bool:
