@@ -121,11 +121,14 @@ _HOLDING = text("""
                 AS w (managed_tenant_id, client_id, decided_at)
             WHERE NOT EXISTS (
                 SELECT FROM entra_sync_run_tenants t
+                JOIN entra_sync_run_tenants own ON own.tenant_id = t.tenant_id
+                    AND own.run_id = coalesce(t.joined_run_id, t.run_id)
+                    AND own.managed_tenant_id = t.managed_tenant_id
                 WHERE t.tenant_id = r.tenant_id AND t.run_id = r.run_id
                     AND t.managed_tenant_id = w.managed_tenant_id
-                    AND t.client_id IS NOT DISTINCT FROM w.client_id
-                    AND t.state <> 'skipped'
-                    AND (t.started_at IS NULL OR t.started_at >= w.decided_at)
+                    AND own.client_id IS NOT DISTINCT FROM w.client_id
+                    AND own.state IN ('queued', 'running', 'held', 'completed')
+                    AND (own.started_at IS NULL OR own.started_at >= w.decided_at)
             )
         )
     ORDER BY r.created_at, r.run_id
@@ -288,7 +291,8 @@ class Runs:
         """The oldest open run of these types that has all of this before it, in hand or behind it.
 
         What it leaves out, or takes for another client, it has not; nor what it began with before
-        that was decided.
+        that was decided, nor what failed or was cancelled. Of what it joined, the run that it
+        joined is asked.
         """
         values = {
             "tenant_id": self._tenant_id,

@@ -15,9 +15,9 @@ from entra_plugin.application.sync.start_person import StartPerson, StartPersonC
 from entra_plugin.domain.errors import Conflict
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, ObjectId, RunId
-from entra_plugin.domain.states import MappingState, RunState, Trigger
+from entra_plugin.domain.states import MappingState, RunState, RunType, Trigger
 from entra_plugin.workflows.activities import Activities
-from entra_plugin.workflows.messages import CustomerRef, RunRef
+from entra_plugin.workflows.messages import CustomerEnd, CustomerRef, RunRef
 from support.checking import NOBODY, Checks, checking
 from support.folders import client_id, tenant_id, write_seed
 from support.simulator import Simulator
@@ -70,10 +70,23 @@ class Office:
 
     async def step(self, run: StartedRun, number: int, name: str = "read_and_plan") -> None:
         """Let a step of a customer be done."""
-        customer = CustomerRef(
-            str(self.checks.tenant_id), str(run.run_id), str(self.tenants[number - 1])
-        )
-        await ActivityEnvironment().run(getattr(Activities(self.checks.context), name), customer)
+        step = getattr(Activities(self.checks.context), name)
+        await ActivityEnvironment().run(step, self._ref(run, number))
+
+    async def sync(self, run: StartedRun, number: int) -> None:
+        """Let all the steps of a customer be done."""
+        for name in ("read_and_plan", "apply", "finish"):
+            await self.step(run, number, name)
+
+    async def end(self, run: StartedRun, number: int, state: RunState) -> None:
+        """Let a customer get no further."""
+        code = "consent_missing" if state == RunState.FAILED else None
+        end = CustomerEnd(customer=self._ref(run, number), state=state.value, code=code)
+        await ActivityEnvironment().run(Activities(self.checks.context).close_customer, end)
+
+    def _ref(self, run: StartedRun, number: int) -> CustomerRef:
+        tenant = self.tenants[number - 1]
+        return CustomerRef(str(self.checks.tenant_id), str(run.run_id), str(tenant))
 
     async def states(self, run: StartedRun) -> dict[int, State]:
         """How the customers stand in a run, by their numbers."""
@@ -130,18 +143,38 @@ async def test_a_run_that_has_every_customer_is_joined_though_it_is_at_the_last(
 ) -> None:
     first = await office.start()
     await office.open(first)
-    for name in ("read_and_plan", "apply", "finish"):
-        await office.step(first, 1, name)
+    await office.sync(first, 1)
     assert (await office.states(first))[1] == (RunState.COMPLETED, None, None)
     again = await office.start(SyncScope.INITIAL)
     assert (again.joined, again.run_id) == (True, first.run_id)
 
 
+@pytest.mark.parametrize("end", [RunState.FAILED, RunState.CANCELLED])
+async def test_a_run_is_not_joined_for_a_customer_that_got_no_further_in_it(
+    office: Office, end: RunState
+) -> None:
+    first = await office.start()
+    await office.open(first)
+    await office.end(first, 1, end)
+    second = await office.start()
+    assert not second.joined
+    assert (await office.checks.run(second.run_id)).run.type == RunType.CLIENT
+    assert await office.states(second) == {
+        1: (RunState.QUEUED, None, None),
+        2: (RunState.JOINED, None, first.run_id),
+    }
+    await office.sync(second, 1)
+    assert (await office.states(second))[1] == (RunState.COMPLETED, None, None)
+    await office.end(first, 2, end)
+    third = await office.start()
+    assert not third.joined, "the second has the other customer only by the first"
+    assert (await office.states(third))[2] == (RunState.QUEUED, None, None)
+
+
 async def test_a_customer_that_was_mapped_anew_after_its_turn_has_another(office: Office) -> None:
     first = await office.start()
     await office.open(first)
-    for name in ("read_and_plan", "apply", "finish"):
-        await office.step(first, 1, name)
+    await office.sync(first, 1)
     await office.decide(1, MappingState.UNMAPPED, None)
     await office.map(1)
     second = await office.start()
