@@ -141,7 +141,7 @@ _LET_GO = text("""
     SET state = 'skipped', state_reason = 'mapping_changed', finished_at = :now
     FROM unnest(:managed_tenant_ids, :client_ids) AS w (managed_tenant_id, client_id)
     WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = w.managed_tenant_id
-        AND t.client_id <> w.client_id AND t.writes AND t.state = 'queued'
+        AND t.client_id IS DISTINCT FROM w.client_id AND t.writes AND t.state = 'queued'
 """).bindparams(
     bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
     bindparam("client_ids", type_=ARRAY(Uuid())),
@@ -220,13 +220,13 @@ class RunTenants:
     async def let_go(self, rows: Sequence[Wanted], now: datetime) -> None:
         """Leave out what waits in a run to be written for another client than it is wanted for.
 
-        Its turn would come to nothing; until then it would keep others away.
+        Its turn would come to nothing; until then it would keep others away. The caller holds the
+        decisions (``Mappings.lock_version``): a client that is created meanwhile is not another.
         """
-        mapped = [row for row in rows if row.client_id is not None]
         values = {
             "tenant_id": self._tenant_id,
-            "managed_tenant_ids": [row.managed_tenant_id for row in mapped],
-            "client_ids": [row.client_id for row in mapped],
+            "managed_tenant_ids": [row.managed_tenant_id for row in rows],
+            "client_ids": [row.client_id for row in rows],
             "now": now,
         }
         await self._connection.execute(_LET_GO, values)

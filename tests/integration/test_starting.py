@@ -212,6 +212,52 @@ async def test_a_customer_that_waits_for_the_client_of_before_waits_no_longer(
     assert (await office.states(second))[1] == (RunState.RUNNING, None, None)
 
 
+@pytest.mark.parametrize("scope", [SyncScope.ALL, SyncScope.CLIENT])
+async def test_a_customer_waits_no_longer_for_a_client_that_is_not_to_be_created_after_all(
+    office: Office, scope: SyncScope
+) -> None:
+    await office.decide(3, MappingState.CREATE_NEW, None)
+    first = await office.start()
+    await office.map(3)
+    second = await office.start(scope, client=3 if scope == SyncScope.CLIENT else None)
+    assert (second.joined, (await office.states(second))[3]) == (
+        False,
+        (RunState.QUEUED, None, None),
+    )
+    assert (await office.states(first))[3] == (RunState.SKIPPED, "mapping_changed", None)
+    await office.sync(second, 3)
+    assert (await office.states(second))[3] == (RunState.COMPLETED, None, None)
+
+
+async def test_a_customer_waits_no_longer_for_a_client_when_another_is_to_be_created(
+    office: Office,
+) -> None:
+    first = await office.start()
+    await office.decide(1, MappingState.CREATE_NEW, None)
+    second = await office.start()
+    assert (second.joined, (await office.states(second))[1]) == (
+        False,
+        (RunState.QUEUED, None, None),
+    )
+    assert (await office.states(first))[1] == (RunState.SKIPPED, "mapping_changed", None)
+    await office.open(second)
+    await office.sync(second, 1)
+    assert (await office.states(second))[1] == (RunState.COMPLETED, None, None)
+
+
+async def test_a_customer_goes_on_waiting_for_the_client_that_is_to_be_created(
+    office: Office,
+) -> None:
+    await office.decide(3, MappingState.CREATE_NEW, None)
+    first = await office.start()
+    again = await office.start()
+    assert (again.joined, again.run_id) == (True, first.run_id)
+    await office.map(2, client=1)
+    another = await office.start()
+    assert (await office.states(another))[3] == (RunState.JOINED, None, first.run_id)
+    assert (await office.states(first))[3] == (RunState.QUEUED, None, None)
+
+
 async def test_one_client_is_not_joined_to_what_is_at_the_client_of_before(office: Office) -> None:
     first = await office.start()
     await office.open(first)

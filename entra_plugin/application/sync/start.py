@@ -92,6 +92,7 @@ class StartSync:
             raise NotAcceptable("not_connected")
         runs = Runs(connection, tenant_id)
         await runs.lock_starts()
+        await Mappings(connection, tenant_id).lock_version()
         scope = await scope_of(
             self._context,
             connection,

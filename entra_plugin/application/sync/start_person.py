@@ -72,7 +72,9 @@ class StartPerson:
         tenant = await ManagedTenants(connection, tenant_id).of_directory(identity.entra_tenant_id)
         if tenant is None:
             raise NotFound("not_found", details=details)
-        mapping = await Mappings(connection, tenant_id).current(tenant.managed_tenant_id)
+        mappings = Mappings(connection, tenant_id)
+        await mappings.lock_version()
+        mapping = await mappings.current(tenant.managed_tenant_id)
         if mapping is None or mapping.state != MappingState.MAPPED or mapping.client_id is None:
             raise NotAcceptable("not_mapped", details=details)
         scope = await scope_of(self._context, connection, tenant_id, client_id=mapping.client_id)
