@@ -1,12 +1,13 @@
 """Queries on the managed tenants of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    DateTime,
     Row,
     Select,
     Text,
@@ -24,7 +25,7 @@ from sqlalchemy.types import Uuid
 
 from entra_plugin.domain.errors import Conflict
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import ReadingKind, RunState
+from entra_plugin.domain.states import ReadingKind, RunState, RunType
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.run_tables import COUNTERS, sync_run_tenants
 from entra_plugin.store.runs import OPEN_STATES, Failure, Wanted, failure_of
@@ -104,23 +105,32 @@ _ADD = text("""
     bindparam("writes", type_=Boolean()),
 )
 
-_ADD_JOINED = text("""
+_ADD_BUSY = text("""
     INSERT INTO entra_sync_run_tenants
-        (tenant_id, run_id, managed_tenant_id, client_id, client_name, state, writes, joined_run_id)
-    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, 'joined', false,
-        other.run_id
+        (tenant_id, run_id, managed_tenant_id, client_id, client_name, writes, joined_run_id,
+        state, state_reason, finished_at)
+    SELECT :tenant_id, :run_id, t.managed_tenant_id, t.client_id, t.client_name, false, r.run_id,
+        CASE WHEN r.run_id IS NULL THEN 'skipped' ELSE 'joined' END,
+        CASE WHEN r.run_id IS NULL THEN 'sync_under_way' END,
+        CASE WHEN r.run_id IS NULL THEN :now END
     FROM unnest(:managed_tenant_ids, :client_ids, :client_names)
         AS t (managed_tenant_id, client_id, client_name)
-    LEFT JOIN entra_sync_run_tenants other
+    LEFT JOIN (
+        entra_sync_run_tenants other
+        JOIN entra_sync_runs r ON r.tenant_id = other.tenant_id AND r.run_id = other.run_id
+            AND r.type = ANY (:joins)
+    )
         ON other.tenant_id = :tenant_id AND other.managed_tenant_id = t.managed_tenant_id
+        AND other.client_id IS NOT DISTINCT FROM t.client_id
         AND other.writes AND other.state IN ('queued', 'running')
     ON CONFLICT DO NOTHING
 """).bindparams(
     bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
     bindparam("client_ids", type_=ARRAY(Uuid())),
     bindparam("client_names", type_=ARRAY(Text())),
+    bindparam("joins", type_=ARRAY(Text())),
+    bindparam("now", type_=DateTime(timezone=True)),
 )
-
 
 _ADD_LEFT_OUT = text("""
     INSERT INTO entra_sync_run_tenants (tenant_id, run_id, managed_tenant_id, client_id,
@@ -165,13 +175,27 @@ class RunTenants:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def add(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
-        """Take managed tenants into a run; one that another run is writing becomes ``joined``."""
+    async def add(
+        self,
+        run_id: RunId,
+        rows: Sequence[NewRunTenant],
+        *,
+        joins: Collection[RunType],
+        now: datetime,
+    ) -> None:
+        """Take managed tenants into a run, as far as no other run is writing them.
+
+        One that a run of the types ``joins`` is writing for the same client becomes ``joined``;
+        another run does not do what is asked for, so that one is ``skipped``.
+        """
         values = {**self._arrays(run_id, rows), "writes": True}
         taken = set((await self._connection.scalars(_ADD, values)).all())
         busy = [row for row in rows if row.managed_tenant_id not in taken]
         if busy:
-            await self._connection.execute(_ADD_JOINED, self._arrays(run_id, busy))
+            types = [type_.value for type_ in joins]
+            await self._connection.execute(
+                _ADD_BUSY, {**self._arrays(run_id, busy), "joins": types, "now": now}
+            )
 
     async def add_planned(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
         """Take managed tenants into a run that only plans: it is in nobody's way."""

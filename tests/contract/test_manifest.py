@@ -32,6 +32,7 @@ from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
 from entra_plugin.web.pages.clients import Tab
 from entra_plugin.web.pages.notice import Tone
+from entra_plugin.web.pages.steps import WHY_SKIPPED
 
 ROOT = Path(__file__).parents[2]
 UI = ROOT / "ui_manifest"
@@ -87,6 +88,7 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "review.action.*": values(Action),
     "review.effect.*": values(Effect),
     "review.settled.*": values(states.Settlement),
+    "run.skipped.*": WHY_SKIPPED,
     "run.state.*": values(states.RunState),
     "setup.step.*": STEPS,
     "tone.*": values(Tone),

@@ -353,6 +353,9 @@ def test_a_run_says_what_it_leaves_out_and_why(undecided: Operator, inside: Insi
         FJORD: ("skipped", "client_inactive"),
     }
     assert run["state"] == "completed"
+    page = undecided.program.http.get("/integrations/entra/setup?step=sync").text
+    words = ("The customer is paused.", "The customer is no longer listed.", "client is inactive.")
+    assert [text in page for text in words] == [True] * 3
     listed = {t["entraTenantId"]: t for t in undecided.program.items("/managed-tenants")}
     assert {key: listed[key]["leftOut"] for key in told} == {
         ALPINE: None,

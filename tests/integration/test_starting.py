@@ -63,6 +63,15 @@ class Office:
         )
         return await StartSync(self.checks.context)(command)
 
+    async def start_person(self, number: int) -> StartedRun:
+        """Ask for the sync of somebody of a customer."""
+        directory = EntraTenantId(UUID(tenant_id(number)))
+        identity = IdentityKey(entra_tenant_id=directory, object_id=ObjectId(UUID(int=1)))
+        command = StartPersonCommand(
+            tenant_id=self.checks.tenant_id, identity=identity, actor=NOBODY
+        )
+        return await StartPerson(self.checks.context)(command)
+
     async def open(self, run: StartedRun) -> None:
         """Let a run be opened by its workflow."""
         ref = RunRef(tenant_id=str(self.checks.tenant_id), run_id=str(run.run_id))
@@ -266,13 +275,36 @@ async def test_one_client_is_not_joined_to_what_is_at_the_client_of_before(offic
     with pytest.raises(Conflict) as client_refused:
         await office.start(SyncScope.CLIENT, client=3)
     assert client_refused.value.code == "sync_under_way"
-    person = StartPersonCommand(
-        tenant_id=office.checks.tenant_id,
-        identity=IdentityKey(
-            entra_tenant_id=EntraTenantId(UUID(tenant_id(1))), object_id=ObjectId(UUID(int=1))
-        ),
-        actor=NOBODY,
-    )
     with pytest.raises(Conflict) as person_refused:
-        await StartPerson(office.checks.context)(person)
+        await office.start_person(1)
     assert person_refused.value.details == {"runId": str(first.run_id)}
+
+
+BUSY = (RunState.SKIPPED, "sync_under_way", None)
+"""How a customer stands that something else is at than a sync of all of it."""
+
+
+async def test_a_sync_of_everything_says_that_it_leaves_a_customer_to_a_persons_sync(
+    office: Office,
+) -> None:
+    person = await office.start_person(1)
+    run = await office.start()
+    assert await office.states(run) == {1: BUSY, 2: (RunState.QUEUED, None, None)}
+    await office.open(person)
+    await office.sync(person, 1)
+    again = await office.start()
+    assert (again.joined, (await office.states(again))[1]) == (
+        False,
+        (RunState.QUEUED, None, None),
+    )
+
+
+async def test_a_sync_of_everything_is_no_part_of_one_for_the_client_of_before(
+    office: Office,
+) -> None:
+    first = await office.start()
+    await office.open(first)
+    await office.step(first, 1)
+    await office.map(1, client=3)
+    second = await office.start()
+    assert await office.states(second) == {1: BUSY, 2: (RunState.JOINED, None, first.run_id)}

@@ -121,7 +121,8 @@ class StartSync:
             # Of everything one run is open at a time, and that one lacks some of this.
             run = replace(run, type=RunType.CLIENT)
             await runs.add(run, now)
-        await tenants.add(run_id, [scope.run_tenant(row) for row in scope.rows])
+        new = [scope.run_tenant(row) for row in scope.rows]
+        await tenants.add(run_id, new, joins=WHOLE, now=now)
         await scope.note_left_out(tenants, run_id, now)
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
 

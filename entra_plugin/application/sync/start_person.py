@@ -82,7 +82,8 @@ class StartPerson:
         wanted = [w for w in scope.wanted if w.managed_tenant_id == tenant.managed_tenant_id]
         if not rows:
             raise NotAcceptable("nothing_to_sync", details=details)
-        await RunTenants(connection, tenant_id).let_go(wanted, self._context.clock())
+        tenants, now = RunTenants(connection, tenant_id), self._context.clock()
+        await tenants.let_go(wanted, now)
         under_way = await self._writer(connection, command, wanted[0])
         if under_way is not None:
             return joined(under_way)
@@ -97,8 +98,8 @@ class StartPerson:
             workflow_id=workflow_id(tenant_id, run_id),
             subject=identity,
         )
-        await Runs(connection, tenant_id).add(run, self._context.clock())
-        await RunTenants(connection, tenant_id).add(run_id, [scope.run_tenant(rows[0])])
+        await Runs(connection, tenant_id).add(run, now)
+        await tenants.add(run_id, [scope.run_tenant(rows[0])], joins=WHOLE, now=now)
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
 
     async def _writer(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from entra_plugin.application.clients import LeftOut
 from entra_plugin.application.map_tenants import Preview, PreviewRow
 from entra_plugin.application.overview import OverviewFacts, WizardStep
 from entra_plugin.application.runs import RunDetails
@@ -192,6 +193,10 @@ async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str,
     return {**sync_values(details), "reasons": reasons}
 
 
+WHY_SKIPPED = frozenset({*LeftOut, "mapping_changed", "sync_under_way"})
+"""Why a run leaves out one customer; what stops all of it stands above its customers."""
+
+
 def sync_values(details: RunDetails | None) -> dict[str, object]:
     """The values of the part that follows a sync."""
     open_run = details is not None and is_open(details.run)
@@ -202,5 +207,6 @@ def sync_values(details: RunDetails | None) -> dict[str, object]:
         "details": details,
         "running": open_run,
         "finished": finished,
+        "why_skipped": WHY_SKIPPED,
         "failed_tenants": [t for t in details.tenants if t.failure] if details else [],
     }
