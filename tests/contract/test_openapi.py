@@ -75,6 +75,37 @@ def test_whatever_changes_something_says_what_it_takes(document: Json) -> None:
     assert silent == set()
 
 
+def test_every_number_that_is_asked_for_has_bounds(document: Json) -> None:
+    unbounded = [
+        f"{method} {path}"
+        for method, path, operation in operations(document)
+        for schema in asked(document, operation)
+        if schema.get("type") in {"integer", "number"} and not {"minimum", "maximum"} <= set(schema)
+    ]
+    assert unbounded == []
+
+
+def asked(document: Json, operation: Json) -> Iterator[Json]:
+    """Every schema of what a request may say, those referred to included."""
+    seen: set[str] = set()
+    waiting = [operation.get("parameters"), operation.get("requestBody")]
+    while waiting:
+        for node in nodes(waiting.pop()):
+            yield node
+            reference = str(node.get("$ref", ""))
+            if reference and reference not in seen:
+                seen.add(reference)
+                waiting.append(resolved(document, reference))
+
+
+def resolved(document: Json, reference: str) -> Json:
+    """What a reference leads to."""
+    found: object = document
+    for part in reference.removeprefix("#/").split("/"):
+        found = cast("Mapping[str, object]", found)[part]
+    return cast("Json", found)
+
+
 def test_every_reference_leads_somewhere(document: Json) -> None:
     for node in nodes(document):
         reference = node.get("$ref")

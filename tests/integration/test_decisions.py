@@ -235,6 +235,7 @@ def test_null_takes_a_setting_away_and_what_is_left_out_stays(undecided: Operato
         ({"userFilterConfig": {"licensedOnly": "yes"}}, (400, "malformed_request")),
         ({"version": 0}, (409, "stale_version")),
         ({"version": 10**6}, (409, "stale_version")),
+        ({"version": 10**30}, (400, "malformed_request")),
     ],
 )
 def test_settings_that_cannot_be_are_refused_and_change_nothing(
@@ -244,6 +245,23 @@ def test_settings_that_cannot_be_are_refused_and_change_nothing(
     before = undecided.history(CEDAR)
     assert undecided.put(CEDAR, **body).failure == failure
     assert undecided.history(CEDAR) == before
+
+
+@pytest.mark.parametrize(
+    ("version", "failure"),
+    [
+        (0, (409, "stale_version")),
+        (2**53 - 1, (409, "stale_version")),
+        (2**63 - 1, (400, "malformed_request")),
+        (10**30, (400, "malformed_request")),
+        (-1, (400, "malformed_request")),
+    ],
+)
+def test_settings_of_the_msp_are_not_saved_on_a_version_that_is_not_theirs(
+    operator: Operator, version: int, failure: tuple[int, str]
+) -> None:
+    body = {"version": version, "userFilterConfig": {"licensedOnly": True}}
+    assert operator.program.post("/settings", body, method="PUT").failure == failure
 
 
 def test_groups_are_no_settings_of_the_msp(operator: Operator) -> None:

@@ -30,6 +30,7 @@ from entra_plugin.web.api.schema import (
     Listed,
     Search,
     Text,
+    Version,
     View,
     failures,
     ok,
@@ -141,7 +142,7 @@ class GroupView(View):
 class TenantSettingsBody(Body):
     """What to replace, on the ``version`` that was read; null takes it away."""
 
-    version: Annotated[int, Field(ge=0)]
+    version: Version
     paused_until: Moment = None
     user_filter_config: FilterOverrides | None = None
 

@@ -18,12 +18,14 @@ from entra_plugin.store.runs import Failure
 from entra_plugin.web.api import views
 from entra_plugin.web.api.mapping_views import DoubtView, PreviewRowView, doubts, preview_row
 from entra_plugin.web.api.schema import (
+    LARGEST,
     Body,
     Envelope,
     Id,
     Limit,
     Listed,
     Part,
+    Version,
     View,
     failures,
     ok,
@@ -87,7 +89,7 @@ class DecisionBody(Body):
 class ConfirmBody(Body):
     """A set of decisions made on the preview of ``version``."""
 
-    version: Annotated[int, Field(ge=0)]
+    version: Version
     decisions: Annotated[list[DecisionBody], Field(max_length=5000)]
     start_initial_sync: bool = False
 
@@ -100,7 +102,7 @@ class RemapBody(Body):
 
     managed_tenant_id: Id
     client_id: Id
-    version: Annotated[int, Field(ge=0)] | None = None
+    version: Version | None = None
     dry_run: bool = False
 
 
@@ -108,7 +110,7 @@ class UnmapBody(Body):
     """Take a managed tenant out of the sync; a dry run only tells."""
 
     managed_tenant_id: Id
-    version: Annotated[int, Field(ge=0)] | None = None
+    version: Version | None = None
     dry_run: bool = False
 
 
@@ -207,7 +209,9 @@ async def mappings(
     state: MappingState | None = None,
     q: Part = None,
     limit: Limit = None,
-    cursor: Annotated[int | None, Query(ge=0, description="`nextCursor` of the last page.")] = None,
+    cursor: Annotated[
+        int | None, Query(ge=0, le=LARGEST, description="`nextCursor` of the last page.")
+    ] = None,
 ) -> Envelope[Listed[MappingView]]:
     """List the decisions in force, by the managed tenant's name."""
     rows, clients = await runtime.read_mappings.mappings(known.tenant_id, state=state, q=q)

@@ -30,6 +30,7 @@ from entra_plugin.web.api.schema import (
     Listed,
     Search,
     Text,
+    Version,
     failures,
     ok,
 )
@@ -48,7 +49,7 @@ CARRIED_OUT = {422: ("action_not_possible", "pinned", "rejected_by_host")}
 class SeenBody(Body):
     """An answer without more to say; ``version`` is the item's, if it is to be as it was seen."""
 
-    version: int | None = None
+    version: Version | None = None
 
 
 class LinkBody(SeenBody):

@@ -26,6 +26,12 @@ Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_without_nul)]
 Id = Annotated[UUID, Field(strict=False)]
 """An id in a JSON body."""
 
+LARGEST = 2**53 - 1
+"""The largest number that every reader of JSON can hold; the database can, too."""
+
+Version = Annotated[int, Field(ge=0, le=LARGEST)]
+"""A version that was read."""
+
 Limit = Annotated[int | None, Query(ge=1, le=200, description="Items to answer; 50 unless told.")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`nextCursor` of the last page.")]
 Search = Annotated[str | None, Query(max_length=200, description="Start of a name or an address.")]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BeforeValidator, Field
 
 from entra_plugin.application.settings import SettingsChange, SettingsView
-from entra_plugin.web.api.schema import Body, Envelope, Text, View, failures, ok
+from entra_plugin.web.api.schema import Body, Envelope, Text, Version, View, failures, ok
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.responses import Answer
 
@@ -82,7 +82,7 @@ class NotificationConfig(Body):
 class SettingsBody(Body):
     """The objects to replace, on the ``version`` that was read."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     field_sync_config: FieldSyncConfig | None = None
     user_filter_config: UserFilterConfig | None = None
     guard_config: GuardConfig | None = None
