@@ -332,7 +332,10 @@ def test_what_cannot_be_undone_or_applied_is_refused(meet: Meet, admin: Program)
     assert admin.post(f"/runs/{discovery}/undo").failure == (422, "not_undoable")
     assert admin.post(f"/runs/{run['runId']}/apply").failure == (422, "not_appliable")
     body = {"managedTenantId": nobody}
-    assert admin.post(f"/runs/{run['runId']}/undo", body).failure == (404, "not_found")
+    for action in ("undo", "resume"):
+        answer = admin.post(f"/runs/{run['runId']}/{action}", body)
+        assert answer.failure == (404, "not_found"), action
+        assert answer.body["details"] == body
     idle = customer.sync()
     assert admin.post(f"/runs/{idle['runId']}/undo").failure == (422, "nothing_to_undo")
     assert admin.post(f"/runs/{run['runId']}/undo", {"x": 1}).failure == (400, "malformed_request")

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.undo.start import require_part
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
+from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
 from entra_plugin.store.undo import Undoing
 
@@ -30,12 +32,15 @@ class Resume:
         """Resume; answers how many identities it concerns.
 
         Raises:
-            NotFound: No such run.
+            NotFound: No such run, or no such managed tenant in it.
         """
         tenant_id = command.tenant_id
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             if await Runs(connection, tenant_id).get(command.run_id) is None:
                 raise NotFound("not_found", details={"runId": str(command.run_id)})
+            if command.managed_tenant_id is not None:
+                tenants = RunTenants(connection, tenant_id)
+                await require_part(tenants, command.run_id, command.managed_tenant_id)
             return await Undoing(connection, tenant_id).resume(
                 command.run_id,
                 managed_tenant_id=command.managed_tenant_id,

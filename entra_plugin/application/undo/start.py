@@ -65,10 +65,8 @@ class StartUndo:
             raise NotFound("not_found", details={"runId": str(command.run_id)})
         _refuse(run)
         if command.managed_tenant_id is not None:
-            row = await RunTenants(connection, tenant_id).get(run.run_id, command.managed_tenant_id)
-            if row is None:
-                details = {"managedTenantId": str(command.managed_tenant_id)}
-                raise NotFound("not_found", details=details)
+            tenants = RunTenants(connection, tenant_id)
+            await require_part(tenants, run.run_id, command.managed_tenant_id)
         concerned = await undoing.concerned(run.run_id, command.managed_tenant_id)
         if not concerned:
             raise NotAcceptable("nothing_to_undo", details={"runId": str(run.run_id)})
@@ -88,6 +86,18 @@ class StartUndo:
         )
         await undoing.take(undo_id, run.run_id, concerned)
         return undo_id
+
+
+async def require_part(
+    tenants: RunTenants, run_id: RunId, managed_tenant_id: ManagedTenantId
+) -> None:
+    """Refuse a managed tenant that is no part of a run.
+
+    Raises:
+        NotFound: ``not_found``.
+    """
+    if await tenants.get(run_id, managed_tenant_id) is None:
+        raise NotFound("not_found", details={"managedTenantId": str(managed_tenant_id)})
 
 
 def _refuse(run: Run) -> None:
