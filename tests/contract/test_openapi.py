@@ -75,6 +75,24 @@ def test_whatever_changes_something_says_what_it_takes(document: Json) -> None:
     assert silent == set()
 
 
+def test_a_body_of_which_every_field_may_be_left_out_may_be_left_out(document: Json) -> None:
+    insisting = [
+        f"{method} {path}"
+        for method, path, operation in operations(document)
+        if (schema := needed(document, operation)) and not schema.get("required")
+    ]
+    assert insisting == []
+
+
+def needed(document: Json, operation: Json) -> Json | None:
+    """The object that a request has to have as its body, if it has to."""
+    body = cast("Mapping[str, Mapping[str, Mapping[str, Json]]]", operation.get("requestBody", {}))
+    if not body.get("required") or "application/json" not in body["content"]:
+        return None
+    schema = body["content"]["application/json"]["schema"]
+    return resolved(document, str(schema["$ref"])) if "$ref" in schema else schema
+
+
 def test_every_number_that_is_asked_for_has_bounds(document: Json) -> None:
     unbounded = [
         f"{method} {path}"

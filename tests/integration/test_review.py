@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from support.inside import Inside
-from support.program import Json, Program, Reply
+from support.program import API, Json, Program, Reply
 from support.running import RunningHost
 from support.simulator import Simulator
 
@@ -571,6 +571,16 @@ def test_a_question_admits_only_its_own_answers(queue: Queue) -> None:
     assert queue.answer(item, "link", contactId=NOBODY).failure == (422, "unknown_contact")
     assert queue.answer(item, "link").failure == (400, "malformed_request")
     assert queue.answer(item, "dismiss", who="me").failure == (400, "malformed_request")
+
+
+def test_an_answer_with_nothing_more_to_say_needs_no_body(queue: Queue) -> None:
+    address, _, _ = doubtful(queue, "grete")
+    queue.sync()
+    path = f"{API}/review-items/{queue.item(address)['itemId']}"
+    headers = {"X-CSRF-Token": queue.admin.csrf}
+    for action, state in (("dismiss", "dismissed"), ("reopen", "open"), ("create", "resolved")):
+        answer = queue.admin.http.post(f"{path}/{action}", headers=headers)
+        assert answer.json()["data"]["state"] == state, answer.text
 
 
 def test_a_contact_that_vanished_or_was_taken_meanwhile_is_not_linked(queue: Queue) -> None:

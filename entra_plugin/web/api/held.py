@@ -37,19 +37,19 @@ class HeldView(View):
     responses=failures(_CONFLICTS, TEMPORAL, changes=True),
 )
 async def approve(
-    known: Known, runtime: Started, run_id: UUID, body: HeldBody
+    known: Known, runtime: Started, run_id: UUID, body: HeldBody | None = None
 ) -> Envelope[HeldView]:
     """Let held rows be applied; each is compared with the present once more."""
-    rows = await runtime.approve_held(_command(known, run_id, body))
+    rows = await runtime.approve_held(_command(known, run_id, body or HeldBody()))
     return ok(HeldView(run_id=run_id, rows=rows))
 
 
 @router.post("/runs/{run_id}/discard", responses=failures(_CONFLICTS, changes=True))
 async def discard(
-    known: Known, runtime: Started, run_id: UUID, body: HeldBody
+    known: Known, runtime: Started, run_id: UUID, body: HeldBody | None = None
 ) -> Envelope[HeldView]:
     """Let held rows never be applied; they come back when the directory changes."""
-    rows = await runtime.discard_held(_command(known, run_id, body))
+    rows = await runtime.discard_held(_command(known, run_id, body or HeldBody()))
     return ok(HeldView(run_id=run_id, rows=rows))
 
 

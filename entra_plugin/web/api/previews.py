@@ -34,21 +34,24 @@ class PreviewBody(Body):
 
 
 @router.post("/sync/preview", status_code=202, responses=failures(_PREVIEW, TEMPORAL, changes=True))
-async def preview(known: Known, runtime: Started, body: PreviewBody) -> Envelope[views.StartedView]:
+async def preview(
+    known: Known, runtime: Started, body: PreviewBody | None = None
+) -> Envelope[views.StartedView]:
     """Plan a sync and write nothing but the plan; it can be applied afterwards."""
+    wanted = body or PreviewBody()
     what_if: dict[str, object] = {}
-    if body.field_sync_config is not None:
+    if wanted.field_sync_config is not None:
         if Flag.FIELD_SYNC not in known.flags:
             raise NotFound("not_found", details={"field": "fieldSyncConfig"})
-        what_if["fieldSyncConfig"] = body.field_sync_config.model_dump(by_alias=True)
-    if body.user_filter_config is not None:
-        filters = body.user_filter_config.model_dump(by_alias=True)
+        what_if["fieldSyncConfig"] = wanted.field_sync_config.model_dump(by_alias=True)
+    if wanted.user_filter_config is not None:
+        filters = wanted.user_filter_config.model_dump(by_alias=True)
         check_patterns(filters.get("excludePatterns"))
         what_if["userFilterConfig"] = filters
     command = StartPreviewCommand(
         tenant_id=known.tenant_id,
         actor=known.actor,
-        client_id=ClientId(body.client_id) if body.client_id else None,
+        client_id=ClientId(wanted.client_id) if wanted.client_id else None,
         what_if=what_if or None,
     )
     return ok(views.started(await runtime.start_preview(command)))

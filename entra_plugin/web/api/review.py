@@ -152,10 +152,11 @@ async def link(
     responses=failures(CONFLICTS, CARRIED_OUT, {422: ("address_taken",)}, changes=True),
 )
 async def create(
-    known: Known, runtime: Started, item_id: UUID, body: SeenBody
+    known: Known, runtime: Started, item_id: UUID, body: SeenBody | None = None
 ) -> Envelope[OutcomeView]:
     """Create a contact of its own for the user."""
-    answer = Answer(action=Action.CREATE, version=body.version)
+    version = (body or SeenBody()).version
+    answer = Answer(action=Action.CREATE, version=version)
     return await _resolved(known, runtime, item_id, answer)
 
 
@@ -166,11 +167,12 @@ async def create(
     ),
 )
 async def move(
-    known: Known, runtime: Started, item_id: UUID, body: MoveBody
+    known: Known, runtime: Started, item_id: UUID, body: MoveBody | None = None
 ) -> Envelope[OutcomeView]:
     """Move the contact from the other client to the one that is mapped, and link to it."""
-    contact_id = ContactId(body.contact_id) if body.contact_id is not None else None
-    answer = Answer(action=Action.MOVE, version=body.version, contact_id=contact_id)
+    wanted = body or MoveBody()
+    contact_id = ContactId(wanted.contact_id) if wanted.contact_id is not None else None
+    answer = Answer(action=Action.MOVE, version=wanted.version, contact_id=contact_id)
     return await _resolved(known, runtime, item_id, answer)
 
 
@@ -194,10 +196,11 @@ async def fields(
     responses=failures(CONFLICTS, CARRIED_OUT, changes=True),
 )
 async def inactivate(
-    known: Known, runtime: Started, item_id: UUID, body: SeenBody
+    known: Known, runtime: Started, item_id: UUID, body: SeenBody | None = None
 ) -> Envelope[OutcomeView]:
     """Make the contact inactive: the user has left."""
-    answer = Answer(action=Action.INACTIVATE, version=body.version)
+    version = (body or SeenBody()).version
+    answer = Answer(action=Action.INACTIVATE, version=version)
     return await _resolved(known, runtime, item_id, answer)
 
 
@@ -206,10 +209,11 @@ async def inactivate(
     responses=failures(CONFLICTS, {422: ("action_not_possible",)}, changes=True),
 )
 async def keep(
-    known: Known, runtime: Started, item_id: UUID, body: SeenBody
+    known: Known, runtime: Started, item_id: UUID, body: SeenBody | None = None
 ) -> Envelope[OutcomeView]:
     """Keep the contact as it is, although the user is missing."""
-    answer = Answer(action=Action.KEEP, version=body.version)
+    version = (body or SeenBody()).version
+    answer = Answer(action=Action.KEEP, version=version)
     return await _resolved(known, runtime, item_id, answer)
 
 
@@ -218,10 +222,11 @@ async def keep(
     responses=failures(CONFLICTS, changes=True),
 )
 async def dismiss(
-    known: Known, runtime: Started, item_id: UUID, body: DismissBody
+    known: Known, runtime: Started, item_id: UUID, body: DismissBody | None = None
 ) -> Envelope[OutcomeView]:
     """Wave the question away: an unlinked user is ignored, a linked one stays as he is."""
-    answer = Answer(action=Action.DISMISS, version=body.version, reason=body.reason)
+    said = body or DismissBody()
+    answer = Answer(action=Action.DISMISS, version=said.version, reason=said.reason)
     return await _resolved(known, runtime, item_id, answer)
 
 
@@ -230,10 +235,11 @@ async def dismiss(
     responses=failures({409: ("changed_meanwhile",), 422: ("action_not_possible",)}, changes=True),
 )
 async def reopen(
-    known: Known, runtime: Started, item_id: UUID, body: SeenBody
+    known: Known, runtime: Started, item_id: UUID, body: SeenBody | None = None
 ) -> Envelope[OutcomeView]:
     """Take a dismissal back; the question is open again."""
-    answer = Answer(action=Action.REOPEN, version=body.version)
+    version = (body or SeenBody()).version
+    answer = Answer(action=Action.REOPEN, version=version)
     return await _resolved(known, runtime, item_id, answer)
 
 
