@@ -166,6 +166,7 @@ sync_run_tenants = Table(
         "managed_tenant_id",
         postgresql_where=text("state = 'held'"),
     ),
+    Index("ix_entra_sync_run_tenants_client", "tenant_id", "client_id", "run_id"),
 )
 """One managed tenant in a run.
 

@@ -335,7 +335,7 @@ class Runs:
         states: Sequence[RunState] = (),
         client_id: ClientId | None = None,
     ) -> Page[Run]:
-        """Runs, youngest first.
+        """Runs, youngest first; with ``client_id`` those that it was in, alone or among others.
 
         Raises:
             NotAcceptable: The cursor is none of ours.
@@ -347,7 +347,7 @@ class Runs:
         if states:
             statement = statement.where(sync_runs.c.state.in_([s.value for s in states]))
         if client_id is not None:
-            statement = statement.where(sync_runs.c.client_id == client_id)
+            statement = statement.where(self._of_client(client_id))
         if cursor is not None:
             moment, last = decode_moment(cursor)
             statement = statement.where(
@@ -367,6 +367,14 @@ class Runs:
 
     def _is(self, run_id: RunId) -> ColumnElement[bool]:
         return and_(sync_runs.c.tenant_id == self._tenant_id, sync_runs.c.run_id == run_id)
+
+    def _of_client(self, client_id: ClientId) -> ColumnElement[bool]:
+        """Runs that were started for a client, or had a managed tenant of it among others."""
+        had_it = select(sync_run_tenants.c.run_id).where(
+            sync_run_tenants.c.tenant_id == self._tenant_id,
+            sync_run_tenants.c.client_id == client_id,
+        )
+        return or_(sync_runs.c.client_id == client_id, sync_runs.c.run_id.in_(had_it))
 
     def _query(self) -> Select[*tuple[object, ...]]:
         return _every().where(sync_runs.c.tenant_id == self._tenant_id)

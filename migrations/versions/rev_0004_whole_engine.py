@@ -16,6 +16,7 @@ UNSETTLED = "ix_entra_identities_unsettled"
 VERDICT = "ix_entra_identities_verdict"
 POSITION = "ix_entra_sync_changes_position"
 HELD = "ix_entra_sync_run_tenants_held"
+OF_CLIENT = "ix_entra_sync_run_tenants_client"
 CLOSED = "ix_entra_contact_links_closed"
 REASONED = (
     "entra_identities",
@@ -79,9 +80,11 @@ def upgrade() -> None:
         ["tenant_id", "managed_tenant_id"],
         postgresql_where=sa.text("state = 'held'"),
     )
+    op.create_index(OF_CLIENT, "entra_sync_run_tenants", ["tenant_id", "client_id", "run_id"])
 
 
 def downgrade() -> None:
+    op.drop_index(OF_CLIENT, table_name="entra_sync_run_tenants")
     op.drop_index(HELD, table_name="entra_sync_run_tenants")
     op.create_index(POSITION, "entra_sync_changes", ["tenant_id", "run_id", "position"])
     op.drop_index(VERDICT, table_name="entra_identities")

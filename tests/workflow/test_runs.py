@@ -127,3 +127,11 @@ def test_a_revoked_sign_in_fails_the_run_once_with_one_cause(
     assert connection["status"] == "validation_failed"
     assert "outcome=connected" in admin.connect(microsoft)
     assert admin.sync("all")["state"] == "completed"
+
+
+def test_the_runs_of_a_client_are_those_that_it_was_in(admin: Program) -> None:
+    one, other = (admin.sync("client", clientId=client_id(n))["runId"] for n in (1, 2))
+    whole = admin.sync("all")["runId"]
+    found = [run["runId"] for run in admin.items("/runs", clientId=client_id(1), limit=1)]
+    assert found[:2] == [whole, one]
+    assert other not in found
