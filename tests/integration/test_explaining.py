@@ -2,7 +2,9 @@
 
 import pytest
 
+from entra_plugin.domain.flags import Flag
 from support.program import Json, Program
+from support.running import RunningHost
 from support.simulator import Simulator
 
 ALPINE = "e0000000-0000-4000-8000-000000000001"
@@ -57,6 +59,19 @@ def test_an_open_question_is_named_and_would_be_asked_again(
         "reason": asked["reason"],
         "reasonText": asked["reasonText"],
     }
+
+
+def test_an_open_question_is_not_shown_without_the_queue(
+    admin: Program, identities: dict[str, Json], host: RunningHost
+) -> None:
+    asked = next(r for r in identities.values() if r["verdict"] == "queued")
+    before = explained(admin, asked)
+    host.target(Flag.QUEUE.value, host.tenant_id(0), "remove")
+    try:
+        found = explained(admin, asked)
+    finally:
+        host.target(Flag.QUEUE.value, host.tenant_id(0), "add")
+    assert found == {**before, "question": None}
 
 
 def test_rules_that_are_on_are_told_with_the_three_values(

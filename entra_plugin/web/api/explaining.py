@@ -1,6 +1,7 @@
 """The route that explains an identity."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter
 
 from entra_plugin.application.clients import LeftOut
 from entra_plugin.application.explain import Explanation, Next
+from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import EntraTenantId, ObjectId
 from entra_plugin.domain.states import (
@@ -152,6 +154,8 @@ async def explain(
         entra_tenant_id=EntraTenantId(entra_tenant_id), object_id=ObjectId(object_id)
     )
     found = await runtime.explain(known.tenant_id, identity)
+    if Flag.QUEUE not in known.flags:
+        found = replace(found, question=None)
     return ok(_view(identity, found, known.locale))
 
 
