@@ -2,10 +2,13 @@
 
 from entra_plugin.application.context import Context
 from entra_plugin.domain.ids import RunId, TenantId
-from entra_plugin.domain.states import RunState
+from entra_plugin.domain.states import RunState, RunType
 from entra_plugin.store.connections import Connections
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
+
+CHECKS = frozenset({RunType.DISCOVERY, RunType.VALIDATION})
+"""Runs that write no contact."""
 
 
 class CloseRun:

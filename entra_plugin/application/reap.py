@@ -3,19 +3,15 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from entra_plugin.application.close_run import CloseRun
+from entra_plugin.application.close_gone import CloseGone
+from entra_plugin.application.close_run import CHECKS
 from entra_plugin.application.context import Context
-from entra_plugin.application.notices import Notices
-from entra_plugin.application.sync.record import Record
 from entra_plugin.domain.ids import TenantId
-from entra_plugin.domain.states import RunState, RunType
+from entra_plugin.domain.states import RunState
 from entra_plugin.store.open_runs import OpenRun, OpenRuns
-from entra_plugin.store.runs import Failure
 
 YOUNG = timedelta(minutes=10)
 """So long after it was queued a run is started anew; later nobody waits for it any more."""
-
-_CHECKS = frozenset({RunType.DISCOVERY, RunType.VALIDATION})
 
 
 class Reap:
@@ -23,9 +19,7 @@ class Reap:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._record = Record(context)
-        self._close_run = CloseRun(context)
-        self._notices = Notices(context)
+        self._close_gone = CloseGone(context)
 
     async def __call__(self, tenant_id: TenantId) -> None:
         """Start again what was just queued and never started; close the rest as failed.
@@ -54,7 +48,7 @@ class Reap:
     async def _start(self, tenant_id: TenantId, run: OpenRun) -> None:
         if run.applying:
             await self._context.workflows.start_apply(tenant_id, run.run_id)
-        elif run.type in _CHECKS:
+        elif run.type in CHECKS:
             await self._context.workflows.start_check(tenant_id, run.run_id, run.type)
         else:
             await self._context.workflows.start_sync(tenant_id, run.run_id)
@@ -64,9 +58,4 @@ class Reap:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             if not await OpenRuns(connection, tenant_id).claim(run):
                 return
-        failure = Failure(code="workflow_gone", vendor_code=None, details={})
-        if run.type in _CHECKS:
-            await self._close_run.failed(tenant_id, run.run_id, failure, broken=False)
-        else:
-            await self._record.run(tenant_id, run.run_id, failure=failure)
-        await self._notices.after_run(tenant_id, run.run_id)
+        await self._close_gone.failed(tenant_id, run.run_id, run.type)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entra_plugin.application.close_gone import CloseGone
 from entra_plugin.application.context import Context
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
@@ -121,9 +122,12 @@ class CancelRun:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._close_gone = CloseGone(context)
 
     async def __call__(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Cancel the run's workflow; a run that is over already stays as it is.
+        """Cancel the run's workflow, or close the run if there is none, lest it be started later.
+
+        A run that is over already stays as it is.
 
         Raises:
             NotFound: Unknown here.
@@ -133,5 +137,9 @@ class CancelRun:
             run = await Runs(connection, tenant_id).get(run_id)
         if run is None:
             raise NotFound("not_found", details={"runId": str(run_id)})
-        if run.state in OPEN_STATES:
+        if run.state not in OPEN_STATES:
+            return
+        if await self._context.workflows.is_open(run.workflow_id):
             await self._context.workflows.cancel(run.workflow_id)
+        else:
+            await self._close_gone.cancelled(tenant_id, run_id, run.type)

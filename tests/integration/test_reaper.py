@@ -9,6 +9,7 @@ import pytest
 from devhost.servers.postgres import Urls
 from entra_plugin.application.housekeeping import KeepHouse
 from entra_plugin.application.reap import YOUNG, Reap
+from entra_plugin.application.runs import CancelRun
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import RunId
 from support.house import House, Row, housed
@@ -163,6 +164,44 @@ async def test_the_applying_of_a_plan_is_started_again_however_old_it_is(
     assert house.workflows.asked == [("start apply", str(run))]
     assert await outcome(house, run) == ("running", None)
     assert await states(house, run) == ["planned"]
+
+
+@pytest.mark.parametrize("type_", ["all", "preview", "discovery"])
+@pytest.mark.parametrize("state", ["queued", "running"])
+async def test_a_run_without_a_workflow_is_cancelled_for_good(
+    house: House, type_: str, state: str
+) -> None:
+    run = await house.run(state, type_=type_, started_at=None)
+    await CancelRun(house.context)(house.tenant_id, run)
+    assert await outcome(house, run) == ("cancelled", None)
+    house.workflows.asked.clear()
+    await Reap(house.context)(house.tenant_id)
+    assert house.workflows.asked == []
+
+
+async def test_a_run_that_is_cancelled_by_its_workflow_is_closed_by_it(house: House) -> None:
+    run = await house.run("running")
+    house.workflows.open = {f"workflow {run}"}
+    await CancelRun(house.context)(house.tenant_id, run)
+    assert house.workflows.asked == [("cancel", f"workflow {run}")]
+    assert await outcome(house, run) == ("running", None)
+
+
+@pytest.mark.parametrize("type_", ["preview", "undo"])
+async def test_what_is_left_of_an_applying_without_a_workflow_is_cancelled(
+    house: House, type_: str
+) -> None:
+    customer = await house.customer()
+    run = await house.run("running", type_=type_, finished_at=house.now - timedelta(minutes=1))
+    await house.take(run, customer)
+    for state in ("applied", "planned"):
+        await house.change(run, customer, state)
+    await CancelRun(house.context)(house.tenant_id, run)
+    assert await outcome(house, run) == ("cancelled", None)
+    assert await states(house, run) == ["applied"]
+    house.workflows.asked.clear()
+    await Reap(house.context)(house.tenant_id)
+    assert house.workflows.asked == []
 
 
 @pytest.mark.parametrize(("state", "asked"), [("planned", True), ("held", False)])

@@ -22,6 +22,7 @@ from temporalio.worker import Worker
 
 from devhost.servers.postgres import Urls
 from entra_plugin.application.reap import YOUNG
+from entra_plugin.application.runs import CancelRun
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.workflows import housekeeping_schedule, interface
 from entra_plugin.workflows.chores import Chores
@@ -160,6 +161,27 @@ async def test_a_run_is_gone_exactly_when_temporal_says_so(house: House, tempora
     assert not await workflows.is_open(name)
     await ActivityEnvironment().run(Chores(house.context).keep_house)
     assert await state(house) == [("failed", "workflow_gone")]
+
+
+async def test_a_run_is_cancelled_by_its_workflow_while_there_is_one(
+    house: House, temporal: Client
+) -> None:
+    name, cancel = f"apply-{uuid4()}", CancelRun(house.context)
+    run = await house.run("running", workflow_id=name)
+    handle = await temporal.start_workflow(
+        interface.APPLY_APPROVED, RUN, id=name, task_queue=f"nobody-{uuid4()}"
+    )
+    await cancel(house.tenant_id, run)
+    assert await state(house) == [("running", None)]
+    await handle.terminate()
+    await cancel(house.tenant_id, run)
+    assert await state(house) == [("cancelled", None)]
+
+
+async def test_a_run_whose_workflow_was_never_started_is_cancelled(house: House) -> None:
+    run = await house.run("queued", workflow_id=f"sync-{uuid4()}")
+    await CancelRun(house.context)(house.tenant_id, run)
+    assert await state(house) == [("cancelled", None)]
 
 
 async def test_a_workflow_that_went_on_as_another_execution_is_open(
