@@ -174,6 +174,11 @@ class Fences:
         statement = update(table).where(THIS_ROW).values(cursor_link=link)
         await self._connection.execute(statement, self._row(fence))
 
+    async def settle(self, fence: Fence) -> None:
+        """Note that the plan is whole: a later attempt neither reads nor plans."""
+        statement = update(table).where(THIS_ROW).values(settled=True)
+        await self._connection.execute(statement, self._row(fence))
+
     async def start_reading_anew(self, fence: Fence) -> Fence:
         """Begin the listing again from its first page, under the same fence."""
         await self.advance(fence)

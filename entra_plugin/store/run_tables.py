@@ -144,6 +144,7 @@ sync_run_tenants = Table(
     Column("reading_kind", Text),
     Column("cursor_link", Text),
     Column("absences", Boolean, nullable=False, server_default=text("false")),
+    Column("settled", Boolean, nullable=False, server_default=text("false")),
     Column("policy_fingerprint", LargeBinary),
     Column("select_fingerprint", LargeBinary),
     one_of("state", RunState),
@@ -173,7 +174,8 @@ sync_run_tenants = Table(
 ``fence`` rises with each attempt; a write of an older attempt is refused. ``reading`` rises when a
 listing had to start again from its first page. ``waited_seconds`` is all the waiting that the
 provider asked for. ``cursor_link`` is where the next delta round will start, once this reading is
-recorded; ``absences`` says that the reading looks for those who are gone; ``policy_fingerprint`` is
+recorded; ``absences`` says that the reading looks for those who are gone, ``settled`` that the plan
+is whole, so that no later attempt makes it again; ``policy_fingerprint`` is
 that of the rules by which the reading was planned, ``select_fingerprint`` that of the properties
 that the cursor keeps.
 """

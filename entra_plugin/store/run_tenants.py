@@ -88,6 +88,8 @@ class RunTenant:
     counts: dict[str, int]
     plan: ReadingPlan | None = None
     """None before anybody chose how it is read."""
+    settled: bool = False
+    """Its plan is whole."""
 
 
 _ADD = text("""
@@ -462,4 +464,5 @@ def run_tenant_of(row: Row[*tuple[object, ...]]) -> RunTenant:
         )
         if row.reading_kind is not None
         else None,
+        settled=row.settled,
     )

@@ -156,6 +156,7 @@ def _added() -> dict[str, tuple[sa.Column[object], ...]]:
             sa.Column("reading_kind", sa.Text()),
             sa.Column("cursor_link", sa.Text()),
             sa.Column("absences", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+            sa.Column("settled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
             sa.Column("policy_fingerprint", sa.LargeBinary()),
             sa.Column("select_fingerprint", sa.LargeBinary()),
         ),

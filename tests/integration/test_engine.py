@@ -15,6 +15,7 @@ from support.office import CLIENTS, CUSTOMERS
 from support.paper import PaperChange, PaperDirectory
 
 HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
+HOLD_LEAVERS = {"inactivateMin": 0, "inactivatePercent": 0}
 
 
 def test_somebody_who_came_back_in_the_grace_period_stays_active(case: Case) -> None:
@@ -50,6 +51,32 @@ def test_a_move_that_is_held_already_is_not_written_down_again(case: Case) -> No
     assert case.rows(case.sync()) == []
     assert case.verdict("ada") == "queued"
     assert case.office.versions() == before
+
+
+def test_a_create_that_is_planned_again_retires_nothing_that_waits(case: Case) -> None:
+    case.save(guard=HOLD_LEAVERS)
+    case.sync()
+    case.change("ada", enabled=False)
+    held = case.sync()
+    case.change("cyd")
+    later = case.sync(meanwhile=lambda: case.office.hire(CLIENTS[0], "Cyd", "cyd@contoso.example"))
+    assert ("create", "stale") in case.rows(later)
+    assert case.rows(held) == [("inactivate", "held")]
+    assert case.rows(case.sync()) == []
+
+
+@pytest.mark.parametrize("crash_at", range(16, 28))
+def test_what_waits_does_so_after_a_crash_of_who_looked_at_it_again(
+    case: Case, crash_at: int
+) -> None:
+    case.save(guard=HOLD_LEAVERS)
+    case.sync()
+    case.change("ada", enabled=False)
+    held = case.sync()
+    run_id = case.stage.run(case.engine.start())
+    case.stage.run(case.engine.carry_out(run_id, crash_at=crash_at))
+    assert case.engine.crashes == 1
+    assert case.rows(held) == [("inactivate", "held")]
 
 
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:

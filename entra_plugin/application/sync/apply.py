@@ -184,7 +184,7 @@ class Apply:
             users = [from_attributes(snapshot) for snapshot in snapshots]
             plan = await planner.plan(connection, users)
             await planner.write(connection, plan)
-            await settle_plan(connection, tenant_id, fence, policy, now=planner.now)
+            await settle_plan(connection, tenant_id, fence)
         return True
 
 

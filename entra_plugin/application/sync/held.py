@@ -22,12 +22,17 @@ async def take_over_held(
     tenant_id: TenantId,
     fence: Fence,
     entra_tenant_id: EntraTenantId,
+    *,
     now: datetime,
+    everybody: bool,
 ) -> None:
-    """Drop planned rows that wait already, and retire held rows whose plan is another today."""
+    """Drop planned rows that wait already, and retire held rows whose plan is another today.
+
+    To be done once for a reading: what was dropped is not there to be compared with again.
+    ``everybody``: the reading looked also for those who were not listed.
+    """
     run_id, managed_tenant_id = fence.run_id, fence.managed_tenant_id
-    tenants = RunTenants(connection, tenant_id)
-    held_runs = await tenants.held_runs(managed_tenant_id)
+    held_runs = await RunTenants(connection, tenant_id).held_runs(managed_tenant_id)
     if not held_runs:
         return
     held = Held(connection, tenant_id)
@@ -36,13 +41,12 @@ async def take_over_held(
         entra_tenant_id, dict.fromkeys(repeated, False), now
     )
     await held.renew(repeated)
-    row = await tenants.get(run_id, managed_tenant_id)
     changed = await held.supersede(
         run_id,
         managed_tenant_id,
         held_runs,
         kept=list(repeated.values()),
-        everybody=row is not None and row.plan is not None and row.plan.absences,
+        everybody=everybody,
     )
     await Pages(connection, tenant_id).count_unchanged(fence, len(repeated))
     await recount(connection, tenant_id, changed, managed_tenant_id)

@@ -11,6 +11,7 @@ from entra_plugin.application.context import Context
 from entra_plugin.application.sync.absences import Absences, Absent
 from entra_plugin.application.sync.apply import ADDITIVE
 from entra_plugin.application.sync.choose import Before, ChooseReading, Chosen
+from entra_plugin.application.sync.held import take_over_held
 from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.readings import (
@@ -62,6 +63,8 @@ class _Begun:
     decisions: dict[ObjectId, Remembered]
     progress: Progress
     before: Before
+    settled: bool
+    """An attempt before this one came to the end of the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,9 @@ class ReadAndPlan:
             EntraError: What the directory answered.
         """
         begun = await self._begin(tenant_id, run_id, managed_tenant_id)
+        if begun.settled:
+            async with self._context.store.tenant_transaction(tenant_id) as connection:
+                return await _has_additive(connection, tenant_id, begun.fence)
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
         repeats = True
@@ -164,6 +170,7 @@ class ReadAndPlan:
             decisions=decisions,
             progress=progress,
             before=before,
+            settled=claim.row.settled,
         )
 
     async def _prepared(self, tenant_id: TenantId, begun: _Begun, directory: Directory) -> _Attempt:
@@ -360,21 +367,16 @@ class ReadAndPlan:
                 await attempt.planner.write(connection, foreseen)
             if _may_have_missed(attempt):
                 await _look_again(connection, tenant_id, attempt)
-            await settle_plan(
-                connection,
-                tenant_id,
-                attempt.fence,
-                attempt.policy,
-                now=attempt.planner.now,
-                preview=attempt.planner.preview,
-            )
-            if attempt.planner.preview:
+            preview = attempt.planner.preview
+            await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
+            if preview:
                 await _close_planned(connection, tenant_id, attempt)
-            elif repeats and attempt.chosen.kind == ReadingKind.FULL:
+            else:
+                await _take_over_held(connection, tenant_id, attempt)
+            if repeats and not preview and attempt.chosen.kind == ReadingKind.FULL:
                 await _count_once(connection, tenant_id, attempt)
-            return await Changes(connection, tenant_id).has_planned(
-                attempt.fence.run_id, attempt.fence.managed_tenant_id, ADDITIVE
-            )
+            await Fences(connection, tenant_id).settle(attempt.fence)
+            return await _has_additive(connection, tenant_id, attempt.fence)
 
     async def _foreseen(self, tenant_id: TenantId, attempt: _Attempt) -> PlannedUsers | None:
         """The plan of those of whom the next sync would learn that they are gone.
@@ -450,6 +452,25 @@ async def _forget_questions(
     directory, now = attempt.policy.entra_tenant_id, attempt.planner.now
     gone = await IdentityWrites(connection, tenant_id).note_deleted(directory, list(deleted), now)
     await Items(connection, tenant_id).close_moot(directory, gone, now)
+
+
+async def _take_over_held(
+    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt
+) -> None:
+    await take_over_held(
+        connection,
+        tenant_id,
+        attempt.fence,
+        attempt.policy.entra_tenant_id,
+        now=attempt.planner.now,
+        everybody=attempt.chosen.absences,
+    )
+
+
+async def _has_additive(connection: AsyncConnection, tenant_id: TenantId, fence: Fence) -> bool:
+    """True when something is planned that does not wait for the guard."""
+    changes = Changes(connection, tenant_id)
+    return await changes.has_planned(fence.run_id, fence.managed_tenant_id, ADDITIVE)
 
 
 async def _close_planned(

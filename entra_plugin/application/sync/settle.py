@@ -1,11 +1,7 @@
 """What only the whole plan of a managed tenant shows, whatever the order of its pages."""
 
-from datetime import datetime
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.application.sync.held import take_over_held
-from entra_plugin.application.sync.policy import Policy
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
@@ -21,23 +17,19 @@ async def settle_plan(
     connection: AsyncConnection,
     tenant_id: TenantId,
     fence: Fence,
-    policy: Policy,
     *,
-    now: datetime,
     preview: bool = False,
 ) -> None:
-    """Ask about contacts that two identities claim, and drop what is asked or held already.
+    """Ask about contacts that two identities claim, and drop what is asked already.
 
-    Of what is asked already a preview says that it is left alone.
+    Of that a preview says that it is left alone.
     """
     changes = Changes(connection, tenant_id)
-    if await changes.has_planned(fence.run_id, fence.managed_tenant_id):
-        if await changes.has_planned(fence.run_id, fence.managed_tenant_id, _CLAIMING):
-            await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
-        standing = StandingQuestions(connection, tenant_id)
-        settle = standing.leave_alone if preview else standing.drop
-        repeated = await settle(fence.run_id, fence.managed_tenant_id)
-        await Pages(connection, tenant_id).count_unchanged(fence, repeated)
-    if preview:
+    if not await changes.has_planned(fence.run_id, fence.managed_tenant_id):
         return
-    await take_over_held(connection, tenant_id, fence, policy.entra_tenant_id, now)
+    if await changes.has_planned(fence.run_id, fence.managed_tenant_id, _CLAIMING):
+        await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+    standing = StandingQuestions(connection, tenant_id)
+    settle = standing.leave_alone if preview else standing.drop
+    repeated = await settle(fence.run_id, fence.managed_tenant_id)
+    await Pages(connection, tenant_id).count_unchanged(fence, repeated)
