@@ -157,15 +157,20 @@ _DROP_EARLIER = text("""
         AND object_id = ANY(:object_ids) AND state = 'planned'
 """).bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
+SEEN_SINCE = """
+    i.changed_at > c.created_at
+        AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
+            OR (i.departure = 'deleted_upstream'
+                AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
+"""
+"""True when an identity ``i`` was seen otherwise since its row ``c`` was planned."""
+
 _OUTDATED = text(f"""
     SELECT c.change_id
     FROM {CHANGES} c
     JOIN entra_identities i ON i.tenant_id = :tenant_id
         AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
-    WHERE i.changed_at > c.created_at
-        AND (i.seen_fingerprint IS DISTINCT FROM decode(c.snapshot ->> 'fingerprint', 'hex')
-            OR (i.departure = 'deleted_upstream'
-                AND c.snapshot -> 'departure' ->> 'kind' IS DISTINCT FROM i.departure))
+    WHERE {SEEN_SINCE}
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 _SETTLE = text("""

@@ -19,6 +19,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.changes import SEEN_SINCE
 
 OVERWRITES = (ChangeKind.UPDATE, ChangeKind.MOVE)
 """The kinds that the guard counts as overwrites."""
@@ -34,6 +35,22 @@ class HeldRow:
     object_id: ObjectId
     kind: ChangeKind
     after: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A planned row, and the one of its identity and kind that another run holds.
+
+    ``same``: they say the same. ``newer``: the planned row is what was seen last of the identity.
+    """
+
+    change_id: ChangeId
+    managed_tenant_id: ManagedTenantId
+    entra_tenant_id: EntraTenantId
+    held_id: ChangeId
+    held_run_id: RunId
+    same: bool
+    newer: bool
 
 
 _PLANS = text("""
@@ -84,6 +101,34 @@ _REPEATED = text("""
     WHERE h.tenant_id = :tenant_id AND h.managed_tenant_id = :managed_tenant_id
         AND h.run_id = ANY(:held_runs) AND h.state = 'held'
 """).bindparams(bindparam("held_runs", type_=IdArray()))
+
+_MET = text(f"""
+    SELECT c.change_id, c.managed_tenant_id, c.entra_tenant_id, h.change_id AS held_id,
+        h.run_id AS held_run_id,
+        c.contact_id IS NOT DISTINCT FROM h.contact_id AND c.before IS NOT DISTINCT FROM h.before
+            AND c.after IS NOT DISTINCT FROM h.after AS same,
+        h.created_at <= c.created_at AND NOT coalesce({SEEN_SINCE}, false) AS newer
+    FROM entra_sync_changes c
+    JOIN entra_sync_run_tenants t ON t.tenant_id = c.tenant_id
+        AND t.managed_tenant_id = c.managed_tenant_id AND t.state = 'held'
+    JOIN entra_sync_changes h ON h.tenant_id = t.tenant_id AND h.run_id = t.run_id
+        AND h.managed_tenant_id = t.managed_tenant_id AND h.object_id = c.object_id
+        AND h.kind = c.kind AND h.state = 'held'
+    LEFT JOIN entra_identities i ON i.tenant_id = c.tenant_id
+        AND i.entra_tenant_id = c.entra_tenant_id AND i.object_id = c.object_id
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id AND c.state = 'planned'
+""")
+
+_DROP = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND change_id = ANY(:change_ids) AND state = 'planned'
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
+_RETIRE = text("""
+    UPDATE entra_sync_changes
+    SET state = 'superseded', snapshot = NULL
+    WHERE tenant_id = :tenant_id AND change_id = ANY(:change_ids) AND state IN ('planned', 'held')
+""").bindparams(bindparam("change_ids", type_=IdArray()))
 
 _RENEW = text("""
     WITH dropped AS (
@@ -204,6 +249,33 @@ class Held:
         values = {**self._of(run_id, managed_tenant_id), "held_runs": list(held_runs)}
         rows = await self._connection.execute(_REPEATED, values)
         return {row.change_id: row.held_id for row in rows}
+
+    async def met(self, run_id: RunId) -> list[Met]:
+        """The planned rows of a run whose identities have a held row of the same kind."""
+        values = {"tenant_id": self._tenant_id, "run_id": run_id}
+        rows = await self._connection.execute(_MET, values)
+        return [
+            Met(
+                change_id=row.change_id,
+                managed_tenant_id=row.managed_tenant_id,
+                entra_tenant_id=row.entra_tenant_id,
+                held_id=row.held_id,
+                held_run_id=row.held_run_id,
+                same=row.same,
+                newer=row.newer,
+            )
+            for row in rows
+        ]
+
+    async def drop(self, change_ids: Sequence[ChangeId]) -> None:
+        """Forget planned rows."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        await self._connection.execute(_DROP, values)
+
+    async def retire(self, change_ids: Sequence[ChangeId]) -> None:
+        """Mark rows as superseded that wait for the guard, or for a person."""
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
+        await self._connection.execute(_RETIRE, values)
 
     async def renew(self, repeated: Mapping[ChangeId, ChangeId]) -> None:
         """Forget planned rows that wait already; what waits keeps the identity as it is today."""

@@ -334,6 +334,18 @@ class RunTenants:
             .values(state=state.value, **counts)
         )
 
+    async def count_unchanged(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, more: int
+    ) -> None:
+        """Add to the unchanged ones of a plan what turned out so before it was applied."""
+        if more == 0:
+            return
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(self._is(run_id, managed_tenant_id))
+            .values(unchanged=sync_run_tenants.c.unchanged + more)
+        )
+
     async def assign_client(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, client_id: ClientId, name: str
     ) -> None:

@@ -79,6 +79,63 @@ def test_what_waits_does_so_after_a_crash_of_who_looked_at_it_again(
     assert case.rows(held) == [("inactivate", "held")]
 
 
+def test_what_waits_does_not_wait_a_second_time_in_a_preview_that_is_applied(case: Case) -> None:
+    case.save(guard=HOLD_LEAVERS)
+    case.sync()
+    case.change("ada", enabled=False)
+    held = case.sync()
+    case.change("ada", job_title="Chief")
+    preview = case.preview()
+    assert ("inactivate", "planned") in case.rows(preview)
+    case.apply(preview)
+    assert ("inactivate", "held") not in case.rows(preview)
+    assert case.rows(held) == [("inactivate", "held")]
+    assert case.stage.run(case.engine.approve(held, [CUSTOMERS[0]])) == 1
+    assert case.rows(held) == [("inactivate", "applied")], "it is held as the preview saw her"
+    assert case.rows(case.sync()) == []
+
+
+def test_a_preview_that_is_applied_retires_what_it_plans_otherwise(case: Case) -> None:
+    case.save(guard=HOLD_ALL, role="directory_wins")
+    case.sync()
+    case.change("ada", job_title="One")
+    held = case.sync()
+    case.change("ada", job_title="Two")
+    preview = case.preview()
+    assert case.rows(held) == [("update", "held")]
+    case.apply(preview)
+    assert case.rows(held) == [("update", "superseded")]
+    assert ("update", "held") in case.rows(preview)
+
+
+def test_a_preview_retires_nothing_that_was_planned_after_it(case: Case) -> None:
+    case.save(guard=HOLD_ALL, role="directory_wins")
+    case.sync()
+    case.change("ada", job_title="One")
+    preview = case.preview()
+    case.change("ada", job_title="Two")
+    held = case.sync()
+    case.apply(preview)
+    assert case.rows(held) == [("update", "held")]
+    assert ("update", "superseded") in case.rows(preview)
+
+
+def test_a_preview_retires_nothing_when_its_creates_are_planned_again(case: Case) -> None:
+    case.directory.capabilities = replace(case.directory.capabilities, delta=False)
+    case.save(guard=HOLD_LEAVERS)
+    case.sync()
+    case.change("cyd")
+    preview = case.preview()
+    case.paper.users.pop(person("cyd").object_id)
+    case.change("ada", enabled=False)
+    held = case.sync()
+    case.change("cyd")
+    case.office.hire(CLIENTS[0], "Cyd", "cyd@contoso.example")
+    case.apply(preview)
+    assert ("create", "stale") in case.rows(preview)
+    assert case.rows(held) == [("inactivate", "held")]
+
+
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:
     case.save(guard={}, role="directory_wins")
     case.sync()

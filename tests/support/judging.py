@@ -164,7 +164,12 @@ def judge_bases(world: World, before: State, after: State) -> None:
 
 
 def judge_books(state: State) -> None:
-    """Counters are those of the rows, and what is held is held by a run that says so."""
+    """Counters are those of the rows, and what is held is held once, by a run that says so."""
+    waiting = Counter(
+        (r["directory"], r["object"], r["kind"]) for r in state.changes if r["state"] == "held"
+    )
+    twice = [subject for subject, count in waiting.items() if count > 1]
+    assert not twice, f"held twice: {twice}"
     verbs = {
         "created": "create",
         "linked": "link",

@@ -1,6 +1,7 @@
 """What becomes of held rows when the same identities are planned again."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +11,7 @@ from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, RunId, Tenan
 from entra_plugin.domain.states import RunState
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence
-from entra_plugin.store.held import Held
+from entra_plugin.store.held import Held, Met
 from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.pages import Pages
 from entra_plugin.store.run_tenants import RunTenants
@@ -50,6 +51,42 @@ async def take_over_held(
     )
     await Pages(connection, tenant_id).count_unchanged(fence, len(repeated))
     await recount(connection, tenant_id, changed, managed_tenant_id)
+
+
+async def settle_with_held(
+    connection: AsyncConnection, tenant_id: TenantId, run_id: RunId, now: datetime
+) -> None:
+    """Compare a plan that a person has read with what waits, so that nothing waits twice.
+
+    What waits already is not planned once more, and of two rows that differ the older is retired.
+    What the plan does not name waits on: the next reading looks at it. Again is harmless.
+    """
+    met = await Held(connection, tenant_id).met(run_id)
+    groups: defaultdict[ManagedTenantId, list[Met]] = defaultdict(list)
+    for pair in met:
+        groups[pair.managed_tenant_id].append(pair)
+    for managed_tenant_id, pairs in groups.items():
+        await _settle_pairs(connection, tenant_id, pairs, now)
+        repeated = sum(pair.same for pair in pairs)
+        await RunTenants(connection, tenant_id).count_unchanged(run_id, managed_tenant_id, repeated)
+        retired = {pair.held_run_id for pair in pairs if pair.newer and not pair.same}
+        await recount(connection, tenant_id, retired, managed_tenant_id)
+
+
+async def _settle_pairs(
+    connection: AsyncConnection, tenant_id: TenantId, pairs: Sequence[Met], now: datetime
+) -> None:
+    """The pairs of one managed tenant."""
+    held = Held(connection, tenant_id)
+    renewed = {pair.change_id: pair.held_id for pair in pairs if pair.same and pair.newer}
+    await IdentityWrites(connection, tenant_id).refresh_linked(
+        pairs[0].entra_tenant_id, dict.fromkeys(renewed, False), now
+    )
+    await held.renew(renewed)
+    await held.drop([pair.change_id for pair in pairs if pair.same and not pair.newer])
+    await held.retire(
+        [pair.held_id if pair.newer else pair.change_id for pair in pairs if not pair.same]
+    )
 
 
 async def recount(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.guard import GuardRun
+from entra_plugin.application.sync.held import settle_with_held
 from entra_plugin.application.sync.provision import ProvisionClients
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.domain.errors import NotAcceptable
@@ -43,7 +44,7 @@ class OpenRun:
         self._guard = GuardRun(context)
 
     async def __call__(self, tenant_id: TenantId, run_id: RunId) -> OpenedRun:
-        """Open; the plan of a preview that is to be applied passes the guard first.
+        """Open; the plan of a preview that is to be applied meets what waits, then the guard.
 
         Raises:
             NotAcceptable: ``feature_off``, ``not_connected`` or ``run_closed``.
@@ -60,6 +61,8 @@ class OpenRun:
             raise NotAcceptable("run_closed")
         window = await self._prepared(tenant_id, run, active)
         if run.type == RunType.PREVIEW and run.applying:
+            async with self._context.store.tenant_transaction(tenant_id) as connection:
+                await settle_with_held(connection, tenant_id, run_id, self._context.clock())
             await self._guard(tenant_id, run_id)
         if run.type not in PLANNED_FIRST and any(row.client_id is None for row in rows):
             await self._provision(tenant_id, run_id)
