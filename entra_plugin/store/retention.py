@@ -32,9 +32,10 @@ _LAPSED = text("""
     JOIN entra_sync_changes c ON c.tenant_id = t.tenant_id AND c.run_id = t.run_id
         AND c.managed_tenant_id = t.managed_tenant_id
     WHERE t.tenant_id = :tenant_id AND t.state = 'held' AND c.state = 'held'
-        AND c.created_at < :before
+        AND t.finished_at < :before
     GROUP BY c.run_id, c.managed_tenant_id
 """)
+"""A preview that is applied late holds its rows from then on, however old its plan is."""
 
 _DELETE_CHANGES = text("""
     DELETE FROM entra_sync_changes
@@ -70,7 +71,7 @@ class Retention:
         self._tenant_id = tenant_id
 
     async def lapsed(self, before: datetime) -> list[Lapsed]:
-        """The held rows that were planned before then."""
+        """The rows that are held since before then."""
         rows = await self._connection.execute(_LAPSED, self._of(before))
         return [
             Lapsed(

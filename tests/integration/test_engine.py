@@ -136,6 +136,24 @@ def test_a_preview_retires_nothing_when_its_creates_are_planned_again(case: Case
     assert case.rows(held) == [("inactivate", "held")]
 
 
+def test_what_a_preview_that_is_applied_late_holds_waits_thirty_days_from_then_on(
+    case: Case,
+) -> None:
+    case.save(guard=HOLD_LEAVERS)
+    case.sync()
+    case.change("ada", enabled=False)
+    preview = case.preview()
+    case.engine.clock.move(days=31)
+    case.apply(preview)
+    discard = DiscardLapsed(case.engine.context)
+    case.engine.clock.move(days=29)
+    case.stage.run(discard(case.engine.tenant_id))
+    assert ("inactivate", "held") in case.rows(preview)
+    case.engine.clock.move(days=2)
+    case.stage.run(discard(case.engine.tenant_id))
+    assert ("inactivate", "discarded") in case.rows(preview)
+
+
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:
     case.save(guard={}, role="directory_wins")
     case.sync()

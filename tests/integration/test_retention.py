@@ -41,7 +41,7 @@ async def run_state(house: House, run_id: RunId) -> str:
 async def held_run(house: House, days: float) -> tuple[RunId, UUID]:
     customer = await house.customer()
     run = await house.run("held", age=days * DAY)
-    await house.take(run, customer, "held", held=1)
+    await house.take(run, customer, "held", held=1, finished_at=house.now - days * DAY)
     return run, await house.change(run, customer, "held", note={"maybeSharedMailbox": True})
 
 
