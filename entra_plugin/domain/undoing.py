@@ -58,11 +58,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """What another run wrote to an identity or its contact, and when."""
+    """What another run wrote to an identity or its contact, and when.
+
+    ``reverts`` is when that was written which an undo took back by it.
+    """
 
     run_id: RunId
     applied_at: datetime
     fields: frozenset[str]
+    reverts: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,22 +180,26 @@ def _whole(
     present: Present,
     kept: _Kept,
 ) -> Inverse | None:
-    """All of it or nothing: what the run wrote must still be there."""
+    """All of it or nothing: what the run wrote must still be there, and be its own."""
     after = dict(source.before) if kind == ChangeKind.MOVE else {ACTIVE: not wrote[ACTIVE]}
     now = _now(source, present, wrote)
     if forbidden(kind, source.object_id, source.contact_id, after, present.pins):
         _keep(kept, wrote, now, VerdictReason.PINNED)
         return None
-    if now != wrote:
-        _keep_changed(
-            kept, source, [name for name in wrote if now.get(name) != wrote[name]], now, present
-        )
+    others = sorted(touches(source.kind, wrote) - wrote.keys())
+    changed = [
+        name
+        for name in (*wrote, *others)
+        if (name in wrote and now.get(name) != wrote[name]) or _rewritten(source, name, present)
+    ]
+    if changed:
+        _keep_changed(kept, source, changed, now | _link(source, present), present)
         return None
     return _row(run_id, source, kind, before=wrote, after=after)
 
 
 def _fields(run_id: RunId, source: Source, present: Present, kept: _Kept) -> Inverse | None:
-    """Field by field: those that still hold what the run wrote go back."""
+    """Field by field: those that still hold what the run wrote, and no later one, go back."""
     now = _now(source, present, source.after)
     back: list[str] = []
     changed: list[str] = []
@@ -199,7 +207,7 @@ def _fields(run_id: RunId, source: Source, present: Present, kept: _Kept) -> Inv
         one = {name: value}
         if forbidden(source.kind, source.object_id, source.contact_id, one, present.pins):
             _keep(kept, one, now, VerdictReason.PINNED)
-        elif now.get(name) != value:
+        elif now.get(name) != value or _rewritten(source, name, present):
             changed.append(name)
         else:
             back.append(name)
@@ -217,12 +225,12 @@ def _fields(run_id: RunId, source: Source, present: Present, kept: _Kept) -> Inv
 
 def _unlinked(run_id: RunId, source: Source, present: Present, kept: _Kept) -> Inverse | None:
     linked = present.links.get(source.object_id)
-    now: dict[str, object] = {LINK: str(linked) if linked is not None else None}
+    now = _link(source, present)
     kind = ChangeKind.CLOSE_LINK
     if forbidden(kind, source.object_id, source.contact_id, {}, present.pins):
         _keep(kept, [LINK], now, VerdictReason.PINNED)
         return None
-    if linked != source.contact_id:
+    if linked != source.contact_id or _rewritten(source, LINK, present):
         _keep_changed(kept, source, [LINK], now, present)
         return None
     return _row(run_id, source, kind)
@@ -234,6 +242,12 @@ def _now(source: Source, present: Present, names: Iterable[str]) -> dict[str, ob
     if contact is None:
         return {}
     return {name: _value(contact, name) for name in names}
+
+
+def _link(source: Source, present: Present) -> dict[str, object]:
+    """Whom the identity is linked to."""
+    linked = present.links.get(source.object_id)
+    return {LINK: str(linked) if linked is not None else None}
 
 
 def _value(contact: Candidate, name: str) -> object:
@@ -253,23 +267,34 @@ def _keep(kept: _Kept, names: Iterable[str], now: Mapping[str, object], why: Ver
 def _keep_changed(
     kept: _Kept,
     source: Source,
-    names: Sequence[str],
+    names: Iterable[str],
     now: Mapping[str, object],
     present: Present,
 ) -> None:
     """Keep what was changed since: by a later run, the youngest of which is named, or by people."""
     for name in names:
-        by = [
-            later.run_id
-            for later in present.later.get(source.object_id, ())
-            if later.applied_at > source.applied_at and name in later.fields
-        ]
+        by = _rewritten(source, name, present)
         kept.now[name] = now.get(name)
         kept.why[name] = (
-            (VerdictReason.CHANGED_BY_LATER_RUN, by[-1])
-            if by
+            (VerdictReason.CHANGED_BY_LATER_RUN, by)
+            if by is not None
             else (VerdictReason.EDITED_SINCE, None)
         )
+
+
+def _rewritten(source: Source, name: str, present: Present) -> RunId | None:
+    """The youngest later run that wrote this field or the link, whatever it wrote there.
+
+    What an undo took back, and that undo, are as if they had not been.
+    """
+    by = [
+        later.run_id
+        for later in present.later.get(source.object_id, ())
+        if later.applied_at > source.applied_at
+        and (later.reverts is None or later.reverts <= source.applied_at)
+        and name in later.fields
+    ]
+    return by[-1] if by else None
 
 
 def _kept_row(run_id: RunId, source: Source, kept: _Kept) -> Inverse:

@@ -76,15 +76,20 @@ _SOURCES = text("""
 """Rows of people who were erased have no label, and nothing left that could be put back."""
 
 _LATER = text("""
-    SELECT c.object_id, c.run_id, c.applied_at, c.kind, c.after
+    SELECT c.object_id, c.run_id, c.applied_at, c.kind, c.after, s.applied_at AS reverts
     FROM entra_sync_run_tenants t
     JOIN entra_sync_changes c ON c.tenant_id = t.tenant_id AND c.run_id = t.run_id
         AND c.managed_tenant_id = t.managed_tenant_id AND c.object_id = ANY(:object_ids)
+    LEFT JOIN entra_sync_changes s ON s.tenant_id = c.tenant_id
+        AND s.change_id = c.source_change_id
     WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = :managed_tenant_id
         AND t.run_id <> :run_id
+        AND (t.state IN ('queued', 'running', 'held') OR t.created + t.linked + t.updated
+            + t.inactivated + t.reactivated + t.moved > 0)
         AND c.state = 'applied' AND c.applied_at >= :since
     ORDER BY c.applied_at, c.position
 """).bindparams(bindparam("object_ids", type_=IdArray()))
+"""Most runs change nothing, and are not looked into."""
 
 _ADD = text("""
     INSERT INTO entra_sync_changes (tenant_id, change_id, run_id, managed_tenant_id,
@@ -271,7 +276,12 @@ class Undoing:
         for row in await self._connection.execute(_LATER, values):
             fields = touches(ChangeKind(row.kind), row.after)
             found[row.object_id].append(
-                Later(run_id=row.run_id, applied_at=row.applied_at, fields=fields)
+                Later(
+                    run_id=row.run_id,
+                    applied_at=row.applied_at,
+                    fields=fields,
+                    reverts=row.reverts,
+                )
             )
         return dict(found)
 

@@ -154,6 +154,51 @@ def test_what_a_preview_that_is_applied_late_holds_waits_thirty_days_from_then_o
     assert ("inactivate", "discarded") in case.rows(preview)
 
 
+def test_what_later_runs_took_back_and_did_again_is_not_undone_with_the_first(
+    case: Case,
+) -> None:
+    runs = []
+    for enabled in (False, True, False):
+        case.change("ada", enabled=enabled)
+        runs.append(case.sync())
+    undo = case.undo(runs[0])
+    assert case.rows(undo) == [("none", "planned")]
+    assert case.kept(undo) == [
+        {"kept": {"active": "changed_by_later_run"}, "runId": str(runs[2])},
+    ]
+
+
+def test_runs_are_undone_from_the_youngest_to_the_oldest(case: Case) -> None:
+    runs = []
+    for enabled in (False, True, False):
+        case.change("ada", enabled=enabled)
+        runs.append(case.sync())
+    undone = [("reactivate", "applied"), ("inactivate", "applied"), ("reactivate", "applied")]
+    for run_id, row in zip(reversed(runs), undone, strict=True):
+        undo = case.undo(run_id)
+        case.apply(undo)
+        assert case.rows(undo) == [row]
+    assert case.contact("ada")["active"]
+
+
+def test_contacts_that_a_later_run_moved_are_not_undone_with_their_creation(case: Case) -> None:
+    case.change("cyd")
+    first = case.sync()
+    case.map(CLIENTS[1])
+    moved = case.sync()
+    undo = case.undo(first)
+    assert case.kept(undo) == [
+        {
+            "kept": {"active": "changed_by_later_run", "link": "changed_by_later_run"},
+            "runId": str(moved),
+        },
+    ]
+    case.apply(case.undo(moved))
+    undo = case.undo(first)
+    case.apply(undo)
+    assert case.rows(undo) == [("inactivate", "applied")]
+
+
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:
     case.save(guard={}, role="directory_wins")
     case.sync()

@@ -9,6 +9,16 @@ from support.world import Key, World
 
 INVERTIBLE = {"create", "link", "update", "inactivate", "reactivate", "move"}
 
+TOUCHED = {
+    "create": {"active", "link"},
+    "link": {"link"},
+    "close_link": {"link"},
+    "inactivate": {"active"},
+    "reactivate": {"active"},
+    "move": {"active", "link", "clientId"},
+}
+"""What a row writes, but for an update, which writes what it says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undone:
@@ -48,6 +58,8 @@ class Undone:
         """What the run had written is as it was before the run."""
         assert source["run"] == self.after.runs[self.run_id]["undoes"]
         assert source["state"] == "applied", "undone twice"
+        wrote_over = self._written_over(source) & _touched(row if _is_update(row) else source)
+        assert not (self.at_once and wrote_over), "what a later run wrote was taken back"
         key = _key(row)
         assert key not in self.world.ignored, "an ignored identity was undone"
         old = self.before.contacts.get(str(row["contact"]))
@@ -105,6 +117,9 @@ class Undone:
         if pinned or contact is None:
             return True
         wrote = dict(row["after"] or {})  # type: ignore[call-overload]
+        wrote_over = self._written_over(row)
+        if wrote_over and not _is_update(row):
+            return True
         match row["kind"]:
             case "link":
                 link = self.before.links.get(key)
@@ -119,14 +134,38 @@ class Undone:
             case _:
                 return all(
                     contact[name] != value
+                    or name in wrote_over
                     or (contact_id, name) in self.world.locked
                     or (name == "email" and self._is_taken(dict(row["before"]).get(name)))  # type: ignore[call-overload]
                     for name, value in wrote.items()
                     if name in FIELDS
                 )
 
+    def _written_over(self, row: Row) -> set[str]:
+        """What of a row other runs wrote again later, but for what was undone since."""
+        at = {r["id"]: float(str(r["at"])) for r in self.before.changes if r["at"] is not None}
+        since = at[row["id"]]
+        return {
+            name
+            for other in self.before.changes
+            if other["state"] == "applied"
+            and other["run"] != row["run"]
+            and (other["customer"], _key(other)) == (row["customer"], _key(row))
+            and at[other["id"]] > since
+            and at.get(other["source"], 0) <= since
+            for name in _touched(other) & _touched(row)
+        }
+
     def _is_taken(self, address: object) -> bool:
         return any(c["email"] == address for c in self.before.contacts.values())
+
+
+def _is_update(row: Row) -> bool:
+    return row["kind"] == "update"
+
+
+def _touched(row: Row) -> set[str]:
+    return set(dict(row["after"])) if _is_update(row) else TOUCHED.get(str(row["kind"]), set())  # type: ignore[call-overload]
 
 
 def _key(row: Row) -> Key:

@@ -4,7 +4,7 @@ It reads no directory, and asks for neither connection, nor mapping, nor rule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from entra_plugin.application.context import Context
 from entra_plugin.application.sync.surroundings import candidate_of
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, ObjectId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, RunState
+from entra_plugin.domain.states import RunState
 from entra_plugin.domain.undoing import Inverse, Present, Source, invert
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence, Fences
@@ -103,14 +103,8 @@ class PlanUndo:
             if not sources:
                 return None
             present = await self._present(connection, attempt, sources)
-            rows = _inverted(fence.run_id, sources, present)
-            kept = {row.source.object_id for row in rows if row.kind == ChangeKind.NONE}
-            if kept:
-                about = [source for source in sources if source.object_id in kept]
-                present = await self._with_later(connection, attempt, about, present)
-                rows = _inverted(fence.run_id, sources, present)
             await undoing.add(
-                rows,
+                _inverted(fence.run_id, sources, present),
                 run_id=fence.run_id,
                 managed_tenant_id=fence.managed_tenant_id,
                 entra_tenant_id=attempt.entra_tenant_id,
@@ -121,7 +115,7 @@ class PlanUndo:
     async def _present(
         self, connection: AsyncConnection, attempt: _Attempt, sources: Sequence[Source]
     ) -> Present:
-        """What there is now of these identities: three statements, and one for the pins."""
+        """What there is now of these identities: a statement for each kind of thing."""
         tenant_id, directory = attempt.tenant_id, attempt.entra_tenant_id
         contact_ids = list({s.contact_id for s in sources if s.contact_id is not None})
         object_ids = list({s.object_id for s in sources})
@@ -130,25 +124,14 @@ class PlanUndo:
         return Present(
             contacts={contact.id: candidate_of(contact, None) for contact in contacts},
             links={object_id: link.contact_id for object_id, link in links.items()},
-            later={},
+            later=await Undoing(connection, tenant_id).later(
+                attempt.undoes,
+                attempt.fence.managed_tenant_id,
+                object_ids,
+                min(source.applied_at for source in sources),
+            ),
             pins=await Pins(connection, tenant_id).of(directory, object_ids, contact_ids),
         )
-
-    async def _with_later(
-        self,
-        connection: AsyncConnection,
-        attempt: _Attempt,
-        about: Sequence[Source],
-        present: Present,
-    ) -> Present:
-        """Ask which of what changed was changed by later runs."""
-        later = await Undoing(connection, attempt.tenant_id).later(
-            attempt.undoes,
-            attempt.fence.managed_tenant_id,
-            [source.object_id for source in about],
-            min(source.applied_at for source in about),
-        )
-        return replace(present, later=later)
 
 
 def _inverted(run_id: RunId, sources: Iterable[Source], present: Present) -> list[Inverse]:

@@ -162,12 +162,38 @@ def test_the_youngest_later_run_that_touched_the_field_is_named() -> None:
     assert alone.kind == ChangeKind.UPDATE
 
 
-def test_what_a_later_run_wrote_but_is_as_before_goes_back() -> None:
+def test_what_a_later_run_wrote_is_kept_even_if_it_wrote_the_same() -> None:
     again = Later(
         run_id=LATER_RUN, applied_at=NOW + timedelta(hours=1), fields=frozenset({"displayName"})
     )
-    (back,) = of(UPDATE, later=[again])
-    assert back.after == UPDATE.before
+    back, kept = of(UPDATE, later=[again])
+    assert back.after == {"mobile": None}
+    assert kept.note == {
+        "kept": {"displayName": "changed_by_later_run"},
+        "runId": str(LATER_RUN),
+    }
+
+
+@pytest.mark.parametrize("row", [CREATE, LINK, INACTIVATE, REACTIVATE, MOVE])
+def test_what_a_later_run_wrote_is_kept_as_a_whole(row: Source) -> None:
+    hour = timedelta(hours=1)
+    later = Later(run_id=LATER_RUN, applied_at=NOW + hour, fields=touches(row.kind, {}))
+    (kept,) = of(row, later=[later])
+    assert (kept.kind, kept.reason) == (ChangeKind.NONE, VerdictReason.CHANGED_BY_LATER_RUN)
+    assert [r.kind for r in of(row, later=[replace(later, applied_at=NOW - hour)])] != [kept.kind]
+
+
+def test_what_a_later_run_wrote_and_an_undo_took_back_is_as_if_it_had_not_been() -> None:
+    hour = timedelta(hours=1)
+    taken_back = Later(
+        run_id=LATER_RUN,
+        applied_at=NOW + 2 * hour,
+        fields=frozenset({"active"}),
+        reverts=NOW + hour,
+    )
+    assert [r.kind for r in of(INACTIVATE, later=[taken_back])] == [ChangeKind.REACTIVATE]
+    (kept,) = of(INACTIVATE, later=[replace(taken_back, reverts=NOW - hour)])
+    assert kept.reason == VerdictReason.CHANGED_BY_LATER_RUN
 
 
 @pytest.mark.parametrize("row", [CREATE, LINK, INACTIVATE, REACTIVATE, MOVE, UPDATE])
