@@ -25,7 +25,7 @@ from entra_plugin.store.decisions import Decisions
 from entra_plugin.store.fences import Fences
 from entra_plugin.store.held import Held, HeldRow
 from entra_plugin.store.identity_writes import IdentityWrites
-from entra_plugin.store.links import Links, Written
+from entra_plugin.store.links import Declined, Links
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Runs
 
@@ -179,12 +179,12 @@ async def _leave_be(
         groups[row.managed_tenant_id].append(row)
     for managed_tenant_id, group in groups.items():
         directory = group[0].entra_tenant_id
-        await Links(connection, tenant_id).written(
+        await Links(connection, tenant_id).declined(
             directory,
             [
-                Written(object_id=row.object_id, version=None, base=_declined(row))
+                Declined(object_id=row.object_id, contact_id=row.contact_id, base=_declined(row))
                 for row in group
-                if row.kind == ChangeKind.UPDATE
+                if row.kind == ChangeKind.UPDATE and row.contact_id is not None
             ],
         )
         await IdentityWrites(connection, tenant_id).act(

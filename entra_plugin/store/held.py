@@ -10,6 +10,7 @@ from entra_plugin.domain.guarding import ClientPlan
 from entra_plugin.domain.ids import (
     ChangeId,
     ClientId,
+    ContactId,
     EntraTenantId,
     ManagedTenantId,
     ObjectId,
@@ -33,6 +34,7 @@ class HeldRow:
     managed_tenant_id: ManagedTenantId
     entra_tenant_id: EntraTenantId
     object_id: ObjectId
+    contact_id: ContactId | None
     kind: ChangeKind
     after: Mapping[str, object] | None
 
@@ -83,7 +85,7 @@ _HOLD = text("""
         AND ((kind = 'inactivate' AND client_id = ANY(:inactivations))
             OR (kind IN ('update', 'move') AND client_id = ANY(:overwrites))
             OR (:suspects AND kind = 'inactivate' AND note ? 'maybeSharedMailbox'))
-    RETURNING change_id, managed_tenant_id, entra_tenant_id, object_id, kind, after
+    RETURNING change_id, managed_tenant_id, entra_tenant_id, object_id, contact_id, kind, after
 """).bindparams(
     bindparam("inactivations", type_=IdArray()),
     bindparam("overwrites", type_=IdArray()),
@@ -162,7 +164,7 @@ _SUPERSEDE = text("""
 )
 
 _HELD = text("""
-    SELECT change_id, managed_tenant_id, entra_tenant_id, object_id, kind, after
+    SELECT change_id, managed_tenant_id, entra_tenant_id, object_id, contact_id, kind, after
     FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND state = 'held'
         AND (CAST(:managed_tenant_id AS uuid) IS NULL OR managed_tenant_id = :managed_tenant_id)
@@ -383,6 +385,7 @@ def _row(
     managed_tenant_id: ManagedTenantId,
     entra_tenant_id: EntraTenantId,
     object_id: ObjectId,
+    contact_id: ContactId | None,
     kind: str,
     after: Mapping[str, object] | None,
 ) -> HeldRow:
@@ -391,6 +394,7 @@ def _row(
         managed_tenant_id=managed_tenant_id,
         entra_tenant_id=entra_tenant_id,
         object_id=object_id,
+        contact_id=contact_id,
         kind=ChangeKind(kind),
         after=after,
     )

@@ -86,6 +86,15 @@ class Written:
     inactive: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """Values of the directory, normalised, that are not to be written to a contact."""
+
+    object_id: ObjectId
+    contact_id: ContactId
+    base: Mapping[str, str]
+
+
 _OPEN = text("""
     INSERT INTO entra_contact_links (tenant_id, link_id, entra_tenant_id, object_id, contact_id,
         client_id, state, reason, opened_by_run, opened_by_user, opened_at, host_version)
@@ -149,6 +158,21 @@ _WRITTEN = text("""
         AS w (object_id uuid, version bigint, base jsonb, inactive boolean)
     WHERE l.tenant_id = :tenant_id AND l.entra_tenant_id = :entra_tenant_id
         AND l.object_id = w.object_id AND l.state = 'active'
+""")
+
+_DECLINED = text("""
+    UPDATE entra_contact_links l
+    SET base = coalesce(l.base, '{}') || w.base
+    FROM (
+        SELECT DISTINCT ON (r.object_id) o.link_id, r.base
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+            AS r (object_id uuid, contact_id uuid, base jsonb)
+        JOIN entra_contact_links o ON o.tenant_id = :tenant_id
+            AND o.entra_tenant_id = :entra_tenant_id AND o.object_id = r.object_id
+            AND o.contact_id = r.contact_id
+        ORDER BY r.object_id, (o.state = 'active') DESC, o.closed_at DESC, o.link_id
+    ) w
+    WHERE l.tenant_id = :tenant_id AND l.link_id = w.link_id
 """)
 
 _REOPEN = text("""
@@ -332,6 +356,22 @@ class Links:
                 "tenant_id": self._tenant_id,
                 "entra_tenant_id": entra_tenant_id,
                 "rows": msgspec.json.encode(rows).decode(),
+            },
+        )
+
+    async def declined(self, entra_tenant_id: EntraTenantId, declined: Sequence[Declined]) -> None:
+        """Keep which values of the directory a person did not want; one entry per identity.
+
+        Of a contact that waits to be moved they are kept by the link that the move will open again.
+        """
+        if not declined:
+            return
+        await self._connection.execute(
+            _DECLINED,
+            {
+                "tenant_id": self._tenant_id,
+                "entra_tenant_id": entra_tenant_id,
+                "rows": msgspec.json.encode(declined).decode(),
             },
         )
 

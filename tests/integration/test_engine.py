@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -197,6 +198,23 @@ def test_contacts_that_a_later_run_moved_are_not_undone_with_their_creation(case
     undo = case.undo(first)
     case.apply(undo)
     assert case.rows(undo) == [("inactivate", "applied")]
+
+
+def test_an_overwrite_beside_a_move_that_waits_stays_discarded(case: Case) -> None:
+    case.save(guard={}, role="directory_wins")
+    case.sync()
+    case.save(guard=HOLD_ALL, role="directory_wins")
+    case.map(CLIENTS[1])
+    case.change("ada", job_title="Two")
+    held = case.sync()
+    rows = case.office.state().of_run(held)
+    (overwrite,) = [UUID(str(row["id"])) for row in rows if row["kind"] == "update"]
+    assert case.stage.run(case.engine.discard(held, change_ids=[overwrite])) == 1
+    assert case.rows(case.sync()) == []
+    case.stage.run(case.engine.approve(held, [CUSTOMERS[0]]))
+    assert case.rows(case.sync()) == []
+    ada = case.contact("ada")
+    assert (ada["client"], ada["role"]) == (str(CLIENTS[1]), "Engineer")
 
 
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:
