@@ -60,13 +60,15 @@ class ApproveHeld:
             NotFound: No such run.
             Conflict: ``changed_meanwhile``: some rows that were named are not held any more.
                 ``sync_under_way``: the run is not through yet.
-            NotAcceptable: ``feature_off``.
+            NotAcceptable: ``feature_off``, ``not_connected``, or ``mapping_changed`` since the run
+                planned one of these managed tenants.
             TransientFailure: ``temporal_unavailable``; everything is held as before.
         """
         tenant_id = command.tenant_id
         await self._scopes.require_ui_flag(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             rows = await _chosen(connection, command)
+            await self._require_conditions(connection, command, rows)
             ids = [row.change_id for row in rows]
             await Held(connection, tenant_id).approve(
                 ids, user_id=command.user_id, name=command.name
@@ -81,6 +83,15 @@ class ApproveHeld:
                 await Held(connection, tenant_id).hold_again(ids)
             raise
         return len(ids)
+
+    async def _require_conditions(
+        self, connection: AsyncConnection, command: HeldCommand, rows: Sequence[HeldRow]
+    ) -> None:
+        """Refuse what would be held again as soon as it is to be applied."""
+        for managed_tenant_id in sorted({row.managed_tenant_id for row in rows}):
+            await self._scopes.require(
+                connection, command.tenant_id, command.run_id, managed_tenant_id
+            )
 
 
 class DiscardHeld:

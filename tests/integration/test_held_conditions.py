@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -13,7 +14,7 @@ from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
 from support.undoing import Customer, guard, rules
 
-CUSTOMERS = 13
+CUSTOMERS = 15
 USERS = 6
 EVERYBODY = {f"person{n}" for n in range(USERS)}
 LEAVING = range(3)
@@ -147,29 +148,47 @@ def test_an_approval_while_the_rule_is_off_overwrites_nothing(
     assert titles(customer)["person2"] == "Clerk"
 
 
-def test_rows_are_held_again_when_the_mapping_is_another_and_nothing_is_applied(
-    meet: Meet,
+def test_an_approval_for_another_mapping_is_refused_and_approves_nothing(meet: Meet) -> None:
+    mapped, unmapped = meet(14), meet(15)
+    mapped.sync()
+    unmapped.sync()
+    for customer, number in product((mapped, unmapped), LEAVING):
+        customer.change(number, accountEnabled=False)
+    run = mapped.admin.sync("all")
+    assert (run["state"], run["counts"]["held"]) == ("held", 2 * len(LEAVING))
+    body = {"managedTenantId": unmapped.managed_tenant}
+    assert mapped.admin.post("/mappings/unmap", body).status == 200
+    refused = mapped.admin.post(f"/runs/{run['runId']}/approve", {})
+    assert refused.failure == (422, "mapping_changed")
+    assert refused.body["details"] == body
+    assert mapped.inside.rows(_PLANNED, run["runId"]) == [(0,)]
+    assert mapped.active() == unmapped.active() == EVERYBODY
+    approve(mapped, run, managedTenantId=mapped.managed_tenant)
+    after = settled(mapped, run)
+    assert (after["state"], after["counts"]["held"]) == ("held", len(LEAVING))
+
+
+def test_rows_are_held_again_when_the_mapping_becomes_another_before_they_are_applied(
+    meet: Meet, host: RunningHost
 ) -> None:
     customer = meet(4)
     run = leaving(customer)
     body = {"managedTenantId": customer.managed_tenant}
-    assert customer.admin.post("/mappings/unmap", body).status == 200
-    approve(customer, run)
+    with host.paused("worker"):
+        approve(customer, run)
+        assert customer.admin.post("/mappings/unmap", body).status == 200
     after = settled(customer, run)
     assert (after["state"], after["counts"]["held"]) == ("held", len(LEAVING))
     assert customer.active() == EVERYBODY
 
 
-def test_rows_are_held_again_without_a_connection_and_applied_with_one(
-    meet: Meet, microsoft: Simulator
-) -> None:
+def test_an_approval_needs_a_connection(meet: Meet, microsoft: Simulator) -> None:
     customer = meet(5)
     run = leaving(customer)
     assert customer.admin.post("/disconnect").status == 200
-    approve(customer, run)
-    after = settled(customer, run)
-    assert (after["state"], after["counts"]["held"]) == ("held", len(LEAVING))
-    assert customer.active() == EVERYBODY
+    refused = customer.admin.post(f"/runs/{run['runId']}/approve", {})
+    assert refused.failure == (422, "not_connected")
+    assert len(customer.rows(run, state="held")) == len(LEAVING)
     customer.admin.connect(microsoft)
     approve(customer, run)
     after = settled(customer, run)

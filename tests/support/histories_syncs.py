@@ -151,10 +151,23 @@ class Syncs(Life):
         if not approve:
             self.stage.run(self.engine.discard(run_id, **which))
         else:
-            self.stage.run(self.engine.approve(run_id, CUSTOMERS, **which))
+            approval = self.engine.approve(run_id, CUSTOMERS, **which)
+            if self.stage.asked(approval, "mapping_changed") is None:
+                assert self.office.state() == before, "a refused approval did something"
+                assert self.mapped_otherwise(before, run_id), "an approval was refused"
+                return
         after = self.office.state()
         judge_books(after)
         judge_approved(self.world, before, after)
+
+    def mapped_otherwise(self, state: State, run_id: RunId) -> bool:
+        """True if a customer of whom a run holds something has another client by now."""
+        return any(
+            self.world.client_of((str(row["directory"]), str(row["object"])))
+            != UUID(str(row["client"]))
+            for row in state.of_run(run_id)
+            if row["state"] == "held"
+        )
 
 
 def judge_approved(world: World, before: State, after: State) -> None:

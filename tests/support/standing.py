@@ -39,8 +39,8 @@ _STATE = """
             'customer', x.managed_tenant_id, 'directory', x.entra_tenant_id,
             'object', x.object_id, 'contact', x.contact_id, 'kind', x.kind, 'state', x.state,
             'reason', x.reason, 'before', x.before, 'after', x.after, 'note', x.note,
-            'source', x.source_change_id, 'at', extract(epoch FROM x.applied_at))
-            ORDER BY x.position), '[]')
+            'client', x.client_id, 'source', x.source_change_id,
+            'at', extract(epoch FROM x.applied_at)) ORDER BY x.position), '[]')
             FROM entra_sync_changes x WHERE x.tenant_id = %(t)s),
         'runs', (SELECT coalesce(json_agg(json_build_object('id', r.run_id, 'type', r.type,
             'state', r.state, 'finished', r.finished_at IS NOT NULL,

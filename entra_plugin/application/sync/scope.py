@@ -120,7 +120,8 @@ class Scopes:
             or mapping.client_id is None
             or mapping.client_id != row.client_id
         ):
-            raise NotAcceptable("mapping_changed")
+            details = {"managedTenantId": str(row.managed_tenant_id)}
+            raise NotAcceptable("mapping_changed", details=details)
         return Conditions(run=run, row=row, mapping=mapping, client_id=mapping.client_id)
 
     async def policy(
@@ -135,11 +136,25 @@ class Scopes:
         Raises:
             NotAcceptable: ``not_connected`` or ``mapping_changed``.
         """
+        found = await self.require(connection, tenant_id, run_id, managed_tenant_id)
+        return await self.policy_under(connection, tenant_id, found)
+
+    async def require(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+    ) -> Conditions:
+        """The conditions of a managed tenant that a run has planned before.
+
+        Raises:
+            NotAcceptable: ``not_connected`` or ``mapping_changed``.
+        """
         row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
         if row is None:
             raise NotAcceptable("mapping_changed")
-        found = await self.conditions(connection, tenant_id, row)
-        return await self.policy_under(connection, tenant_id, found)
+        return await self.conditions(connection, tenant_id, row)
 
     async def policy_under(
         self, connection: AsyncConnection, tenant_id: TenantId, found: Conditions
