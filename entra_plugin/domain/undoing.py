@@ -132,6 +132,21 @@ def touches(kind: ChangeKind, after: Mapping[str, object] | None) -> frozenset[s
             return frozenset()
 
 
+def rewritten(later: Sequence[Later], fields: frozenset[str], applied_at: datetime) -> RunId | None:
+    """The youngest run that wrote one of these fields after then, whatever it wrote there.
+
+    What an undo took back, and that undo, are as if they had not been.
+    """
+    by = [
+        one.run_id
+        for one in later
+        if one.applied_at > applied_at
+        and (one.reverts is None or one.reverts <= applied_at)
+        and not fields.isdisjoint(one.fields)
+    ]
+    return by[-1] if by else None
+
+
 def opened_link(kind: ChangeKind, reason: VerdictReason) -> bool:
     """True for a row that made a contact a person of the directory: undoing it closes the link."""
     resumed = kind == ChangeKind.REACTIVATE and reason == VerdictReason.RESUMED
@@ -283,18 +298,8 @@ def _keep_changed(
 
 
 def _rewritten(source: Source, name: str, present: Present) -> RunId | None:
-    """The youngest later run that wrote this field or the link, whatever it wrote there.
-
-    What an undo took back, and that undo, are as if they had not been.
-    """
-    by = [
-        later.run_id
-        for later in present.later.get(source.object_id, ())
-        if later.applied_at > source.applied_at
-        and (later.reverts is None or later.reverts <= source.applied_at)
-        and name in later.fields
-    ]
-    return by[-1] if by else None
+    later = present.later.get(source.object_id, ())
+    return rewritten(later, frozenset({name}), source.applied_at)
 
 
 def _kept_row(run_id: RunId, source: Source, kept: _Kept) -> Inverse:

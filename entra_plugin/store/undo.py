@@ -46,6 +46,15 @@ class LinkUndone:
     client_id: ClientId | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSource:
+    """A row that is to be undone, and that nobody else can undo meanwhile."""
+
+    kind: ChangeKind
+    reason: VerdictReason
+    applied_at: datetime
+
+
 _CONCERNED = text("""
     SELECT DISTINCT managed_tenant_id FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND state = 'applied' AND kind = ANY(:kinds)
@@ -105,7 +114,7 @@ _ADD = text("""
 """)
 
 _HOLD_SOURCES = text("""
-    SELECT change_id, kind, reason, before, after FROM entra_sync_changes
+    SELECT change_id, kind, reason, applied_at FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND change_id = ANY(:ids) AND state = 'applied'
     ORDER BY change_id FOR UPDATE
 """).bindparams(bindparam("ids", type_=IdArray()))
@@ -309,13 +318,15 @@ class Undoing:
             },
         )
 
-    async def hold_sources(
-        self, change_ids: Iterable[ChangeId]
-    ) -> dict[ChangeId, tuple[ChangeKind, VerdictReason]]:
+    async def hold_sources(self, change_ids: Iterable[ChangeId]) -> dict[ChangeId, HeldSource]:
         """Those rows that are not undone yet, held for the rest of this transaction."""
         values = {"tenant_id": self._tenant_id, "ids": sorted(change_ids)}
         return {
-            row.change_id: (ChangeKind(row.kind), VerdictReason(row.reason))
+            row.change_id: HeldSource(
+                kind=ChangeKind(row.kind),
+                reason=VerdictReason(row.reason),
+                applied_at=row.applied_at,
+            )
             for row in await self._connection.execute(_HOLD_SOURCES, values)
         }
 

@@ -169,6 +169,21 @@ def test_what_later_runs_took_back_and_did_again_is_not_undone_with_the_first(
     ]
 
 
+def test_what_later_runs_do_again_before_an_undo_is_applied_is_not_undone(case: Case) -> None:
+    case.change("ada", enabled=False)
+    undo = case.undo(case.sync())
+    case.change("ada", enabled=True)
+    case.sync()
+    case.change("ada", enabled=False)
+    youngest = case.sync()
+    case.apply(undo)
+    (row,) = case.office.state().of_run(undo)
+    assert (row["state"], row["note"]) == (
+        "stale",
+        {"found": "changed_by_later_run", "runId": str(youngest)},
+    )
+
+
 def test_runs_are_undone_from_the_youngest_to_the_oldest(case: Case) -> None:
     runs = []
     for enabled in (False, True, False):

@@ -1,6 +1,6 @@
 """Apply some rows of an undo, wherever what the run wrote is still there: all of it or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,18 +8,26 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.sync.host_rows import host_fields, not_written, stale
-from entra_plugin.domain.ids import ChangeId, ClientId, EntraTenantId, TenantId
-from entra_plugin.domain.states import ChangeKind, ChangeState, VerdictReason
-from entra_plugin.domain.undoing import ACTIVE, CLIENT, forbidden, opened_link
+from entra_plugin.domain.ids import ChangeId, ClientId, EntraTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.states import ChangeKind, ChangeState
+from entra_plugin.domain.undoing import (
+    ACTIVE,
+    CLIENT,
+    Later,
+    forbidden,
+    opened_link,
+    rewritten,
+    touches,
+)
 from entra_plugin.host import Contacts, ContactUpdate, WriteStatus
 from entra_plugin.store.changes import ChangeRow, Changes, Done
 from entra_plugin.store.links import MAPPING_CHANGED, UNDONE, Links
 from entra_plugin.store.pins import Pins
 from entra_plugin.store.runs import Run
-from entra_plugin.store.undo import LinkUndone, Undoing
+from entra_plugin.store.undo import HeldSource, LinkUndone, Undoing
 
-Sources = dict[ChangeId, tuple[ChangeKind, VerdictReason]]
-"""Kind and reason of the rows to be undone, as far as they are not undone yet."""
+Sources = dict[ChangeId, HeldSource]
+"""The rows to be undone, as far as they are not undone yet."""
 
 _ORDER = (
     ChangeKind.CLOSE_LINK,
@@ -71,20 +79,36 @@ class ApplyUndoBatch:
         await self._mark(done)
 
     async def _refused(self, sources: Sources) -> list[Done]:
-        """The end of rows that are undone already, or that a pin of now forbids."""
+        """The end of rows that are undone already, or written over, or that a pin now forbids."""
         batch = self._batch
         pins = await Pins(self._connection, batch.tenant_id).of(
             batch.entra_tenant_id,
             [row.object_id for row in batch.rows],
             [row.contact_id for row in batch.rows if row.contact_id is not None],
         )
+        later = await self._later(sources)
         done = []
         for row in batch.rows:
-            if row.source_change_id not in sources:
+            source = sources.get(row.source_change_id) if row.source_change_id else None
+            if source is None:
                 done.append(stale(row, {"found": "undone_already"}))
+            elif by := _rewritten(row, source, later.get(row.object_id, ())):
+                done.append(stale(row, {"found": "changed_by_later_run", "runId": str(by)}))
             elif forbidden(row.kind, row.object_id, row.contact_id, row.after or {}, pins):
                 done.append(stale(row, {"found": "pinned"}))
         return done
+
+    async def _later(self, sources: Sources) -> Mapping[ObjectId, Sequence[Later]]:
+        """What other runs wrote to these identities since, also since this was planned."""
+        undoes = self._batch.run.undoes
+        if undoes is None or not sources:
+            return {}
+        return await self._undoing.later(
+            undoes,
+            self._batch.rows[0].managed_tenant_id,
+            [row.object_id for row in self._batch.rows],
+            min(source.applied_at for source in sources.values()),
+        )
 
     async def _close_links(self, rows: Sequence[ChangeRow]) -> list[Done]:
         batch = self._batch
@@ -162,6 +186,12 @@ class ApplyUndoBatch:
         await Changes(self._connection, batch.tenant_id).settle(done, batch.now)
 
 
+def _rewritten(row: ChangeRow, source: HeldSource, later: Sequence[Later]) -> RunId | None:
+    """The youngest later run that wrote what a row would put back."""
+    fields = touches(source.kind, row.after)
+    return rewritten(later, fields, source.applied_at)
+
+
 def _applied(row: ChangeRow) -> Done:
     return Done(change_id=row.change_id, state=ChangeState.APPLIED, contact_id=row.contact_id)
 
@@ -176,7 +206,7 @@ def _link(row: ChangeRow, version: int | None, sources: Sources) -> LinkUndone:
     assert row.contact_id is not None, "it was written"
     assert row.source_change_id is not None, "it undoes something"
     object_id, contact_id, after = row.object_id, row.contact_id, row.after or {}
-    kind, reason = sources[row.source_change_id]
+    source = sources[row.source_change_id]
     if row.kind == ChangeKind.UPDATE:
         return LinkUndone(
             object_id=object_id, contact_id=contact_id, version=version, forgotten=tuple(after)
@@ -195,6 +225,6 @@ def _link(row: ChangeRow, version: int | None, sources: Sources) -> LinkUndone:
         object_id=object_id,
         contact_id=contact_id,
         version=version,
-        closed=UNDONE if opened_link(kind, reason) else None,
+        closed=UNDONE if opened_link(source.kind, source.reason) else None,
         inactive=row.kind == ChangeKind.INACTIVATE,
     )
