@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from entra_plugin.application.retention import DiscardLapsed
 from entra_plugin.directory.protocol import ChangePage, UserPage
 from entra_plugin.domain.ids import EntraTenantId
 from support.builders import person

@@ -119,16 +119,13 @@ def test_who_was_asked_about_and_is_missing_is_not_created(case: Case) -> None:
 
 def test_who_was_undone_and_is_gone_stays_so_when_he_is_resumed(case: Case) -> None:
     case.change("cyd")
-    run, desk = case.sync(), Desk(case.engine)
-    undo = case.stage.run(desk.undo(run, None))
-    case.stage.run(case.engine.carry_out(undo))
-    case.stage.run(desk.apply(undo))
-    case.stage.run(case.engine.carry_out(undo))
+    run = case.sync()
+    case.apply(case.undo(run))
     case.sync()
     case.engine.clock.move(days=8)
     case.fire("cyd", purge=True)
     case.sync()
-    case.stage.run(desk.resume(run, None))
+    case.stage.run(Desk(case.engine).resume(run, None))
     assert case.rows(case.sync()) == []
     assert not case.contact("cyd")["active"]
 

@@ -48,6 +48,28 @@ class Case:
         await self.engine.carry_out(run_id, meanwhile=happens)
         return run_id
 
+    def preview(self) -> RunId:
+        """Plan the customer's sync, to be applied later."""
+        run_id = self.stage.run(Desk(self.engine).preview(None, None))
+        self.stage.run(self.engine.carry_out(run_id))
+        return run_id
+
+    def apply(self, run_id: RunId) -> None:
+        """Apply what was planned."""
+        self.stage.run(Desk(self.engine).apply(run_id))
+        self.stage.run(self.engine.carry_out(run_id))
+
+    def undo(self, run_id: RunId) -> RunId:
+        """Plan the undo of a run, to be applied later."""
+        undo_id = self.stage.run(Desk(self.engine).undo(run_id, None))
+        self.stage.run(self.engine.carry_out(undo_id))
+        return undo_id
+
+    def kept(self, undo_id: RunId) -> list[object]:
+        """What an undo leaves as it is."""
+        rows = self.office.state().of_run(undo_id)
+        return [row["note"] for row in rows if row["kind"] == "none"]
+
     def change(self, local: str, **attributes: object) -> None:
         """Change a user, or make one."""
         made = person(local, given_name=None, surname=None)

@@ -34,7 +34,9 @@ class HeldView(View):
 @router.post(
     "/runs/{run_id}/approve",
     status_code=202,
-    responses=failures(_CONFLICTS, TEMPORAL, changes=True),
+    responses=failures(
+        _CONFLICTS, {422: ("not_connected", "mapping_changed")}, TEMPORAL, changes=True
+    ),
 )
 async def approve(
     known: Known, runtime: Started, run_id: UUID, body: HeldBody | None = None
