@@ -45,6 +45,7 @@ from entra_plugin.domain.errors import (
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState, RunType, Trigger
+from entra_plugin.store.fences import FENCE_LOST
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 from entra_plugin.workflows import interface
@@ -316,7 +317,9 @@ class Activities:
                 await self._record.connection_failed(tenant_id, run_id, Failure.of(error))
                 return Step(go_on=False, stop=error.code)
             except EntraError as error:
-                await self._close(customer, RunState.FAILED, failure=Failure.of(error))
+                # Whoever lost his fence is no longer asked: a later attempt is at work.
+                if error.code != FENCE_LOST:
+                    await self._close(customer, RunState.FAILED, failure=Failure.of(error))
                 return Step(go_on=False)
             return Step(go_on=True)
 

@@ -106,10 +106,16 @@ class Record:
         reason: str | None = None,
         failure: Failure | None = None,
     ) -> None:
-        """Close a managed tenant that did not get through; what it applied is counted and stays."""
+        """Close a managed tenant that did not get through; what it applied is counted and stays.
+
+        One that is closed already stays as it is, with what waits of it.
+        """
         now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await Fences(connection, tenant_id).lock(run_id, managed_tenant_id)
+            row = await RunTenants(connection, tenant_id).get(run_id, managed_tenant_id)
+            if row is None or row.state not in OPEN_STATES:
+                return
             changes = Changes(connection, tenant_id)
             await changes.drop_unsettled(run_id, managed_tenant_id)
             counts = await changes.counts(run_id, managed_tenant_id)
