@@ -92,7 +92,6 @@ class PlanRows:
         departure: Departure | None,
         *,
         waits: bool = False,
-        unlisted: bool = False,
     ) -> Settled:
         return Settled(
             user=reading.user,
@@ -103,7 +102,6 @@ class PlanRows:
             departure=departure,
             contact_id=reading.known.linked if reading.known is not None else None,
             waits=waits,
-            unlisted=unlisted,
         )
 
     def _key(self, reading: Reading) -> IdentityKey:

@@ -49,6 +49,8 @@ class Planner(LinkedPlanner):
             rows = len(plan.changes)
             self._plan_one(reading, around, plan)
             known, object_id = reading.known, reading.user.object_id
+            if known is not None and known.unlisted:
+                plan.found.append(object_id)
             asked = len(plan.changes) > rows or object_id in plan.asked
             if known is not None and known.question is not None and not asked:
                 plan.answered.append(object_id)
@@ -79,7 +81,8 @@ class Planner(LinkedPlanner):
         elif departure is None:
             self._miss(reading, known, link, around, plan)
         elif self._is_untouchable(reading, link, around):
-            self._keep(reading, known.verdict, known.reason, departure, plan)
+            kept = self._settled(reading, known.verdict, known.reason, departure)
+            plan.settled.append(kept)
         else:
             self._depart(reading, known, link, departure, around, plan)
         if known.question is not None and (link.contact is None or len(plan.changes) == rows):
@@ -116,19 +119,7 @@ class Planner(LinkedPlanner):
             plan.changes.append(self._close_link(reading, known.linked))
         reason = _MISSING if departure is None else VerdictReason.DELETED_UPSTREAM
         left = departure.acted_on() if departure is not None else known.departure
-        self._keep(reading, Verdict.FILTERED, reason, left, plan)
-
-    def _keep(
-        self,
-        reading: Reading,
-        verdict: Verdict,
-        reason: VerdictReason,
-        departure: Departure | None,
-        plan: PagePlan,
-    ) -> None:
-        """Remember of one whom the directory did not show what is known."""
-        unlisted = reading.known is not None and reading.known.unlisted
-        plan.settled.append(self._settled(reading, verdict, reason, departure, unlisted=unlisted))
+        plan.settled.append(self._settled(reading, Verdict.FILTERED, reason, left))
 
     def left_alone(self, settled: Settled) -> Change:
         """The row by which a preview says that an identity is left alone, and why."""

@@ -140,7 +140,6 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identity that needs no change: its verdict holds until it changes.
 
     One that ``waits`` is planned again by every run: it depends on a contact that is not its own.
-    ``unlisted``: it is remembered without having been shown.
     """
 
     user: DirectoryUser
@@ -151,7 +150,6 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     departure: Departure | None = None
     contact_id: ContactId | None = None
     waits: bool = False
-    unlisted: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -183,7 +181,8 @@ class PagePlan:
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
     stands. ``standing`` are questions that are open already, word for word. ``waiting`` are
-    identities whose address somebody else has, or a contact that is to be left alone.
+    identities whose address somebody else has, or a contact that is to be left alone. ``found`` are
+    those who had been missing when they were looked for.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -193,6 +192,7 @@ class PagePlan:
     asked: set[ObjectId] = field(default_factory=set)
     standing: list[Settled] = field(default_factory=list)
     waiting: set[ObjectId] = field(default_factory=set)
+    found: list[ObjectId] = field(default_factory=list)
     unchanged: int = 0
     filtered: int = 0
 

@@ -39,7 +39,7 @@ _HELD_BESIDE = _held_beside("c.run_id", "c.managed_tenant_id", "c.object_id")
 _STORE = """
     INSERT INTO entra_identities AS i (tenant_id, entra_tenant_id, object_id, address, display_name,
         search_key, enabled, attributes, seen_fingerprint, acted_fingerprint, read_as, verdict,
-        reason, first_seen_at, changed_at, departure, departed_at, departure_settled, unlisted)"""
+        reason, first_seen_at, changed_at, departure, departed_at, departure_settled)"""
 
 _OVER = """
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
@@ -54,8 +54,7 @@ _OVER = """
         departed_at = CASE WHEN i.changed_at <= :now THEN excluded.departed_at
             ELSE i.departed_at END,
         departure_settled = CASE WHEN i.changed_at <= :now THEN excluded.departure_settled
-            ELSE i.departure_settled END,
-        unlisted = excluded.unlisted"""
+            ELSE i.departure_settled END"""
 """A text that is unknown this time is that of before if the fingerprint is.
 
 An identity that somebody else wrote since this was planned, as an approval does, is planned again
@@ -73,15 +72,15 @@ _REMEMBER = text(f"""
                     AND d.object_id = r.object_id AND d.kind = 'undone') THEN NULL
             ELSE decode(r.fingerprint, 'hex') END,
         decode(r.digest || r.fingerprint, 'hex'), r.verdict, r.reason, :now, :now,
-        r.departure, r.departed_at, coalesce(r.departure_settled, false), r.unlisted
+        r.departure, r.departed_at, coalesce(r.departure_settled, false)
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (object_id uuid, address text,
         display_name text, search_key text, enabled boolean, attributes jsonb, fingerprint text,
         digest text, verdict text, reason text, departure text, departed_at timestamptz,
-        departure_settled boolean, waits boolean, unlisted boolean)
+        departure_settled boolean, waits boolean)
     {_OVER}
-    WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled, i.unlisted)
+    WHERE (i.acted_fingerprint, i.verdict, i.reason, i.departure, i.departure_settled)
         IS DISTINCT FROM (excluded.acted_fingerprint, excluded.verdict, excluded.reason,
-            excluded.departure, excluded.departure_settled, excluded.unlisted)
+            excluded.departure, excluded.departure_settled)
 """)
 """One that was resumed while it was planned as undone stays unsettled."""
 
@@ -107,7 +106,7 @@ _STORE_APPLIED = text(f"""
             ELSE d.verdict END,
         c.reason, :now, :now, c.snapshot -> 'departure' ->> 'kind',
         CAST(c.snapshot -> 'departure' ->> 'since' AS timestamptz),
-        coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false), false
+        coalesce(CAST(c.snapshot -> 'departure' ->> 'settled' AS boolean), false)
     FROM unnest(:change_ids, :verdicts) AS d (change_id, verdict)
     CROSS JOIN LATERAL (
         SELECT * FROM entra_sync_changes
@@ -138,7 +137,6 @@ _REFRESH_LINKED = text(f"""
         departure_settled = CASE WHEN s.outlives THEN i.departure_settled
             ELSE s.departure IS NOT NULL AND (s.done OR i.departure_settled)
                 AND CAST(s.departure ->> 'settled' AS boolean) END,
-        unlisted = i.unlisted AND s.missing,
         changed_at = :now
     FROM (
         SELECT DISTINCT ON (c.object_id) c.object_id, c.search_key,
@@ -147,7 +145,6 @@ _REFRESH_LINKED = text(f"""
             decode(c.snapshot ->> 'digest', 'hex') AS digest,
             c.snapshot -> 'departure' AS departure,
             bool_or(d.change_id = ANY(:refused)) OVER (PARTITION BY c.object_id) AS outlives,
-            c.reason = 'missing_upstream' AS missing,
             bool_and(d.settled AND NOT coalesce(c.note ? 'emailTaken', false))
                 OVER (PARTITION BY c.object_id) AND NOT EXISTS (
                 SELECT FROM entra_sync_changes o
@@ -166,7 +163,6 @@ _REFRESH_LINKED = text(f"""
         AND i.object_id = s.object_id
         AND (s.done OR i.acted_fingerprint IS NOT NULL
             OR i.seen_fingerprint IS DISTINCT FROM s.fingerprint
-            OR (i.unlisted AND NOT s.missing)
             OR (NOT s.outlives AND i.departure IS DISTINCT FROM s.departure ->> 'kind'))
 """).bindparams(
     bindparam("change_ids", type_=IdArray()),
@@ -338,7 +334,6 @@ def _settled(item: Settled, digests: Mapping[ObjectId, bytes]) -> dict[str, obje
         "verdict": item.verdict,
         "reason": item.reason,
         "waits": item.waits,
-        "unlisted": item.unlisted,
     }
 
 

@@ -61,10 +61,10 @@ _OF = text("""
 quadratic."""
 
 _MARK = text("""
-    UPDATE entra_identities SET unlisted = true
+    UPDATE entra_identities SET unlisted = :unlisted
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids) AND NOT unlisted
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+        AND object_id = ANY(:object_ids) AND unlisted <> :unlisted
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("unlisted", type_=Boolean()))
 
 _UNSETTLE = text("""
     WITH linked AS MATERIALIZED (
@@ -125,14 +125,11 @@ class UnlistedIdentities:
 
     async def mark(self, entra_tenant_id: EntraTenantId, object_ids: Collection[ObjectId]) -> None:
         """Remember that the directory did not show these when they were looked for."""
-        if not object_ids:
-            return
-        values = {
-            "tenant_id": self._tenant_id,
-            "entra_tenant_id": entra_tenant_id,
-            "object_ids": list(object_ids),
-        }
-        await self._connection.execute(_MARK, values)
+        await self._put(entra_tenant_id, object_ids, unlisted=True)
+
+    async def find(self, entra_tenant_id: EntraTenantId, object_ids: Collection[ObjectId]) -> None:
+        """Remember that the directory shows these again."""
+        await self._put(entra_tenant_id, object_ids, unlisted=False)
 
     async def unsettle(
         self, entra_tenant_id: EntraTenantId, fence: Fence, *, new_rules: bool
@@ -144,6 +141,19 @@ class UnlistedIdentities:
         values = {**self._reading(entra_tenant_id, fence), "new_rules": new_rules}
         row = (await self._connection.execute(_UNSETTLE, values)).one()
         return Unsettled(every=row.every, unlinked=row.unlinked)
+
+    async def _put(
+        self, entra_tenant_id: EntraTenantId, object_ids: Collection[ObjectId], *, unlisted: bool
+    ) -> None:
+        if not object_ids:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+            "unlisted": unlisted,
+        }
+        await self._connection.execute(_MARK, values)
 
     def _reading(self, entra_tenant_id: EntraTenantId, fence: Fence) -> dict[str, object]:
         return {

@@ -74,6 +74,40 @@ def test_nobody_is_asked_about_a_missing_user_whose_contact_is_deleted(cyd: Case
     assert cyd.rows(cyd.sync()) == [("create", "applied")]
 
 
+@pytest.mark.parametrize("kept", ["pinned", "in grace"])
+def test_a_proof_that_is_not_acted_on_yet_is_written_once(cyd: Case, kept: str) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    if kept == "pinned":
+        cyd.office.pin("keep_active", contact_id=str(cyd.contact("cyd")["id"]))
+    else:
+        cyd.save(guard={"graceDays": 10})
+    cyd.fire("cyd")
+    cyd.sync()
+    before = cyd.office.versions()
+    cyd.sync()
+    assert cyd.office.versions() == before
+    assert cyd.contact("cyd")["active"]
+
+
+def test_a_question_about_somebody_who_is_there_again_is_looked_at_by_every_sync(
+    case: Case,
+) -> None:
+    case.office.hire(CLIENTS[2], "Cyd", "cyd@contoso.example")
+    case.change("cyd")
+    case.sync()
+    case.sync()
+    there = case.paper.users[person("cyd").object_id]
+    case.vanish("cyd")
+    case.engine.clock.move(days=8)
+    case.paper.faults.append("refused_proofs")
+    case.sync()
+    case.paper.put(there)
+    case.sync()
+    case.sync()
+    discharge(case)
+    assert case.rows(case.sync()) == [("create", "applied")]
+
+
 def test_a_question_about_a_missing_user_is_closed_by_the_proof(cyd: Case) -> None:
     cyd.capable(delta=False, proves_absence=False)
     missing = cyd.paper.users[person("cyd").object_id]

@@ -48,7 +48,9 @@ class Absences:
             asked = [one.object_id for one in concerned if not one.proved]
             proved |= await self._proved(asked, allowed)
         missing = [one.object_id for one in concerned] if look else sorted(proved)
-        new = tuple(one.object_id for one in unlisted if one.is_new) if look else ()
+        new: tuple[ObjectId, ...] = ()
+        if look:
+            new = tuple(o.object_id for o in unlisted if o.is_new and o.object_id not in proved)
         if not missing and not new:
             return None
         planned = await self.plan_deleted(missing, proved, now)

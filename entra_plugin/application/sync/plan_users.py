@@ -35,6 +35,7 @@ from entra_plugin.store.identity_writes import IdentityWrites
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import Links
 from entra_plugin.store.pages import PageCounts
+from entra_plugin.store.unlisted import UnlistedIdentities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,7 @@ class UserPlanner:
         )
         await Links(connection, self.tenant_id).rebase(directory, plan.rebased)
         await Items(connection, self.tenant_id).close_moot(directory, plan.answered, self.now)
+        await UnlistedIdentities(connection, self.tenant_id).find(directory, plan.found)
 
     def _planner(self) -> Planner:
         scope = Scope(
