@@ -52,6 +52,14 @@ def test_the_sync_of_one_person_makes_a_contact_anew_that_was_deleted(cyd: Case)
     assert sorted(rows) == [("close_link", "applied"), ("create", "applied")]
 
 
+def test_a_preview_has_one_word_on_who_is_gone_on_both_sides(cyd: Case) -> None:
+    cyd.capable(delta=False)
+    discharge(cyd)
+    cyd.fire("cyd")
+    rows = [kind for kind, _ in cyd.rows(cyd.preview())]
+    assert sorted(map(str, rows)) == ["close_link", "none", "none"]
+
+
 def test_the_link_of_a_leaver_is_closed_once_his_contact_is_deleted(cyd: Case) -> None:
     cyd.fire("cyd")
     cyd.sync()

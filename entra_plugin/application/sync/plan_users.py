@@ -122,8 +122,16 @@ class UserPlanner:
         plan = planned.plan
         changes = plan.changes
         if self.preview:
+            named = {change.user.object_id for change in changes}
             left_alone = [*plan.settled, *plan.standing]
-            changes = [*changes, *map(self._planner().left_alone, left_alone)]
+            changes = [
+                *changes,
+                *(
+                    self._planner().left_alone(settled)
+                    for settled in left_alone
+                    if settled.user.object_id not in named
+                ),
+            ]
         await Changes(connection, self.tenant_id).add(
             changes,
             run_id=self.run_id,
