@@ -126,6 +126,7 @@ _ADD_BUSY = text("""
         AND other.client_id IS NOT DISTINCT FROM t.client_id
         AND other.writes AND other.state IN ('queued', 'running')
     ON CONFLICT DO NOTHING
+    RETURNING state
 """).bindparams(
     bindparam("managed_tenant_ids", type_=ARRAY(Uuid())),
     bindparam("client_ids", type_=ARRAY(Uuid())),
@@ -184,20 +185,23 @@ class RunTenants:
         *,
         joins: Collection[RunType],
         now: datetime,
-    ) -> None:
+    ) -> bool:
         """Take managed tenants into a run, as far as no other run is writing them.
 
         One that a run of the types ``joins`` is writing for the same client becomes ``joined``;
-        another run does not do what is asked for, so that one is ``skipped``.
+        another run does not do what is asked for, so that one is ``skipped``. Answers False when
+        all of them are.
         """
         values = {**self._arrays(run_id, rows), "writes": True}
         taken = set((await self._connection.scalars(_ADD, values)).all())
         busy = [row for row in rows if row.managed_tenant_id not in taken]
-        if busy:
-            types = [type_.value for type_ in joins]
-            await self._connection.execute(
-                _ADD_BUSY, {**self._arrays(run_id, busy), "joins": types, "now": now}
-            )
+        if not busy:
+            return True
+        types = [type_.value for type_ in joins]
+        states = await self._connection.scalars(
+            _ADD_BUSY, {**self._arrays(run_id, busy), "joins": types, "now": now}
+        )
+        return bool(taken) or RunState.JOINED.value in states.all()
 
     async def add_planned(self, run_id: RunId, rows: Sequence[NewRunTenant]) -> None:
         """Take managed tenants into a run that only plans: it is in nobody's way."""

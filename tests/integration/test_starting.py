@@ -299,6 +299,14 @@ async def test_a_sync_of_everything_says_that_it_leaves_a_customer_to_a_persons_
     )
 
 
+async def test_a_sync_of_which_nothing_is_left_is_refused(office: Office) -> None:
+    for customer in (1, 2):
+        await office.start_person(customer)
+    with pytest.raises(Conflict) as refused:
+        await office.start()
+    assert refused.value.code == "sync_under_way"
+
+
 async def test_a_sync_of_everything_is_no_part_of_one_for_the_client_of_before(
     office: Office,
 ) -> None:

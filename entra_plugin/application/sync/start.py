@@ -122,7 +122,9 @@ class StartSync:
             run = replace(run, type=RunType.CLIENT)
             await runs.add(run, now)
         new = [scope.run_tenant(row) for row in scope.rows]
-        await tenants.add(run_id, new, joins=WHOLE, now=now)
+        some = await tenants.add(run_id, new, joins=WHOLE, now=now)
+        if not some and command.trigger != Trigger.SCHEDULED:
+            raise Conflict("sync_under_way")
         await scope.note_left_out(tenants, run_id, now)
         return StartedRun(run_id=run_id, workflow_id=run.workflow_id, joined=False)
 
