@@ -128,8 +128,9 @@ _LINKS = text("""
     UPDATE entra_contact_links l
     SET host_version = coalesce(w.version, l.host_version),
         base = l.base - ARRAY(SELECT jsonb_array_elements_text(w.forgotten)),
-        inactive_version = CASE w.inactive WHEN true THEN w.version WHEN false THEN NULL
-            ELSE l.inactive_version END,
+        inactive_version = CASE
+            WHEN w.inactive OR w.version = l.inactive_version + 1 THEN w.version
+            WHEN w.inactive IS NULL THEN l.inactive_version END,
         client_id = coalesce(w.client_id, l.client_id),
         state = CASE WHEN w.closed IS NULL THEN l.state ELSE 'closed' END,
         closed_reason = coalesce(w.closed, l.closed_reason),
@@ -147,7 +148,10 @@ _LINKS = text("""
     ) w
     WHERE l.tenant_id = :tenant_id AND l.link_id = w.link_id
 """).bindparams(bindparam("run_id", type_=Uuid()))
-"""The active link of identity and contact, or the youngest closed one: a mapping may be gone."""
+"""The active link of identity and contact, or the youngest closed one: a mapping may be gone.
+
+A contact that we made inactive, and that nobody but we wrote to since, counts as that still.
+"""
 
 _DECIDE = text("""
     INSERT INTO entra_decisions AS d (tenant_id, entra_tenant_id, object_id, kind, run_id,

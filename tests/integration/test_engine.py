@@ -13,6 +13,7 @@ from entra_plugin.directory.protocol import ChangePage, UserPage
 from entra_plugin.domain.ids import EntraTenantId
 from support.builders import person
 from support.case import Case
+from support.desk import Desk
 from support.office import CLIENTS, CUSTOMERS
 from support.paper import PaperChange, PaperDirectory
 
@@ -351,3 +352,18 @@ def test_who_waits_already_counts_as_unchanged_however_many_pages_are_read(case:
     run = case.sync()
     (part,) = [part for part in case.office.state().parts if part["run_id"] == str(run)]
     assert (part["users_read"], part["unchanged"]) == (32, 32)
+
+
+def test_who_is_undone_run_by_run_wakes_once_all_is_resumed(case: Case) -> None:
+    case.save(guard={}, displayName="directory_wins")
+    case.change("cyd")
+    first = case.sync()
+    case.change("cyd", display_name="Cyd Newman")
+    second = case.sync()
+    for run in (first, second):
+        case.apply(case.undo(run))
+    assert not case.contact("cyd")["active"]
+    for run in (first, second):
+        case.stage.run(Desk(case.engine).resume(run, None))
+    case.sync()
+    assert case.contact("cyd")["active"]
