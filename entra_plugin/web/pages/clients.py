@@ -15,7 +15,13 @@ from entra_plugin.domain.folding import search_key
 from entra_plugin.domain.ids import ManagedTenantId
 from entra_plugin.web.decisions import may_create_clients
 from entra_plugin.web.facts import Known, Started
-from entra_plugin.web.pages.mapping_form import Filled, all_rows, in_force, row_values
+from entra_plugin.web.pages.mapping_form import (
+    Filled,
+    all_rows,
+    exact_matches,
+    in_force,
+    row_values,
+)
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.responses import Html
@@ -133,7 +139,7 @@ async def show_clients(
         root=ROOT,
         version=preview.version,
         total=len(all_rows(preview)),
-        exact=len(preview.auto_matched),
+        exact=len(exact_matches(preview)),
         tab=tab,
         q=view.q,
         tabs=[

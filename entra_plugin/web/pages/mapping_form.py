@@ -121,7 +121,10 @@ def in_force(row: PreviewRow) -> str:
 
 
 def exact_matches(preview: Preview) -> list[MappingDecision]:
-    """The decisions that accept every match that needs no person."""
+    """The decisions that accept every match that needs no person.
+
+    Where a person unmapped a row, what comes next is a person's choice too.
+    """
     return [
         MappingDecision(
             managed_tenant_id=row.tenant.managed_tenant_id,
@@ -129,7 +132,7 @@ def exact_matches(preview: Preview) -> list[MappingDecision]:
             client_id=row.proposal.match.client_id,
         )
         for row in preview.auto_matched
-        if row.proposal.match is not None
+        if row.proposal.match is not None and row.decision is None
     ]
 
 

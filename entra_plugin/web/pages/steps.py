@@ -14,7 +14,7 @@ from entra_plugin.store.mappings import CurrentMapping
 from entra_plugin.web.decisions import may_create_clients
 from entra_plugin.web.pages.forms import Filled
 from entra_plugin.web.pages.mapping_form import Filled as Decisions
-from entra_plugin.web.pages.mapping_form import all_rows, in_force, row_values
+from entra_plugin.web.pages.mapping_form import all_rows, exact_matches, in_force, row_values
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.shared import connection_values, is_connected, is_open, page_values
@@ -151,6 +151,7 @@ async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
         "on_page": False,
         "preview": preview,
         "groups": _groups(preview),
+        "exact": len(exact_matches(preview)),
         "full_select": len(preview.clients) <= FULL_SELECT,
         "can_create": await may_create_clients(screen.runtime, screen.facts),
         "changed": shown.filled.changed,
@@ -173,13 +174,12 @@ def _groups(preview: Preview) -> list[tuple[str, tuple[PreviewRow, ...]]]:
 
 def _chosen(preview: Preview, filled: Decisions) -> dict[str, str]:
     """What each row's list stands at: what was just chosen, else the decision, else the match."""
-    keyed = ((str(row.tenant.managed_tenant_id), row) for row in all_rows(preview))
-    return {key: filled.chosen.get(key, _default(row)) for key, row in keyed}
-
-
-def _default(row: PreviewRow) -> str:
-    match = str(row.proposal.match.client_id) if row.proposal.match else ""
-    return in_force(row) or match
+    exact = {d.managed_tenant_id: str(d.client_id) for d in exact_matches(preview)}
+    keyed = ((row.tenant.managed_tenant_id, row) for row in all_rows(preview))
+    return {
+        str(key): filled.chosen.get(str(key), in_force(row) or exact.get(key, ""))
+        for key, row in keyed
+    }
 
 
 async def _sync(screen: Screen, facts: OverviewFacts, shown: Shown) -> dict[str, object]:

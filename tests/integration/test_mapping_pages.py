@@ -1,0 +1,107 @@
+"""The forms in which people decide about customers: what they accept, and what they keep."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from support.inside import Inside
+from support.program import Program
+from support.running import RunningHost
+from support.simulator import Simulator
+
+PAGES = "/integrations/entra"
+ALPINE, BRIGHT = (f"e0000000-0000-4000-8000-{n:012d}" for n in (1, 2))
+ALPINE_CLIENT, BRIGHT_CLIENT = (f"c1000000-0000-4000-8000-{n:012d}" for n in (1, 2))
+WIZARD, PAGE = "/setup?step=map", "/clients?list=auto_matched"
+ACCEPT = {WIZARD: "/setup/mappings/accept", PAGE: "/clients/accept"}
+
+
+class Desk:
+    """A person before the pages."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def tenant(self, directory: str) -> str:
+        """Our id of a directory."""
+        found = self.program.items("/managed-tenants")
+        return str(next(t["managedTenantId"] for t in found if t["entraTenantId"] == directory))
+
+    def decided(self, directory: str) -> tuple[object, object] | None:
+        """State and client of the decision in force."""
+        key = self.tenant(directory)
+        found = (m for m in self.program.items("/mappings") if m["managedTenantId"] == key)
+        return next(((m["state"], m["clientId"]) for m in found), None)
+
+    def decide(self, directory: str, **decision: str) -> None:
+        """Decide by the API, as a colleague does."""
+        body = {
+            "version": self.program.get("/mappings/preview").data["version"],
+            "decisions": [{"managedTenantId": self.tenant(directory), **decision}],
+        }
+        assert self.program.post("/mappings/confirm", body).status == httpx.codes.OK
+
+    def see(self, path: str) -> str:
+        """A page as it is shown now."""
+        return self.program.http.get(PAGES + path).raise_for_status().text
+
+    def send(self, path: str, **form: str) -> httpx.Response:
+        """Send a form."""
+        headers = {"X-CSRF-Token": self.program.csrf}
+        return self.program.http.post(PAGES + path, data=form, headers=headers)
+
+    def accept(self, page: str, seen: str) -> httpx.Response:
+        """Press the button that accepts all exact matches, on the page that was seen."""
+        return self.send(ACCEPT[page], version=version(seen))
+
+
+def version(seen: str) -> str:
+    """The version that a page was shown at."""
+    return re.findall(r'name="version" value="(\d+)"', seen)[0]
+
+
+def stands_at(seen: str, key: str) -> str:
+    """What the list of a row stands at."""
+    (options,) = re.findall(rf'<select name="decision\.{key}".*?</select>', seen, re.DOTALL)
+    return next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
+
+
+@pytest.fixture(scope="module")
+def discovered(admin: Program, microsoft: Simulator) -> Program:
+    """The administrator, after a discovery."""
+    admin.connect(microsoft)
+    admin.discover()
+    return admin
+
+
+@pytest.fixture
+def desk(discovered: Program, inside: Inside, host: RunningHost) -> Iterator[Desk]:
+    """Nothing was ever decided."""
+    yield Desk(discovered)
+    tenant_id = host.tenant_id(0)
+    inside.write("DELETE FROM entra_client_tenant_mappings WHERE tenant_id = %s", tenant_id)
+
+
+@pytest.mark.parametrize("page", ACCEPT)
+def test_what_a_person_unmapped_is_not_accepted_with_the_exact_matches(
+    desk: Desk, page: str
+) -> None:
+    desk.decide(ALPINE, state="mapped", clientId=ALPINE_CLIENT)
+    desk.decide(ALPINE, state="unmapped")
+    seen = desk.see(page)
+    others = int(re.findall(r"Accept all (\d+) exact matches", seen)[0])
+    told = desk.accept(page, seen).raise_for_status().text
+    assert f"The decisions are in force: {others} mapped." in told
+    assert desk.decided(ALPINE) == ("unmapped", None)
+    assert desk.decided(BRIGHT) == ("mapped", BRIGHT_CLIENT)
+    assert not re.search(r"Accept (all )?\d+ exact match", desk.see(page))
+
+
+def test_the_wizard_chooses_the_exact_match_unless_a_person_unmapped_it(desk: Desk) -> None:
+    desk.decide(ALPINE, state="mapped", clientId=ALPINE_CLIENT)
+    desk.decide(ALPINE, state="unmapped")
+    seen = desk.see(WIZARD)
+    assert stands_at(seen, desk.tenant(ALPINE)) == ""
+    assert stands_at(seen, desk.tenant(BRIGHT)) == BRIGHT_CLIENT
