@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -12,8 +13,10 @@ from support.running import RunningHost
 from support.simulator import Simulator
 
 PAGES = "/integrations/entra"
-ALPINE, BRIGHT = (f"e0000000-0000-4000-8000-{n:012d}" for n in (1, 2))
-ALPINE_CLIENT, BRIGHT_CLIENT = (f"c1000000-0000-4000-8000-{n:012d}" for n in (1, 2))
+ALPINE, BRIGHT, CEDAR = (f"e0000000-0000-4000-8000-{n:012d}" for n in (1, 2, 3))
+ALPINE_CLIENT, BRIGHT_CLIENT, CEDAR_CLIENT = (
+    f"c1000000-0000-4000-8000-{n:012d}" for n in (1, 2, 3)
+)
 WIZARD, PAGE = "/setup?step=map", "/clients?list=auto_matched"
 ACCEPT = {WIZARD: "/setup/mappings/accept", PAGE: "/clients/accept"}
 
@@ -54,7 +57,8 @@ class Desk:
 
     def accept(self, page: str, seen: str) -> httpx.Response:
         """Press the button that accepts all exact matches, on the page that was seen."""
-        return self.send(ACCEPT[page], version=version(seen))
+        (pairs,) = re.findall(r'"exact": "([^"]*)"', seen)
+        return self.send(ACCEPT[page], version=version(seen), exact=pairs)
 
 
 def version(seen: str) -> str:
@@ -97,6 +101,23 @@ def test_what_a_person_unmapped_is_not_accepted_with_the_exact_matches(
     assert desk.decided(ALPINE) == ("unmapped", None)
     assert desk.decided(BRIGHT) == ("mapped", BRIGHT_CLIENT)
     assert not re.search(r"Accept (all )?\d+ exact match", desk.see(page))
+
+
+@pytest.mark.parametrize("page", ACCEPT)
+def test_only_the_exact_matches_that_were_seen_and_still_are_get_accepted(
+    desk: Desk, inside: Inside, page: str
+) -> None:
+    gone = "UPDATE entra_managed_tenants SET gone_at = %s WHERE entra_tenant_id = %s"
+    inside.write(gone, datetime.now(UTC), BRIGHT)
+    seen = desk.see(page)
+    inside.write(gone, None, BRIGHT)
+    inside.write("UPDATE psa_clients SET active = false WHERE id = %s", ALPINE_CLIENT)
+    told = desk.accept(page, seen).raise_for_status().text
+    inside.write("UPDATE psa_clients SET active = true WHERE id = %s", ALPINE_CLIENT)
+    assert "1 row changed since it was shown" in told
+    assert f'id="entra-wrong-{desk.tenant(ALPINE)}"' in told
+    assert [desk.decided(directory) for directory in (ALPINE, BRIGHT)] == [None, None]
+    assert desk.decided(CEDAR) == ("mapped", CEDAR_CLIENT)
 
 
 def test_the_wizard_chooses_the_exact_match_unless_a_person_unmapped_it(desk: Desk) -> None:

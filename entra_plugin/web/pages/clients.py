@@ -18,6 +18,7 @@ from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.pages.mapping_form import (
     Filled,
     all_rows,
+    as_sent,
     exact_matches,
     in_force,
     row_values,
@@ -119,6 +120,7 @@ async def show_clients(
     if preview is None:
         preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
     texts = screen.facts.locale
+    exact = exact_matches(preview)
     found = preview.only(None, view.q) if view.q else preview
     lists = {tab: _rows(found, tab) for tab in Tab}
     tab = view.tab or next((t for t in Tab if lists[t]), Tab.NEEDS_REVIEW)
@@ -139,7 +141,8 @@ async def show_clients(
         root=ROOT,
         version=preview.version,
         total=len(all_rows(preview)),
-        exact=len(exact_matches(preview)),
+        exact=len(exact),
+        exact_pairs=as_sent(exact),
         tab=tab,
         q=view.q,
         tabs=[

@@ -15,12 +15,13 @@ from entra_plugin.web.pages.mapping_form import (
     MAX_FIELDS,
     NO_SUCH_CLIENT,
     Filled,
+    accepted_message,
     after_problem,
     confirmed_message,
-    exact_matches,
     moves,
     question,
     read_choices,
+    read_exact,
     read_version,
 )
 from entra_plugin.web.pages.notice import attempt, of_problem
@@ -60,18 +61,19 @@ async def decide(request: Request, known: Known, runtime: Started, view: ViewQue
 
 @router.post("/accept")
 async def accept(request: Request, known: Known, runtime: Started, view: ViewQuery) -> Html:
-    """Accept all exact matches of the preview that the person saw, on whatever page they are."""
+    """Accept the exact matches that were listed, on whatever page, as far as they still are."""
     screen = Screen(request, known, runtime)
     form = await request.form()
     preview = await runtime.preview_mappings(known.tenant_id)
+    decisions, changed = read_exact(preview, form)
     done, problem = await attempt(
-        runtime.confirm_mappings(
-            known.person, version=read_version(form), decisions=exact_matches(preview)
-        )
+        runtime.confirm_mappings(known.person, version=read_version(form), decisions=decisions)
     )
     if problem is not None or done is None:
         return await _not_confirmed(screen, view, problem or problems.INTERNAL, Filled())
-    return await show_clients(screen, view, Shown(message=confirmed_message(screen, done)))
+    message = accepted_message(screen, done, changed)
+    shown = Shown(message=message, filled=Filled(changed=changed))
+    return await show_clients(screen, view, shown)
 
 
 async def _not_confirmed(screen: Screen, view: View, problem: Problem, filled: Filled) -> Html:

@@ -4,8 +4,8 @@ How it is read, what is asked before it is put in force, and what is said afterw
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
 
@@ -136,6 +136,22 @@ def exact_matches(preview: Preview) -> list[MappingDecision]:
     ]
 
 
+def as_sent(exact: Sequence[MappingDecision]) -> str:
+    """The pairs that the button to accept them all sends."""
+    return _written({str(d.managed_tenant_id): str(d.client_id) for d in exact})
+
+
+def read_exact(preview: Preview, form: FormData) -> tuple[list[MappingDecision], frozenset[str]]:
+    """The matches that were shown as exact and still are, and the rows of those that are not."""
+    shown = _read(form, "exact")
+    still = [
+        decision
+        for decision in exact_matches(preview)
+        if shown.get(str(decision.managed_tenant_id)) == str(decision.client_id)
+    ]
+    return still, frozenset(shown.keys() - {str(d.managed_tenant_id) for d in still})
+
+
 def read_version(form: FormData) -> int:
     """The version of the preview that the form was made on.
 
@@ -169,7 +185,7 @@ def read_choices(preview: Preview, form: FormData) -> Choices:
             chosen[key] = wanted
     if chosen.keys() - {str(row.tenant.managed_tenant_id) for row in all_rows(preview)}:
         raise MalformedRequest("decision")
-    return Choices(chosen=chosen, typed=unknown, acknowledged=_acknowledged(form))
+    return Choices(chosen=chosen, typed=unknown, acknowledged=_read(form, "ack"))
 
 
 async def question(
@@ -203,7 +219,7 @@ async def question(
     return Question(
         doubts=tuple(doubts),
         moves=tuple([await _told(screen, part, version) for part in _parts(moving)]),
-        acknowledgement=" ".join(f"{key}={value}" for key, value in asked.items()),
+        acknowledgement=_written(asked),
     )
 
 
@@ -234,6 +250,15 @@ def confirmed_message(screen: Screen, done: Confirmed, *, moved: bool = False) -
         title=texts.text("map.done", what=", ".join(parts)),
         advice=statement(done, texts) if moved else None,
     )
+
+
+def accepted_message(screen: Screen, done: Confirmed, changed: Collection[str]) -> Message:
+    """What is in force now; and that rows were left as they are, since they had changed."""
+    message = confirmed_message(screen, done)
+    if not changed:
+        return message
+    advice = screen.facts.locale.count("map.accept.changed", len(changed))
+    return replace(message, tone=Tone.WARNING, advice=advice)
 
 
 def moves(preview: Preview, choices: Choices) -> bool:
@@ -282,9 +307,14 @@ async def _told(screen: Screen, part: _Pairs, version: int) -> Move:
     )
 
 
-def _acknowledged(form: FormData) -> dict[str, str]:
-    """The choices that the button of the question named."""
-    pairs = (part.partition("=") for part in _text(form, "ack").split())
+def _written(values: Mapping[str, str]) -> str:
+    """Values by managed tenant, in one field."""
+    return " ".join(f"{key}={value}" for key, value in values.items())
+
+
+def _read(form: FormData, name: str) -> dict[str, str]:
+    """The values by managed tenant that a field holds."""
+    pairs = (part.partition("=") for part in _text(form, name).split())
     return {key: value for key, _, value in pairs}
 
 

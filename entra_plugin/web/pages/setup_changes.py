@@ -18,12 +18,13 @@ from entra_plugin.web.pages.mapping_form import (
     MAX_FIELDS,
     NO_SUCH_CLIENT,
     Filled,
+    accepted_message,
     after_problem,
     confirmed_message,
-    exact_matches,
     moves,
     question,
     read_choices,
+    read_exact,
     read_version,
 )
 from entra_plugin.web.pages.notice import Message, Tone, attempt, of_problem
@@ -79,18 +80,19 @@ async def confirm(request: Request, known: Known, runtime: Started) -> Html:
 
 @router.post("/setup/mappings/accept")
 async def accept(request: Request, known: Known, runtime: Started) -> Html:
-    """Accept all exact matches of the preview that the person saw."""
+    """Accept the exact matches that the person saw, as far as they still are."""
     screen = Screen(request, known, runtime)
     form = await request.form(max_fields=MAX_FIELDS)
     preview = await runtime.preview_mappings(known.tenant_id)
+    decisions, changed = read_exact(preview, form)
     done, problem = await attempt(
-        runtime.confirm_mappings(
-            known.person, version=read_version(form), decisions=exact_matches(preview)
-        )
+        runtime.confirm_mappings(known.person, version=read_version(form), decisions=decisions)
     )
     if problem is not None or done is None:
         return await _not_confirmed(screen, problem or problems.INTERNAL, Shown())
-    return await show_step(screen, WizardStep.MAP, Shown(message=confirmed_message(screen, done)))
+    message = accepted_message(screen, done, changed)
+    shown = Shown(message=message, filled=Filled(changed=changed))
+    return await show_step(screen, WizardStep.MAP, shown)
 
 
 @router.post("/setup/sync")

@@ -14,7 +14,13 @@ from entra_plugin.store.mappings import CurrentMapping
 from entra_plugin.web.decisions import may_create_clients
 from entra_plugin.web.pages.forms import Filled
 from entra_plugin.web.pages.mapping_form import Filled as Decisions
-from entra_plugin.web.pages.mapping_form import all_rows, exact_matches, in_force, row_values
+from entra_plugin.web.pages.mapping_form import (
+    all_rows,
+    as_sent,
+    exact_matches,
+    in_force,
+    row_values,
+)
 from entra_plugin.web.pages.notice import Message
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.shared import connection_values, is_connected, is_open, page_values
@@ -146,12 +152,14 @@ async def _new(
 
 async def _map(screen: Screen, shown: Shown) -> dict[str, object]:
     preview = await screen.runtime.preview_mappings(screen.facts.tenant_id)
+    exact = exact_matches(preview)
     return {
         **row_values(screen, preview),
         "on_page": False,
         "preview": preview,
         "groups": _groups(preview),
-        "exact": len(exact_matches(preview)),
+        "exact": len(exact),
+        "exact_pairs": as_sent(exact),
         "full_select": len(preview.clients) <= FULL_SELECT,
         "can_create": await may_create_clients(screen.runtime, screen.facts),
         "changed": shown.filled.changed,
@@ -174,11 +182,11 @@ def _groups(preview: Preview) -> list[tuple[str, tuple[PreviewRow, ...]]]:
 
 def _chosen(preview: Preview, filled: Decisions) -> dict[str, str]:
     """What each row's list stands at: what was just chosen, else the decision, else the match."""
-    exact = {d.managed_tenant_id: str(d.client_id) for d in exact_matches(preview)}
-    keyed = ((row.tenant.managed_tenant_id, row) for row in all_rows(preview))
+    exact = {str(d.managed_tenant_id): str(d.client_id) for d in exact_matches(preview)}
+    proposed = {key: match for key, match in exact.items() if key not in filled.changed}
+    keyed = ((str(row.tenant.managed_tenant_id), row) for row in all_rows(preview))
     return {
-        str(key): filled.chosen.get(str(key), in_force(row) or exact.get(key, ""))
-        for key, row in keyed
+        key: filled.chosen.get(key, in_force(row) or proposed.get(key, "")) for key, row in keyed
     }
 
 
