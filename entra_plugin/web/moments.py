@@ -2,20 +2,21 @@
 
 from datetime import UTC, datetime
 
+from entra_plugin.domain.years import YEARS
+
 
 def parse_moment(text: str) -> datetime:
     """The point in time that a text names.
 
     Raises:
-        ValueError: It is no ISO 8601 time, has no zone, or lies outside of the calendar.
+        ValueError: It is no ISO 8601 time, has no zone, or is none of our years.
     """
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("no zone")
-    try:
-        return found.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("outside of the calendar") from error
+    if found.year not in YEARS:
+        raise ValueError("not a date of our time")
+    return found.astimezone(UTC)
 
 
 def moment_text(moment: datetime) -> str:

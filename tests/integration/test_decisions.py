@@ -227,6 +227,7 @@ def test_null_takes_a_setting_away_and_what_is_left_out_stays(undecided: Operato
         ({"pausedUntil": "2099-01-01T00:00:00"}, (400, "malformed_request")),
         ({"pausedUntil": "2099-01-01"}, (400, "malformed_request")),
         ({"pausedUntil": 4070908800}, (400, "malformed_request")),
+        ({"pausedUntil": "9999-12-31T23:59:59Z"}, (400, "malformed_request")),
         ({"pausedUntil": "9999-12-31T23:59:59-14:00"}, (400, "malformed_request")),
         ({"pausedUntil": True}, (400, "malformed_request")),
         ({"userFilterConfig": {"excludePatterns": ["[a-z]"]}}, (422, "invalid_pattern")),

@@ -63,7 +63,8 @@ class Desk:
 
 def version(seen: str) -> str:
     """The version that a page was shown at."""
-    return re.findall(r'name="version" value="(\d+)"', seen)[0]
+    (found,) = re.findall(r'name="version" value="(\d+)"', seen)
+    return str(found)
 
 
 def stands_at(seen: str, key: str) -> str:

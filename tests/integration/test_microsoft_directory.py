@@ -118,6 +118,15 @@ async def test_of_several_relationships_the_latest_end_and_all_roles_count(
     assert alpine.roles == tuple(sorted({READER, GLOBAL_READER}))
 
 
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+async def test_an_end_that_no_calendar_shows_everywhere_is_none(
+    partner: Signed, directory: MicrosoftDirectory, end: str
+) -> None:
+    customer = {"displayName": "GDAP", "customer": {"tenantId": str(ALPINE)}, "endDateTime": end}
+    partner.fault(RELATIONSHIPS, status=200, body={"value": [customer]})
+    assert (await listed(directory))[ALPINE].relationship_end is None
+
+
 async def test_a_relationship_that_microsoft_made_or_that_has_ended_says_nothing(
     partner: Signed, directory: MicrosoftDirectory
 ) -> None:

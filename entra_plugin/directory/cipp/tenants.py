@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
 from entra_plugin.directory.microsoft import wire
+from entra_plugin.directory.moments import told_moment
 from entra_plugin.directory.protocol import ListedTenant
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import ConfigurationInvalid
@@ -93,7 +93,7 @@ def _customer(row: TenantRow) -> Customer | None:
             entra_tenant_id=guid,
             display_name=name or default or str(guid),
             default_domain=to_ascii(default) if default else None,
-            relationship_end=_moment(row.relationship_end),
+            relationship_end=told_moment(row.relationship_end),
             auto_extend=_flag(row.has_auto_extend),
             privilege_status=_text(row.delegated_privilege_status),
             provider_errors=_count(row.graph_error_count),
@@ -132,13 +132,3 @@ def _count(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= _MOST else None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)

@@ -3,13 +3,14 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from entra_plugin.directory.microsoft import partner_wire as wire
 from entra_plugin.directory.microsoft.endpoints import LIGHTHOUSE_SCOPE
 from entra_plugin.directory.microsoft.reading import Bearer, GraphReader, Page
 from entra_plugin.directory.microsoft.refusals import translated
+from entra_plugin.directory.moments import told_moment
 from entra_plugin.directory.protocol import ListedTenant
 from entra_plugin.directory.transport import UnexpectedStatus
 from entra_plugin.domain.addresses import to_ascii
@@ -188,7 +189,7 @@ def _listed(
 
 
 def _latest_end(active: Sequence[wire.Relationship]) -> datetime | None:
-    ends = (_moment(relationship.end_date_time) for relationship in active)
+    ends = (told_moment(relationship.end_date_time) for relationship in active)
     return max((end for end in ends if end is not None), default=None)
 
 
@@ -202,14 +203,6 @@ def _roles(active: Sequence[wire.Relationship]) -> tuple[str, ...]:
     granted = (r.access_details.unified_roles or () for r in active if r.access_details)
     names = {role.role_definition_id for roles in granted for role in roles}
     return tuple(sorted(filter(None, map(shown_name, names))))
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _guid(text: str | None) -> EntraTenantId | None:

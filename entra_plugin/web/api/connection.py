@@ -16,6 +16,7 @@ from entra_plugin.application.remedies import Links
 from entra_plugin.directory.protocol import Capabilities
 from entra_plugin.domain.expiry import Expiry
 from entra_plugin.domain.states import ConnectionStatus, MappingState, Trigger
+from entra_plugin.domain.years import YEARS
 from entra_plugin.resources import Locale
 from entra_plugin.web.api import views
 from entra_plugin.web.api.schema import (
@@ -170,10 +171,6 @@ class ConnectCippBody(Body):
         parts = {"tenantId": self.tenant_id, "clientId": self.client_id}
         missing = next((name for name, value in parts.items() if not value), "clientSecret")
         return "apiToken" if self.api_token is not None else missing
-
-
-YEARS = range(2000, 3000)
-"""In other years a time zone can lead out of the calendar."""
 
 
 def _in_calendar(value: datetime | None) -> datetime | None:

@@ -14,8 +14,8 @@ from entra_plugin.application.decide import SYNCED, Put
 from entra_plugin.application.tenant_settings import TenantSettingsChange
 from entra_plugin.domain.decisions import Decided
 from entra_plugin.domain.ids import ManagedTenantId
+from entra_plugin.domain.years import YEARS
 from entra_plugin.store.mappings import CurrentMapping
-from entra_plugin.web.api.connection import YEARS
 from entra_plugin.web.decisions import Told, evidence_in_words
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.malformed import MalformedRequest

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from entra_plugin.application.connect.access import CippAccess
-from entra_plugin.web.api.connection import YEARS
+from entra_plugin.domain.years import YEARS
 from entra_plugin.web.api.schema import Text
 from entra_plugin.web.malformed import MalformedRequest
 

@@ -1,7 +1,7 @@
 """Jinja2 over our own templates: text by key, times in the person's zone, everything escaped."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -141,8 +141,15 @@ def _moment(zone: str, form: str) -> Callable[[datetime | None], Markup]:
     def moment(at: datetime | None) -> Markup:
         if at is None:
             return Markup("&ndash;")
-        here = at.astimezone(local)
-        shown = here.strftime(form).removeprefix("0")
+        shown = _in_zone(at, local).strftime(form).removeprefix("0")
         return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), escape(shown))
 
     return moment
+
+
+def _in_zone(at: datetime, zone: ZoneInfo) -> datetime:
+    """The time in a zone, or in UTC where the zone leads out of the calendar."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at.astimezone(UTC)

@@ -173,6 +173,8 @@ def test_the_default_domain_is_what_a_tenant_is_asked_for_with(
         (None, None),
         ("", None),
         ("soon", None),
+        ("9999-12-31T23:59:59.9999999Z", None),
+        ("0001-01-01T00:00:00", None),
         (5, None),
         ({}, None),
     ],

@@ -90,11 +90,12 @@ def test_what_is_wrong_with_a_line_is_told(
     assert faults(f"{HEADER}\n{line}\n") == [(2, column, code) for column, code in expected]
 
 
-def test_a_pause_needs_a_zone_and_an_empty_one_ends_it() -> None:
+def test_a_pause_needs_a_zone_and_a_year_of_ours_and_an_empty_one_ends_it() -> None:
     header = f"{HEADER},pausedUntil"
-    assert faults(f"{header}\n{TENANT},create_new,,0,2099-01-01T00:00:00\n") == [
-        (2, "pausedUntil", "invalid_value")
-    ]
+    for until in ("2099-01-01T00:00:00", "9999-12-31T23:59:59Z"):
+        assert faults(f"{header}\n{TENANT},create_new,,0,{until}\n") == [
+            (2, "pausedUntil", "invalid_value")
+        ]
     (row,) = read_file(f"{header}\n{TENANT},create_new,,0,\n".encode()).rows
     assert row.pause is not None
     assert row.pause.value is None
