@@ -20,6 +20,8 @@ ALPINE_CLIENT, BRIGHT_CLIENT, CEDAR_CLIENT = (
 WIZARD, PAGE = "/setup?step=map", "/clients?list=auto_matched"
 ACCEPT = {WIZARD: "/setup/mappings/accept", PAGE: "/clients/accept"}
 
+GONE = "UPDATE entra_managed_tenants SET gone_at = %s WHERE entra_tenant_id = %s"
+
 
 class Desk:
     """A person before the pages."""
@@ -108,10 +110,9 @@ def test_what_a_person_unmapped_is_not_accepted_with_the_exact_matches(
 def test_only_the_exact_matches_that_were_seen_and_still_are_get_accepted(
     desk: Desk, inside: Inside, page: str
 ) -> None:
-    gone = "UPDATE entra_managed_tenants SET gone_at = %s WHERE entra_tenant_id = %s"
-    inside.write(gone, datetime.now(UTC), BRIGHT)
+    inside.write(GONE, datetime.now(UTC), BRIGHT)
     seen = desk.see(page)
-    inside.write(gone, None, BRIGHT)
+    inside.write(GONE, None, BRIGHT)
     inside.write("UPDATE psa_clients SET active = false WHERE id = %s", ALPINE_CLIENT)
     told = desk.accept(page, seen).raise_for_status().text
     inside.write("UPDATE psa_clients SET active = true WHERE id = %s", ALPINE_CLIENT)
@@ -119,6 +120,28 @@ def test_only_the_exact_matches_that_were_seen_and_still_are_get_accepted(
     assert f'id="entra-wrong-{desk.tenant(ALPINE)}"' in told
     assert [desk.decided(directory) for directory in (ALPINE, BRIGHT)] == [None, None]
     assert desk.decided(CEDAR) == ("mapped", CEDAR_CLIENT)
+
+
+@pytest.mark.parametrize("form", ["/setup/mappings", "/clients/decisions"])
+def test_a_row_that_is_gone_meanwhile_stands_in_nobodys_way_unless_it_was_chosen(
+    desk: Desk, inside: Inside, form: str
+) -> None:
+    alpine, bright = desk.tenant(ALPINE), desk.tenant(BRIGHT)
+    sent = {"version": version(desk.see(WIZARD)), f"decision.{alpine}": "skipped"}
+    inside.write(GONE, datetime.now(UTC), BRIGHT)
+    refused = desk.send(form, **sent, **{f"decision.{bright}": BRIGHT_CLIENT})
+    done = desk.send(form, **sent, **{f"decision.{bright}": ""})
+    inside.write(GONE, None, BRIGHT)
+    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert "<code>tenant_gone</code>" in refused.text
+    assert stands_at(refused.text, alpine) == "skipped"
+    assert "The decisions are in force: 1 skipped." in done.text
+    assert [desk.decided(directory) for directory in (ALPINE, BRIGHT)] == [("skipped", None), None]
+
+
+def test_a_row_of_no_id_is_malformed(desk: Desk) -> None:
+    sent = {"version": version(desk.see(WIZARD)), "decision.everybody": "skipped"}
+    assert desk.send("/setup/mappings", **sent).status_code == httpx.codes.BAD_REQUEST
 
 
 def test_the_wizard_chooses_the_exact_match_unless_a_person_unmapped_it(desk: Desk) -> None:

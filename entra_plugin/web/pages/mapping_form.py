@@ -11,8 +11,9 @@ from uuid import UUID
 
 from starlette.datastructures import FormData
 
-from entra_plugin.application.decide import MappingDecision
+from entra_plugin.application.decide import SYNCED, MappingDecision
 from entra_plugin.application.map_tenants import Confirmed, Preview, PreviewRow
+from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ClientId, ManagedTenantId
 from entra_plugin.domain.mapping.facts import AGAINST, Suggestion
 from entra_plugin.domain.states import MappingState
@@ -43,7 +44,11 @@ class Choices:
     """The choices that were confirmed after what speaks against them was told."""
 
     def decisions(self) -> list[MappingDecision]:
-        """What is to be put in force."""
+        """What is to be put in force.
+
+        Raises:
+            MalformedRequest: A row or a choice is none.
+        """
         return [_decision(key, value) for key, value in self.chosen.items() if value]
 
 
@@ -165,11 +170,7 @@ def read_version(form: FormData) -> int:
 
 
 def read_choices(preview: Preview, form: FormData) -> Choices:
-    """What every row of the form stands at.
-
-    Raises:
-        MalformedRequest: A row that no list has.
-    """
+    """What every row of the form stands at."""
     by_name = {name: client_id for client_id, name in client_names(preview).items()}
     chosen: dict[str, str] = {}
     unknown: dict[str, str] = {}
@@ -183,8 +184,6 @@ def read_choices(preview: Preview, form: FormData) -> Choices:
             unknown[key] = typed
         if typed or wanted != form.get(_WAS + key):
             chosen[key] = wanted
-    if chosen.keys() - {str(row.tenant.managed_tenant_id) for row in all_rows(preview)}:
-        raise MalformedRequest("decision")
     return Choices(chosen=chosen, typed=unknown, acknowledged=_read(form, "ack"))
 
 
@@ -201,6 +200,7 @@ async def question(
     Raises:
         EntraError: The decisions cannot be put in force at all.
     """
+    _refuse_gone(preview, choices)
     pairs = _pairs(preview, choices)
     doubts = [
         Doubted(row=row, clients=row.look_alikes)
@@ -280,8 +280,22 @@ _Pairs = Sequence[tuple[PreviewRow, MappingDecision]]
 
 
 def _pairs(preview: Preview, choices: Choices) -> _Pairs:
+    """The rows that are listed, with the decisions about them."""
     rows = {row.tenant.managed_tenant_id: row for row in all_rows(preview)}
-    return [(rows[d.managed_tenant_id], d) for d in choices.decisions()]
+    decisions = choices.decisions()
+    return [(rows[d.managed_tenant_id], d) for d in decisions if d.managed_tenant_id in rows]
+
+
+def _refuse_gone(preview: Preview, choices: Choices) -> None:
+    """Refuse at once what is to be mapped and is listed no more: a question would not show it."""
+    listed = {row.tenant.managed_tenant_id for row in all_rows(preview)}
+    gone = [
+        str(decision.managed_tenant_id)
+        for decision in choices.decisions()
+        if decision.state in SYNCED and decision.managed_tenant_id not in listed
+    ]
+    if gone:
+        raise NotAcceptable("tenant_gone", details={"managedTenantIds": gone})
 
 
 def _parts(moving: _Pairs) -> Iterable[_Pairs]:
@@ -324,10 +338,10 @@ def _text(form: FormData, name: str) -> str:
 
 
 def _decision(key: str, value: str) -> MappingDecision:
-    managed_tenant_id = ManagedTenantId(UUID(key))
-    if value in {state.value for state in _STATES}:
-        return MappingDecision(managed_tenant_id=managed_tenant_id, state=MappingState(value))
     try:
+        managed_tenant_id = ManagedTenantId(UUID(key))
+        if value in {state.value for state in _STATES}:
+            return MappingDecision(managed_tenant_id=managed_tenant_id, state=MappingState(value))
         client_id = ClientId(UUID(value))
     except ValueError as error:
         raise MalformedRequest("decision") from error
