@@ -10,6 +10,8 @@ from support.program import Program
 from support.simulator import Simulator
 
 PAGE = "/integrations/entra/setup?step=discover"
+HARBOR = "e0000000-0000-4000-8000-000000000008"
+NEWCOMERS = 200
 
 
 def told(program: Program) -> str:
@@ -35,5 +37,23 @@ def test_an_empty_list_is_explained_although_customers_are_known(
     microsoft.control("/faults", nobody)
     discovered.discover()
     words = told(discovered)
+    assert "Finished, 0 managed tenants found" in words
     assert "No managed tenants were found. The usual causes: the account that signed in" in words
     assert "Harborview Clinic" in words
+
+
+def test_the_customers_that_are_announced_are_those_that_were_listed(
+    discovered: Program, microsoft: Simulator
+) -> None:
+    new = [
+        {
+            "tenant": f"f0000000-0000-4000-8000-{number:012d}",
+            "displayName": f"Newcomer {number}",
+            "defaultDomain": f"newcomer{number}.example",
+        }
+        for number in range(NEWCOMERS)
+    ]
+    microsoft.control("/tenants", {"add": new})
+    microsoft.control("/relationships", {"tenant": HARBOR, "status": "terminated"})
+    assert discovered.discover()["progress"]["gone"] == 1
+    assert f"Finished, {NEWCOMERS + 7} managed tenants found" in told(discovered)
