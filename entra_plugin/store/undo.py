@@ -159,8 +159,8 @@ _DECIDE = text("""
     SELECT :tenant_id, :entra_tenant_id, o.object_id, 'undone', :run_id, :user_id, :name, :now
     FROM unnest(:object_ids) AS o (object_id)
     ON CONFLICT (tenant_id, entra_tenant_id, object_id) DO UPDATE
-    SET kind = 'undone', contact_id = NULL, reason = NULL, fingerprint = NULL,
-        run_id = excluded.run_id, decided_by = excluded.decided_by,
+    SET kind = 'undone', contact_id = NULL, reason = NULL, fingerprint = NULL, question = NULL,
+        fields = NULL, client_id = NULL, run_id = excluded.run_id, decided_by = excluded.decided_by,
         decided_by_name = excluded.decided_by_name, decided_at = excluded.decided_at
     WHERE d.kind <> 'ignored'
 """).bindparams(
@@ -174,7 +174,7 @@ _LEAVE_ALONE = text("""
     SET verdict = 'undone', reason = 'undone', acted_fingerprint = seen_fingerprint,
         changed_at = :now
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids) AND verdict <> 'ignored'
+        AND object_id = ANY(:object_ids) AND (verdict <> 'ignored' OR reason = 'remapped')
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _RESUME = text("""

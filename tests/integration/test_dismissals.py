@@ -1,7 +1,10 @@
 """A dismissal is of one question: it silences no other, and no move to another client."""
 
+from uuid import UUID
+
 import pytest
 
+from entra_plugin.domain.ids import RunId
 from entra_plugin.domain.reviewing import Action
 from support.case import Case
 from support.office import CLIENTS
@@ -53,3 +56,14 @@ def test_moves_that_were_discarded_stay_so_and_those_to_a_third_client_are_plann
     case.map(CLIENTS[2])
     assert case.rows(case.sync()) == [("move", "applied")] * 2
     assert set(case.contacts().values()) == {(True, str(CLIENTS[2]))}
+
+
+def test_an_undo_leaves_alone_whoever_was_not_to_be_moved(case: Case) -> None:
+    (first, *_) = case.office.state().runs
+    case.save(guard=HOLD_ALL)
+    case.map(CLIENTS[1])
+    case.stage.run(case.engine.discard(case.sync()))
+    assert case.verdict("ada") == "ignored"
+    case.apply(case.undo(RunId(UUID(first))))
+    assert case.verdict("ada") == "undone"
+    assert case.rows(case.sync()) == []
