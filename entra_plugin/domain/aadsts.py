@@ -30,6 +30,8 @@ class Blast(StrEnum):
     """This managed tenant only."""
     EITHER = "either"
     """The tenant when it answered, else the connection."""
+    CONSENT = "consent"
+    """The tenant when it answered, else the set-up."""
     LATER = "later"
     """Nothing is wrong; try again."""
 
@@ -37,7 +39,7 @@ class Blast(StrEnum):
 _REACH: Mapping[str, Blast] = {
     "account_not_in_tenant": Blast.TENANT,
     "account_unusable": Blast.CONNECTION,
-    "admin_consent_required": Blast.SET_UP,
+    "admin_consent_required": Blast.CONSENT,
     "app_changed": Blast.SET_UP,
     "app_disabled": Blast.EITHER,
     "app_not_found": Blast.EITHER,
@@ -49,7 +51,7 @@ _REACH: Mapping[str, Blast] = {
     "client_secret_wrong": Blast.SET_UP,
     "conditional_access_blocked": Blast.EITHER,
     "consent_missing": Blast.TENANT,
-    "consent_refused": Blast.SET_UP,
+    "consent_refused": Blast.CONSENT,
     "cross_tenant_outbound": Blast.TENANT,
     "cross_tenant_policy": Blast.TENANT,
     "directory_not_found": Blast.TENANT,
@@ -67,7 +69,7 @@ _REACH: Mapping[str, Blast] = {
     "sign_in_frequency": Blast.CONNECTION,
     "sign_in_refused": Blast.TENANT,
     "sign_in_unavailable": Blast.LATER,
-    "user_not_assigned": Blast.CONNECTION,
+    "user_not_assigned": Blast.EITHER,
 }
 
 _NUMBERS: Mapping[str, Sequence[int]] = {
@@ -172,12 +174,12 @@ def sign_in_error(answer: Mapping[str, object], *, at_customer: bool) -> EntraEr
     match _REACH[code]:
         case Blast.LATER:
             return TransientFailure(code, vendor_code=vendor)
-        case Blast.SET_UP:
-            return ConfigurationInvalid(code, vendor_code=vendor)
         case Blast.TENANT:
             return ConsentMissing(code, vendor_code=vendor)
-        case Blast.EITHER if at_customer:
+        case Blast.EITHER | Blast.CONSENT if at_customer:
             return ConsentMissing(code, vendor_code=vendor)
+        case Blast.SET_UP | Blast.CONSENT:
+            return ConfigurationInvalid(code, vendor_code=vendor)
         case _:
             return AuthorisationLost(code, vendor_code=vendor)
 

@@ -93,7 +93,7 @@ class Link:
 _CODES: Mapping[RemedyKind, Sequence[str]] = {
     RemedyKind.ADMIN_CONSENT: (
         *("consent_missing", "partner_consent_missing", "app_not_found"),
-        *("admin_consent_required", "partner_permission_missing"),
+        *("admin_consent_required", "consent_refused", "partner_permission_missing"),
     ),
     RemedyKind.GDAP_RELATIONSHIP: (
         *("account_not_in_tenant", "directory_not_found", "directory_role_missing"),
@@ -120,8 +120,8 @@ _CODES: Mapping[RemedyKind, Sequence[str]] = {
     RemedyKind.RISKY_USERS: ("partner_account_risky",),
     RemedyKind.ACCOUNTS: ("account_unusable",),
     RemedyKind.RECONNECT: (
-        *("app_changed", "authorisation_lost", "consent_refused", "credentials_changed"),
-        *("grant_revoked", "id_token_invalid", "other_home_tenant", "refresh_token_expired"),
+        *("app_changed", "authorisation_lost", "credentials_changed", "grant_revoked"),
+        *("id_token_invalid", "other_home_tenant", "refresh_token_expired"),
         *("sign_in_frequency", "state_invalid", Forewarning.SIGN_IN_IDLE),
     ),
     RemedyKind.CIPP_API: (
@@ -134,6 +134,7 @@ _CODES: Mapping[RemedyKind, Sequence[str]] = {
 _AT_HOME: Mapping[str, RemedyKind] = {
     "app_not_found": RemedyKind.APP_REGISTRATION,
     "claims_refused": RemedyKind.RECONNECT,
+    "consent_refused": RemedyKind.RECONNECT,
     "interaction_required": RemedyKind.RECONNECT,
     "mfa_required": RemedyKind.RECONNECT,
     "sign_in_failed": RemedyKind.RECONNECT,

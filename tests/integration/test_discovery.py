@@ -299,6 +299,31 @@ async def test_a_dead_sign_in_fails_the_run_once_and_marks_the_connection(
     assert connection.failure.code == "grant_revoked"
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (90094, "admin_consent_required"),
+        (90095, "admin_consent_required"),
+        (65004, "consent_refused"),
+        (50105, "user_not_assigned"),
+    ],
+)
+async def test_an_approval_that_one_customer_demands_stops_nobody_else(
+    checks: Checks, simulator: Simulator, number: int, code: str
+) -> None:
+    await checks.discover()
+    await checks.context.directories.forget(checks.tenant_id)
+    body = {"error": "invalid_grant", "error_codes": [number]}
+    fault = {"match": "POST /.*/token", "status": 400, "tenants": [str(ALPINE)], "body": body}
+    simulator.control("/faults", fault)
+    found = await checks.discover()
+    assert (found.run.state, found.run.failure) == (RunState.PARTIAL, None)
+    assert found.run.progress is not None
+    assert (found.run.progress["checked"], found.run.progress["failed"]) == (CUSTOMERS, 2)
+    assert (await checks.known())[ALPINE].health_code == code
+    assert (await checks.connection()).status == ConnectionStatus.CONNECTED
+
+
 async def test_a_sign_in_that_dies_on_the_way_is_not_tried_with_every_customer(
     checks: Checks, simulator: Simulator
 ) -> None:

@@ -35,6 +35,7 @@ CONNECTION: Kinds = (AuthorisationLost, AuthorisationLost)
 SET_UP: Kinds = (ConfigurationInvalid, ConfigurationInvalid)
 TENANT: Kinds = (ConsentMissing, ConsentMissing)
 EITHER: Kinds = (AuthorisationLost, ConsentMissing)
+CONSENT: Kinds = (ConfigurationInvalid, ConsentMissing)
 LATER: Kinds = (TransientFailure, TransientFailure)
 """How far it reaches: where the partner's own tenant refuses, and where a customer's does."""
 
@@ -94,8 +95,8 @@ NUMBERS = [
     *rows("consent_missing", TENANT, 65001, suberror="consent_required"),
     *rows("consent_missing", TENANT, 650056, error="invalid_client"),
     *rows("partner_consent_missing", TENANT, 90099, error="unauthorized_client"),
-    *rows("admin_consent_required", SET_UP, 90094, 90095),
-    *rows("consent_refused", SET_UP, 65004, error="access_denied"),
+    *rows("admin_consent_required", CONSENT, 90094, 90095),
+    *rows("consent_refused", CONSENT, 65004, error="access_denied"),
     *rows("app_not_found", EITHER, 700016, error="unauthorized_client"),
     *rows("app_not_multi_tenant", SET_UP, 50194, error="invalid_request"),
     *rows("client_secret_wrong", SET_UP, 7000215, 70002, error="invalid_client"),
@@ -106,7 +107,7 @@ NUMBERS = [
     *rows("account_not_in_tenant", TENANT, 50020, 50177, 50034, 90072),
     *rows("account_not_in_tenant", TENANT, 16000, error="interaction_required"),
     *rows("account_unusable", CONNECTION, 50057, 50053, 50055, 50126),
-    *rows("user_not_assigned", CONNECTION, 50105),
+    *rows("user_not_assigned", EITHER, 50105),
     *rows("graph_permission_missing", SET_UP, 500011, error="invalid_resource"),
     *rows("graph_permission_missing", SET_UP, 65005, 650052, error="invalid_client"),
     *rows("cross_tenant_outbound", TENANT, 500212),

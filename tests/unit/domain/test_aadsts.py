@@ -17,6 +17,7 @@ CONNECTION = (AuthorisationLost, AuthorisationLost)
 SET_UP = (ConfigurationInvalid, ConfigurationInvalid)
 TENANT = (ConsentMissing, ConsentMissing)
 EITHER = (AuthorisationLost, ConsentMissing)
+CONSENT = (ConfigurationInvalid, ConsentMissing)
 LATER = (TransientFailure, TransientFailure)
 
 Kinds = tuple[type[EntraError], type[EntraError]]
@@ -35,8 +36,8 @@ TABLE: list[tuple[str, Kinds, tuple[int, ...]]] = [
     ("partner_account_risky", CONNECTION, (530034, 53011)),
     ("consent_missing", TENANT, (65001, 650056)),
     ("partner_consent_missing", TENANT, (90099,)),
-    ("admin_consent_required", SET_UP, (90094, 90095)),
-    ("consent_refused", SET_UP, (65004,)),
+    ("admin_consent_required", CONSENT, (90094, 90095)),
+    ("consent_refused", CONSENT, (65004,)),
     ("app_not_found", EITHER, (700016, 700011, 7000229)),
     ("app_not_multi_tenant", SET_UP, (50194,)),
     ("client_secret_wrong", SET_UP, (7000215, 70002)),
@@ -47,7 +48,7 @@ TABLE: list[tuple[str, Kinds, tuple[int, ...]]] = [
     ("redirect_uri_mismatch", SET_UP, (50011,)),
     ("account_not_in_tenant", TENANT, (50020, 50177, 50034, 90072, 16000, 16003, 51004)),
     ("account_unusable", CONNECTION, (50057, 50053, 50055, 50126, 50056, 50144)),
-    ("user_not_assigned", CONNECTION, (50105,)),
+    ("user_not_assigned", EITHER, (50105,)),
     ("graph_permission_missing", SET_UP, (500011, 65005, 650052, 650057)),
     ("cross_tenant_outbound", TENANT, (500212,)),
     ("cross_tenant_policy", TENANT, (500213,)),
@@ -139,7 +140,7 @@ def test_a_telling_number_is_more_exact_than_the_suberror() -> None:
         (
             "access_denied",
             (ConfigurationInvalid, "consent_refused"),
-            (ConfigurationInvalid, "consent_refused"),
+            (ConsentMissing, "consent_refused"),
         ),
         (
             "unauthorized_client",

@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[str | None, str | None]] = {
     "client_secret_wrong": both(CREDENTIALS),
     "conditional_access_blocked": there(POLICIES),
     "consent_missing": there(CONSENT),
-    "consent_refused": (HERE, HERE),
+    "consent_refused": (CONSENT.format(tenant=CUSTOMER), HERE),
     "credentials_changed": (HERE, HERE),
     "credentials_missing": both(APPS),
     "cross_tenant_outbound": both(CROSS.format(tenant=PARTNER)),
