@@ -142,13 +142,20 @@ class Connections:
             )
         )
 
-    async def mark_validated(self, now: datetime, *, begun: datetime | None = None) -> None:
+    async def mark_validated(
+        self,
+        now: datetime,
+        *,
+        begun: datetime | None = None,
+        connection_id: ConnectionId | None = None,
+    ) -> None:
         """The active connection has just worked.
 
-        One that was made after ``begun`` is another than the one that has worked.
+        One that was made after ``begun``, or has another id, is not the one that has worked.
         """
         await self._set(
             begun,
+            connection_id,
             status=ConnectionStatus.CONNECTED.value,
             validated_at=now,
             error_code=None,
@@ -164,15 +171,17 @@ class Connections:
         *,
         broken: bool = True,
         begun: datetime | None = None,
+        connection_id: ConnectionId | None = None,
     ) -> None:
         """The active connection has just failed; it stays, for the reader to repair.
 
         One that is not ``broken`` keeps its status: the provider could not answer just now. One
-        that was made after ``begun`` is another than the one that has failed.
+        that was made after ``begun``, or has another id, is not the one that has failed.
         """
         status = {"status": ConnectionStatus.VALIDATION_FAILED.value} if broken else {}
         await self._set(
             begun,
+            connection_id,
             **status,
             error_code=failure.code,
             error_vendor_code=failure.vendor_code,
@@ -195,12 +204,19 @@ class Connections:
             status=ConnectionStatus.DISCONNECTED.value, ended_at=now, ended_reason=reason
         )
 
-    async def _set(self, begun: datetime | None = None, **values: object) -> None:
+    async def _set(
+        self,
+        begun: datetime | None = None,
+        connection_id: ConnectionId | None = None,
+        **values: object,
+    ) -> None:
         statement = update(table).where(
             table.c.tenant_id == self._tenant_id, table.c.ended_at.is_(None)
         )
         if begun is not None:
             statement = statement.where(table.c.created_at <= begun)
+        if connection_id is not None:
+            statement = statement.where(table.c.connection_id == connection_id)
         await self._connection.execute(statement.values(**values))
 
 

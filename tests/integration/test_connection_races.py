@@ -9,10 +9,12 @@ import pytest
 
 from devhost.host import DevHost
 from devhost.servers.postgres import Urls
+from entra_plugin.application.connect.directories import ConnectedDirectories
 from entra_plugin.application.connect.opening import DirectoryOpener
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, Conflict
+from entra_plugin.domain.states import ConnectionStatus, ConnectionType
 from support.connecting import Act, Msp, access_of
 from support.crashes import Moments
 from support.devhost import settings
@@ -36,11 +38,19 @@ class Story:
         await act(self.web)
 
     async def by_web_while(self, act: Act, other: Act) -> None:
-        """Let the web process act; once it has proved what it will store, the worker acts."""
+        """Let the web process act; once it has heard of what it tests, the worker acts."""
         opener = self.web.ports.opener
         values = {name: getattr(opener, name) for name in DirectoryOpener.__slots__}
         interrupted = InterruptedOpener(**values, between=lambda: other(self.worker))
-        await act(replace(self.web, ports=replace(self.web.ports, opener=interrupted)))
+        ports, context = replace(self.web.ports, opener=interrupted), self.web.context
+        directories = ConnectedDirectories(
+            store=context.store, secrets=self.web.secrets, ports=ports
+        )
+        context = replace(context, directories=directories)
+        try:
+            await act(replace(self.web, context=context, ports=ports))
+        finally:
+            await directories.close()
 
     def cipp(self) -> Act:
         return self.msp.cipp(access_of(self.msp.simulator))
@@ -58,15 +68,16 @@ class Story:
 
 @dataclass(slots=True)
 class Interrupted:
-    """A directory; once it has proved to work, something happens."""
+    """A directory; once it has worked, or not, something happens."""
 
     directory: MicrosoftDirectory
     between: Between
 
     async def probe(self) -> int:
-        count = await self.directory.probe()
-        await self.between()
-        return count
+        try:
+            return await self.directory.probe()
+        finally:
+            await self.between()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.directory, name)
@@ -203,3 +214,27 @@ async def test_a_rotation_proves_the_sign_in_that_listing_may_need_another_day(
         await story.by_web(story.msp.rotate(*other))
     story.app_may_list(False)
     assert await story.msp.customers(story.worker) == 8
+
+
+async def test_a_check_that_fails_marks_no_connection_that_was_made_meanwhile(
+    story: Story,
+) -> None:
+    story.msp.simulator.control("/tokens", {"revoke": True})
+    await story.by_web_while(story.msp.validate(), story.cipp())
+    active = await story.msp.active(story.worker)
+    assert active is not None
+    assert (active.type, active.status) == (ConnectionType.CIPP, ConnectionStatus.CONNECTED)
+    assert active.failure is None
+
+
+async def test_a_check_that_succeeds_says_nothing_of_a_connection_that_was_made_meanwhile(
+    story: Story,
+) -> None:
+    made: list[object] = []
+
+    async def sign_in_anew(process: MortalProcess) -> None:
+        await story.msp.sign_in()(process)
+        made.append(await story.msp.active(process))
+
+    await story.by_web_while(story.msp.validate(), sign_in_anew)
+    assert made == [await story.msp.active(story.worker)]
