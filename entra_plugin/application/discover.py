@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from entra_plugin.application.check_customers import CheckCustomers, Checked
 from entra_plugin.application.connect.renewal import renew_when_old
 from entra_plugin.application.connect.swap import watch
@@ -73,7 +75,8 @@ class Discover:
         progress = _Counts(
             context=self._context, tenant_id=tenant_id, run_id=run_id, heartbeat=heartbeat
         )
-        await self._list(directory, progress, before=(run.progress or {}) if resume else {})
+        before = (run.progress or {}) if resume else {}
+        await self._list(directory, progress, active, before=before)
         left = await self._left(progress, since=run.created_at if resume else None)
         await CheckCustomers(self._context, progress)(tenant_id, directory, left)
         if await self._finish(progress, run):
@@ -90,15 +93,25 @@ class Discover:
         return run, active
 
     async def _list(
-        self, directory: Directory, progress: _Counts, *, before: Mapping[str, object]
+        self,
+        directory: Directory,
+        progress: _Counts,
+        active: Connection | None,
+        *,
+        before: Mapping[str, object],
     ) -> None:
         """Upsert what is listed; mark as gone what is not. An empty list marks nobody.
 
         ``before`` has what an earlier attempt found new and gone, which this one finds known.
+
+        Raises:
+            NotAcceptable: ``not_connected``: the connection whose list it is was ended or replaced
+                meanwhile; ``run_closed``. Nothing was written.
         """
         listed = [tenant async for tenant in directory.managed_tenants()]
         now = self._context.clock()
         async with self._context.store.tenant_transaction(progress.tenant_id) as connection:
+            await _require_current(connection, progress, active)
             tenants = ManagedTenants(connection, progress.tenant_id)
             known = {tenant.entra_tenant_id for tenant in await tenants.all()}
             progress.listed = len(listed)
@@ -139,6 +152,19 @@ class Discover:
             connections = Connections(connection, tenant_id)
             await connections.mark_validated(now, begun=run.created_at)
             return await connections.active() is not None
+
+
+async def _require_current(
+    connection: AsyncConnection, progress: _Counts, begun_with: Connection | None
+) -> None:
+    """Keep the connection as it was, and the run open, until this transaction ends."""
+    connections = Connections(connection, progress.tenant_id)
+    await connections.lock()
+    active = await connections.active()
+    if active is None or begun_with is None or active.connection_id != begun_with.connection_id:
+        raise NotAcceptable("not_connected")
+    if not await Runs(connection, progress.tenant_id).hold(progress.run_id):
+        raise NotAcceptable("run_closed")
 
 
 def _listed(tenant: ListedTenant) -> Listed:

@@ -187,6 +187,15 @@ class Runs:
             .values(state=RunState.RUNNING.value, started_at=now)
         )
 
+    async def hold(self, run_id: RunId) -> bool:
+        """Let nobody close an open run until this transaction ends; False when it is over."""
+        statement = (
+            select(sync_runs.c.run_id)
+            .where(self._is(run_id), sync_runs.c.state.in_(OPEN_STATES))
+            .with_for_update(key_share=True)
+        )
+        return (await self._connection.execute(statement)).first() is not None
+
     async def progress(
         self,
         run_id: RunId,

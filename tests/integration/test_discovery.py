@@ -1,7 +1,8 @@
 """Discovery, attempt by attempt: who is found, who is gone, who is asked, and what stops it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,7 +10,13 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from devhost.servers.postgres import Urls
-from entra_plugin.domain.states import ConnectionStatus, RunState, RunType
+from entra_plugin.application.close_run import CloseRun
+from entra_plugin.application.connect.directories import ConnectedDirectories
+from entra_plugin.application.connect.disconnect import Disconnect
+from entra_plugin.directory.protocol import Directory, ListedTenant
+from entra_plugin.domain.ids import RunId, TenantId
+from entra_plugin.domain.states import ConnectionStatus, ConnectionType, RunState, RunType
+from entra_plugin.store.runs import Run
 from support.checking import Checks, checking
 from support.graph import ALPINE, BRIGHT, CEDAR, DELTA, HARBOR
 from support.simulator import Simulator
@@ -338,3 +345,69 @@ async def test_a_sign_in_that_dies_on_the_way_is_not_tried_with_every_customer(
     assert len(checks.asked("/token")) < 20, "little more than were under way together"
     healths = {t.health_code for t in (await checks.known()).values()}
     assert healths == {None}, "it says nothing of any customer"
+
+
+@dataclass(slots=True)
+class Overtaken:
+    """A directory; once it has listed the customers, something happens before they are kept."""
+
+    directory: Directory
+    between: Callable[[], Awaitable[object]]
+
+    async def managed_tenants(self) -> AsyncIterator[ListedTenant]:
+        async for tenant in self.directory.managed_tenants():
+            yield tenant
+        await self.between()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.directory, name)
+
+
+async def overtaken(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, between: Callable[[RunId], Awaitable[object]]
+) -> Run:
+    """A discovery whose list grew by one, and during which something happens."""
+    run_id = await checks.begin(DISCOVERY)
+    checks.simulator.control("/tenants", {"add": [newcomer()]})
+    directory = await checks.context.directories.of_tenant(checks.tenant_id)
+
+    async def of_tenant(self: ConnectedDirectories, tenant_id: TenantId) -> Overtaken:
+        return Overtaken(directory, lambda: between(run_id))
+
+    monkeypatch.setattr(ConnectedDirectories, "of_tenant", of_tenant)
+    return (await checks.attempt(DISCOVERY, run_id)).run
+
+
+async def test_the_list_of_a_connection_that_is_replaced_meanwhile_is_not_kept(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await checks.discover()
+    before = await checks.known()
+    run = await overtaken(checks, monkeypatch, lambda _: checks.connect_cipp())
+    assert (run.state, run.state_reason) == (RunState.CANCELLED, "not_connected")
+    assert await checks.known() == before
+    assert (await checks.connection()).type == ConnectionType.CIPP
+
+
+async def test_the_list_of_a_connection_that_is_ended_meanwhile_is_not_kept(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await checks.discover()
+    before = await checks.known()
+    end = Disconnect(checks.context, checks.ports)
+    run = await overtaken(checks, monkeypatch, lambda _: end(checks.tenant_id))
+    assert (run.state, run.state_reason) == (RunState.CANCELLED, "not_connected")
+    assert await checks.known() == before
+
+
+async def test_the_list_of_a_run_that_is_closed_meanwhile_is_not_kept(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await checks.discover()
+    before = await checks.known()
+    close = CloseRun(checks.context)
+    run = await overtaken(
+        checks, monkeypatch, lambda run_id: close.cancelled(checks.tenant_id, run_id, None)
+    )
+    assert (run.state, run.state_reason) == (RunState.CANCELLED, None)
+    assert await checks.known() == before
