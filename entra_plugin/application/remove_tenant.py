@@ -12,7 +12,7 @@ _SECRETS = (*secret_names.OF_CONNECTIONS, *secret_names.MICROSOFT)
 
 
 class RemoveTenant:
-    """Stop the tenant's runs, then delete its secrets and its rows."""
+    """Stop the tenant's runs, end its connection, then delete its secrets and its rows."""
 
     def __init__(self, context: Context, journal: SecretJournal) -> None:
         self._context = context
@@ -24,6 +24,8 @@ class RemoveTenant:
         Raises:
             TransientFailure: ``temporal_unavailable``: a schedule could not be deleted or a
                 running sync told to stop, and nothing was deleted.
+            ConfigurationInvalid: ``secret_store_read_only``: a secret is left, and every row.
+            Conflict: ``changed_meanwhile``: somebody was changing secrets; every row is left.
         """
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             workflows = await Runs(connection, tenant_id).open_workflows()
@@ -32,9 +34,9 @@ class RemoveTenant:
             await self._context.workflows.remove_schedules(tenant_id)
         for workflow_id in workflows:
             await self._context.workflows.cancel(workflow_id)
-        await self._journal.settle(tenant_id)
-        for name in _SECRETS:
-            await self._context.host.secrets.delete(tenant_id, name)
+        async with self._journal.change(tenant_id, sets={}, deletes=_SECRETS) as connection:
+            await Connections(connection, tenant_id).end("removed", self._context.clock())
+        await self._journal.settle(tenant_id)  # says so if a secret could not be deleted
         await self._context.directories.forget(tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await erase_tenant(connection, tenant_id)

@@ -14,6 +14,7 @@ from entra_plugin.application.connect.opening import DirectoryOpener
 from entra_plugin.directory.microsoft.adapter import MicrosoftDirectory
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, Conflict
+from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ConnectionStatus, ConnectionType
 from support.connecting import Act, Msp, access_of
 from support.crashes import Moments
@@ -130,6 +131,33 @@ async def test_tokens_that_an_ended_connection_renews_are_not_kept(story: Story)
     old = await story.web.context.directories.of_tenant(story.msp.tenant)
     await story.msp.disconnect()(story.worker)
     await old.renew()
+    assert story.names() == set()
+
+
+async def test_tokens_that_are_renewed_while_the_tenant_is_removed_are_not_kept(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, directories = story.msp.tenant, story.web.context.directories
+    old, forget = await story.worker.context.directories.of_tenant(tenant), directories.forget
+
+    async def renew_first(tenant_id: TenantId) -> None:
+        await old.renew()
+        await forget(tenant_id)
+
+    monkeypatch.setattr(directories, "forget", renew_first)
+    await story.by_web(story.msp.remove())
+    assert story.names() == set()
+    assert await story.msp.active(story.worker) is None
+
+
+async def test_the_tokens_of_a_tenant_that_is_removed_are_reported_when_they_cannot_be_deleted(
+    story: Story,
+) -> None:
+    story.web.doom(Moments(bad=1, fatal=False, lasting=True, reads=False))
+    with pytest.raises(ConfigurationInvalid, match="secret_store_read_only"):
+        await story.by_web(story.msp.remove())
+    story.web.doom(Moments())
+    await story.by_web(story.msp.remove())
     assert story.names() == set()
 
 

@@ -17,6 +17,7 @@ from entra_plugin.application.connect.disconnect import Disconnect
 from entra_plugin.application.connect.rotate import NewCredentials, RotateCredentials
 from entra_plugin.application.connect.validate import Validate
 from entra_plugin.application.context import Person
+from entra_plugin.application.remove_tenant import RemoveTenant
 from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.ids import TenantId, UserId
@@ -146,6 +147,10 @@ class Msp:
     def disconnect(self) -> Act:
         """End the connection."""
         return lambda p: Disconnect(p.context, p.ports)(self.tenant)
+
+    def remove(self) -> Act:
+        """Leave the platform."""
+        return lambda p: RemoveTenant(p.context, p.ports.journal)(self.tenant)
 
     def renew(self) -> Act:
         """Renew what the connection lives on."""
