@@ -155,7 +155,18 @@ def test_an_id_of_a_client_of_cipp_is_a_guid(
     admin: Program, microsoft: Simulator, name: str, code: str
 ) -> None:
     body = by_client(microsoft, **{name: "contoso.onmicrosoft.com/../x"})
-    assert admin.post("/connect/cipp", body).failure == (422, code)
+    for route in ("/connect/cipp", "/connect/cipp/test"):
+        assert admin.post(route, body).failure == (422, code)
+
+
+@pytest.mark.parametrize("name", ["tenantId", "clientId", "baseUrl"])
+@pytest.mark.parametrize("route", ["/connect/cipp", "/connect/cipp/test"])
+def test_blanks_around_what_was_pasted_do_no_harm(
+    admin: Program, microsoft: Simulator, route: str, name: str
+) -> None:
+    body = by_client(microsoft)
+    answer = admin.post(route, body | {name: f" {body[name]} "}).data
+    assert (answer["valid"], answer["tenantCount"]) == (True, 8)
 
 
 INVALID = [

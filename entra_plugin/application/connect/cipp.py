@@ -24,9 +24,11 @@ class TestCipp:
         """List the tenants; a provider that fails is an answer, not an error.
 
         Raises:
-            ConfigurationInvalid: ``cipp_base_url_invalid`` or ``cipp_address_refused``.
+            ConfigurationInvalid: ``cipp_base_url_invalid``, ``cipp_address_refused``,
+                ``cipp_credentials_incomplete``, ``cipp_tenant_id_invalid`` or
+                ``client_id_invalid``.
         """
-        self._ports.opener.check_cipp(access)
+        access = self._ports.opener.check_cipp(access)
         count: int | None = None
         failure: Failure | None = None
         try:
