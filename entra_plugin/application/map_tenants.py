@@ -198,7 +198,8 @@ class ConfirmMappings:
             NotAcceptable: ``duplicate_tenant``, ``unknown_tenant``, ``unknown_client``,
                 ``client_required``, ``tenant_gone``, ``not_mapped`` or ``pause_in_past``; nothing
                 was written.
-            Conflict: ``stale_version``: another person decided about one of these rows since.
+            Conflict: ``stale_version``: another person decided about one of these rows since, or
+                no preview has had that version yet.
         """
         _refuse_duplicates(decisions)
         tenant_id = person.tenant_id
@@ -211,7 +212,7 @@ class ConfirmMappings:
             counter = await Mappings(connection, tenant_id).lock_version()
             held = await self._held(connection, tenant_id, decisions)
             _refuse_unknown_tenants(decisions, held)
-            _refuse_stale(decisions, held, version)
+            _refuse_stale(decisions, held, version, counter)
             _refuse_faults(decisions, held)
             fresh = [
                 held.new_mapping(d, proposals.get(d.managed_tenant_id), Decided.BY_PERSON)
@@ -298,8 +299,13 @@ def _refuse_unknown_tenants(decisions: Sequence[MappingDecision], held: Held) ->
         raise NotAcceptable("unknown_tenant", details={"managedTenantIds": _ids(unknown)})
 
 
-def _refuse_stale(decisions: Sequence[MappingDecision], held: Held, version: int) -> None:
-    changed = [d for d in decisions if held.row_version(d.managed_tenant_id) > version]
+def _refuse_stale(
+    decisions: Sequence[MappingDecision], held: Held, version: int, counter: int
+) -> None:
+    """Refuse what was not decided on the rows as they are; of a later version, that is nothing."""
+    changed = [
+        d for d in decisions if version > counter or held.row_version(d.managed_tenant_id) > version
+    ]
     if changed:
         raise Conflict("stale_version", details={"managedTenantIds": sorted(_ids(changed))})
 

@@ -159,6 +159,18 @@ def test_a_decision_on_an_older_preview_is_a_conflict_only_if_its_row_changed(
     assert decided(discovered)["Alpine Dental Group"] == ("mapped", ALPINE_CLIENT)
 
 
+def test_a_decision_on_a_version_that_no_preview_has_had_is_a_conflict(
+    discovered: Program,
+) -> None:
+    before, now = decided(discovered), version(discovered)
+    skip = {"managedTenantId": rows(discovered)["Harborview Clinic"]["managedTenantId"]}
+    for at in (now + 1, 2**31):
+        answer = confirm(discovered, {**skip, "state": "skipped"}, at=at)
+        assert answer.failure == (409, "stale_version")
+        assert answer.body["details"] == {"managedTenantIds": [skip["managedTenantId"]]}
+    assert (decided(discovered), version(discovered)) == (before, now)
+
+
 def test_of_two_operators_who_confirm_overlapping_sets_one_wins_whole(
     discovered: Program, host: RunningHost
 ) -> None:
