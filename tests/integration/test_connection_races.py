@@ -1,5 +1,7 @@
 """Somebody else changes the connection while it is tested, renewed or replaced."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from entra_plugin.domain import secret_names
 from entra_plugin.domain.errors import ConfigurationInvalid, Conflict
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.states import ConnectionStatus, ConnectionType
-from support.connecting import Act, Msp, access_of
+from support.connecting import Act, Msp, access_of, refused
 from support.crashes import Moments
 from support.devhost import settings
 from support.mortal import MortalProcess
@@ -132,6 +134,22 @@ async def test_tokens_that_an_ended_connection_renews_are_not_kept(story: Story)
     await story.msp.disconnect()(story.worker)
     await old.renew()
     assert story.names() == set()
+
+
+@pytest.mark.parametrize("kind", ["sign_in", "cipp"])
+async def test_a_process_that_finds_the_connection_ended_holds_its_credentials_no_longer(
+    story: Story, kind: str
+) -> None:
+    await (story.cipp() if kind == "cipp" else story.msp.sign_in())(story.web)
+    tenant, directories = story.msp.tenant, story.worker.context.directories
+    held = weakref.ref(await directories.of_tenant(tenant))
+    await story.by_web(story.msp.disconnect())
+    assert held() is not None, "this process has not heard of it"
+    refusal = await refused(directories.of_tenant(tenant))
+    assert (refusal and refusal.code) == "not_connected"
+    del refusal
+    gc.collect()
+    assert held() is None
 
 
 async def test_tokens_that_are_renewed_while_the_tenant_is_removed_are_not_kept(

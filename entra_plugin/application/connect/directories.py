@@ -64,10 +64,11 @@ class ConnectedDirectories:
         async with self._locks[tenant_id]:
             found = await self._find(tenant_id)
             held = self._open.get(tenant_id)
-            if held is not None and held.found.same_as(found):
+            if found is not None and held is not None and held.found.same_as(found):
                 return held.directory
-            if held is not None:
-                await held.directory.close()
+            await self.forget(tenant_id)
+            if found is None:
+                raise NotAcceptable("not_connected")
             directory = self._opened(tenant_id, found)
             self._open[tenant_id] = _Open(found=found, directory=directory)
             return directory
@@ -83,13 +84,13 @@ class ConnectedDirectories:
         for tenant_id in list(self._open):
             await self.forget(tenant_id)
 
-    async def _find(self, tenant_id: TenantId) -> _Found:
+    async def _find(self, tenant_id: TenantId) -> _Found | None:
         active, left_over = await self._active(tenant_id)
         if left_over:
             await self._ports.journal.settle(tenant_id)
             active, _ = await self._active(tenant_id)
         if active is None:
-            raise NotAcceptable("not_connected")
+            return None
         if active.type == ConnectionType.CIPP:
             return _Found(connection=active, credentials=await self._cipp_access(tenant_id, active))
         resolved = await self._ports.resolver.require(tenant_id)
