@@ -21,9 +21,6 @@ from entra_plugin.store.run_tenants import (
 )
 from entra_plugin.store.runs import OPEN_STATES
 
-FENCE_LOST = "fence_lost"
-"""The code of an attempt that may not write any more: a later one is at work, or all is done."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
@@ -139,7 +136,7 @@ class Fences:
         """
         values = {**self._row(fence), "number": fence.number, "pages": pages, "users": users}
         if (await self._connection.execute(_ADVANCE, values)).rowcount != 1:
-            raise Conflict(FENCE_LOST)
+            raise Conflict("fence_lost")
 
     async def hold(self, fence: Fence) -> None:
         """Hold the fence for the rest of this transaction, together with others of the attempt.
@@ -149,7 +146,7 @@ class Fences:
         """
         values = {**self._row(fence), "number": fence.number, "in_state": fence.state.value}
         if (await self._connection.execute(_HOLD, values)).first() is None:
-            raise Conflict(FENCE_LOST)
+            raise Conflict("fence_lost")
 
     async def lock(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
         """Keep every attempt out for the rest of this transaction."""

@@ -45,7 +45,6 @@ from entra_plugin.domain.errors import (
 )
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.states import RunState, RunType, Trigger
-from entra_plugin.store.fences import FENCE_LOST
 from entra_plugin.store.run_tenants import RunTenants
 from entra_plugin.store.runs import Failure, Runs
 from entra_plugin.workflows import interface
@@ -318,7 +317,7 @@ class Activities:
                 return Step(go_on=False, stop=error.code)
             except EntraError as error:
                 # Whoever lost his fence is no longer asked: a later attempt is at work.
-                if error.code != FENCE_LOST:
+                if error.code != "fence_lost":
                     await self._close(customer, RunState.FAILED, failure=Failure.of(error))
                 return Step(go_on=False)
             return Step(go_on=True)

@@ -19,7 +19,8 @@ from support.builders import CLIENT, NOW, guid, managed_tenant, mapping
 from support.strategies import storable
 
 hostile = storable | st.text("=+-@|%\t\r\n\"';, a\uff1d", max_size=8)
-moments = st.integers(0, 10**10).map(lambda seconds: datetime.fromtimestamp(seconds / 1.5, UTC))
+moments = st.integers(15 * 10**8, 10**10).map(lambda n: datetime.fromtimestamp(n / 1.5, UTC))
+"""Of this century and the next."""
 
 
 @st.composite
