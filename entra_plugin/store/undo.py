@@ -129,7 +129,8 @@ _LINKS = text("""
     SET host_version = coalesce(w.version, l.host_version),
         base = l.base - ARRAY(SELECT jsonb_array_elements_text(w.forgotten)),
         inactive_version = CASE
-            WHEN w.inactive OR w.version = l.inactive_version + 1 THEN w.version
+            WHEN w.inactive THEN w.version
+            WHEN w.inactive IS NULL AND w.version = l.inactive_version + 1 THEN w.version
             WHEN w.inactive IS NULL THEN l.inactive_version END,
         client_id = coalesce(w.client_id, l.client_id),
         state = CASE WHEN w.closed IS NULL THEN l.state ELSE 'closed' END,

@@ -16,7 +16,7 @@ class Unlisted:
     """An identity that a reading did not list.
 
     ``proved``: it is known to be deleted. ``concerns``: it has a link or an open question, and its
-    leaving is not settled. ``is_new``: it was there before.
+    leaving is not settled. ``is_new``: it was neither known to be deleted nor to be missing.
     """
 
     object_id: ObjectId

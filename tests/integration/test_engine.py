@@ -1,4 +1,4 @@
-"""Single turns of a sync that random histories have found, each by itself."""
+"""Single turns of syncs, previews and undoing, each by itself."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from entra_plugin.domain.ids import EntraTenantId
 from support.builders import person
 from support.case import Case
 from support.desk import Desk
-from support.office import CLIENTS, CUSTOMERS
+from support.office import CLIENTS, CUSTOMERS, DIRECTORIES
 from support.paper import PaperChange, PaperDirectory
 
 HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
@@ -367,3 +367,14 @@ def test_who_is_undone_run_by_run_wakes_once_all_is_resumed(case: Case) -> None:
         case.stage.run(Desk(case.engine).resume(run, None))
     case.sync()
     assert case.contact("cyd")["active"]
+
+
+def test_a_contact_that_an_undo_made_active_counts_as_inactive_no_more(case: Case) -> None:
+    case.change("ada", enabled=False)
+    run = case.sync()
+    link = case.office.state().links[str(DIRECTORIES[0]), str(person("ada").object_id)]
+    assert link["inactive_version"] == case.contact("ada")["version"]
+    case.apply(case.undo(run))
+    assert case.contact("ada")["active"]
+    link = case.office.state().links[str(DIRECTORIES[0]), str(person("ada").object_id)]
+    assert link["inactive_version"] is None

@@ -18,12 +18,12 @@ from entra_plugin.store.unlisted import Unlisted, UnlistedIdentities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """The plan of those who are missing, who of them is proved to be deleted, and who is new."""
+    """The plan of those who are missing, and who of them is proved to be deleted."""
 
     planned: PlannedUsers
     deleted: frozenset[ObjectId]
     unlisted: tuple[ObjectId, ...]
-    """Who was there before, of all whom the reading did not list."""
+    """Who is not proved to be deleted, and was not known to be missing until now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
