@@ -100,7 +100,9 @@ _CODES: Mapping[RemedyKind, Sequence[str]] = {
         *("sign_in_failed", "sign_in_refused", "token_refused"),
         *(Forewarning.RELATIONSHIP_EXPIRING, Forewarning.RELATIONSHIP_ENDED),
     ),
-    RemedyKind.APP_REGISTRATION: ("client_id_invalid", "credentials_missing"),
+    RemedyKind.APP_REGISTRATION: (
+        *("client_id_invalid", "credentials_missing", "home_tenant_invalid"),
+    ),
     RemedyKind.APP_CREDENTIALS: (
         *("client_assertion_invalid", "client_credentials_refused"),
         *("client_secret_expired", "client_secret_wrong"),

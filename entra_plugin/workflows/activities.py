@@ -9,6 +9,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn, TypeVar
@@ -84,6 +85,41 @@ _REMEMBERED = 1000
 """Runs whose type a worker keeps in mind."""
 
 
+class _Tries:
+    """How often the present step was tried in vain.
+
+    A try that was told to wait does not count, nor one that got ahead: six breaks of a line while
+    hundreds of pages are read are no reason to give up. The next try is told by the heartbeat.
+    """
+
+    def __init__(self) -> None:
+        told = activity.info().heartbeat_details
+        self._left_out = int(told[0]) if told else 0
+
+    @property
+    def counted(self) -> int:
+        """Those that count, this one included."""
+        return activity.info().attempt - self._left_out
+
+    def beat(self, _: int = 0) -> None:
+        """Tell Temporal that we are alive."""
+        activity.heartbeat(self._left_out)
+
+    def got_ahead(self, _: int) -> None:
+        """Something is done for good: what was in vain before, and this try, are left out."""
+        self._left_out = activity.info().attempt
+        self.beat()
+
+    def was_told_to_wait(self) -> None:
+        """The provider has named a time: leave this try out."""
+        self._left_out = min(self._left_out + 1, activity.info().attempt)
+        self.beat()
+
+
+_tries: ContextVar[_Tries] = ContextVar("tries")
+"""Those of the activity that runs here."""
+
+
 class Activities:
     """The activities with what they depend on."""
 
@@ -150,9 +186,9 @@ class Activities:
         async def work() -> None:
             nonlocal rows
             if await self._is_undo(customer):
-                await self._plan_undo(*_customer(customer), activity.heartbeat)
+                await self._plan_undo(*_customer(customer), _tries.get().beat)
             else:
-                rows = await self._read(*_customer(customer), activity.heartbeat)
+                rows = await self._read(*_customer(customer), _tries.get().got_ahead)
 
         step = await self._step(customer, work)
         return replace(step, rows=rows) if step.go_on else step
@@ -228,13 +264,13 @@ class Activities:
         resume = activity.info().attempt > 1
         await self._check(
             run,
-            lambda: self._discover(_tenant(run), _run(run), activity.heartbeat, resume=resume),
+            lambda: self._discover(_tenant(run), _run(run), _tries.get().beat, resume=resume),
         )
 
     @activity.defn(name=interface.VALIDATE)
     async def validate(self, run: RunRef) -> None:
         """Walk the chain that a sync depends on."""
-        await self._check(run, lambda: self._validate(_tenant(run), _run(run), activity.heartbeat))
+        await self._check(run, lambda: self._validate(_tenant(run), _run(run), _tries.get().beat))
 
     @activity.defn(name=interface.CLOSE_CHECK)
     async def close_check(self, end: RunEnd) -> None:
@@ -374,11 +410,13 @@ class Activities:
 
 async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:
     """Do the work with heartbeats, and let nothing out but stable codes."""
+    tries = _Tries()
+    _tries.set(tries)
     try:
-        async with _beating():
+        async with _beating(tries):
             return await work()
     except TransientFailure as error:
-        _retry_later(error)
+        _retry_later(error, tries)
     except EntraError as error:
         raise ApplicationError(error.code, type=error.code, non_retryable=True) from None
     except Exception as error:  # noqa: BLE001 - the worker's boundary
@@ -390,7 +428,7 @@ async def _guarded(work: Callable[[], Awaitable[Result]]) -> Result:
                 "trace": "".join(traceback.format_tb(error.__traceback__)),
             },
         )
-        hopeless = activity.info().attempt >= _HOPELESS_TRIES and not _may_pass(error)
+        hopeless = tries.counted >= _HOPELESS_TRIES and not _may_pass(error)
         raise ApplicationError(
             "internal_error", type="internal_error", non_retryable=hopeless
         ) from None
@@ -404,9 +442,13 @@ def _may_pass(error: Exception) -> bool:
     )
 
 
-def _retry_later(error: TransientFailure) -> NoReturn:
+def _retry_later(error: TransientFailure, tries: _Tries) -> NoReturn:
     """Ask Temporal to come back when the provider said so; give up on one that never answers."""
-    hopeless = error.code != "throttled" and activity.info().attempt >= _UNREACHABLE_TRIES
+    hopeless = False
+    if error.code == "throttled":
+        tries.was_told_to_wait()
+    else:
+        hopeless = tries.counted >= _UNREACHABLE_TRIES
     delay = timedelta(seconds=error.retry_after) if error.retry_after else None
     raise ApplicationError(
         error.code, type=error.code, non_retryable=hopeless, next_retry_delay=delay
@@ -414,12 +456,12 @@ def _retry_later(error: TransientFailure) -> NoReturn:
 
 
 @asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
+async def _beating(tries: _Tries) -> AsyncIterator[None]:
     """Tell Temporal that we are alive, also while we wait for something."""
 
     async def beat() -> None:
         while True:
-            activity.heartbeat()
+            tries.beat()
             await asyncio.sleep(_BEAT_SECONDS)
 
     task = asyncio.create_task(beat())

@@ -9,7 +9,7 @@ import pytest
 
 from devhost.ports.secrets import EnvironmentSecrets, FileSecrets, SecretChain
 from devhost.servers.postgres import Urls
-from entra_plugin.application.connect.credentials import CredentialResolver
+from entra_plugin.application.connect.credentials import CredentialResolver, require_home
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.connect.renewal import renew_when_old
@@ -78,6 +78,25 @@ async def test_a_home_tenant_beside_the_credentials_is_the_authority() -> None:
     own = {**OWN, "microsoft_tenant_id": "aaaaaaaa-0000-4000-8000-000000000001"}
     found = await CredentialResolver(Secrets(own, {}), {}).require(NORTHWIND)
     assert found.authority == own["microsoft_tenant_id"]
+    require_home(found)
+
+
+@pytest.mark.parametrize("shared", ["organizations", "common", " Common "])
+async def test_what_stands_for_any_tenant_is_no_home_tenant(shared: str) -> None:
+    own = {**OWN, "microsoft_tenant_id": shared}
+    found = await CredentialResolver(Secrets(own, {}), {}).require(NORTHWIND)
+    assert found.authority == "organizations"
+    require_home(found)
+
+
+@pytest.mark.parametrize("name", ["northwind.example", "consumers", "Northwind", "../common"])
+async def test_nobody_signs_in_at_a_home_tenant_that_he_cannot_be_compared_with(
+    database: Urls, simulator: Simulator, name: str
+) -> None:
+    environment = {**simulator.environment, "MICROSOFT_TENANT_ID": name}
+    async with running_host(database, environment) as host:
+        with pytest.raises(ConfigurationInvalid, match="home_tenant_invalid"):
+            await StartSignIn(host.opened.context, host.opened.ports)(await host.person())
 
 
 async def test_without_credentials_anywhere_it_says_so() -> None:

@@ -17,6 +17,9 @@ from entra_plugin.host import SecretStore
 ANY_HOME = "organizations"
 """The sign-in authority when no home tenant is set."""
 
+_ANY_OF_THEM = frozenset({ANY_HOME, "common"})
+"""What Microsoft's own examples have in the place of a home tenant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
@@ -49,7 +52,7 @@ class CredentialResolver:
                         client_id=checked_client_id(client_id), client_secret=client_secret
                     ),
                     source=source,
-                    authority=_directory_id(home) if home else ANY_HOME,
+                    authority=_authority(home) if home else ANY_HOME,
                 )
         return None
 
@@ -93,9 +96,26 @@ def checked_client_id(value: str) -> str:
         raise ConfigurationInvalid("client_id_invalid") from error
 
 
-def _directory_id(value: str) -> str:
-    """A home tenant in the usual spelling of its id; anything else without the white space."""
+def require_home(resolved: Resolved) -> None:
+    """See that who signs in can be compared with the home tenant, which is done by its id.
+
+    Raises:
+        ConfigurationInvalid: ``home_tenant_invalid``: it is a domain, or a name.
+    """
+    if resolved.authority == ANY_HOME:
+        return
     try:
-        return str(UUID(value.strip()))
+        UUID(resolved.authority)
+    except ValueError as error:
+        raise ConfigurationInvalid("home_tenant_invalid") from error
+
+
+def _authority(value: str) -> str:
+    """A home tenant in the usual spelling of its id, or that there is none; else as it is."""
+    home = value.strip()
+    if home.casefold() in _ANY_OF_THEM:
+        return ANY_HOME
+    try:
+        return str(UUID(home))
     except ValueError:
-        return value.strip()
+        return home

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import uuid4
 
-from entra_plugin.application.connect.credentials import ANY_HOME, Resolved
+from entra_plugin.application.connect.credentials import ANY_HOME, Resolved, require_home
 from entra_plugin.application.connect.ports import ConnectPorts
 from entra_plugin.application.connect.swap import (
     SwapConnection,
@@ -39,10 +39,12 @@ class StartSignIn:
 
         Raises:
             ConfigurationInvalid: ``credentials_missing``, ``client_id_invalid``,
-                ``secret_store_read_only`` or what discovery at Microsoft found.
+                ``home_tenant_invalid``, ``secret_store_read_only`` or what discovery at Microsoft
+                found.
         """
         await self._ports.journal.settle(person.tenant_id)
         resolved = await self._ports.resolver.require(person.tenant_id)
+        require_home(resolved)
         await self._ports.journal.require_writable(person.tenant_id)
         flow = await self._ports.sign_in.start(
             resolved.credentials,

@@ -37,7 +37,8 @@ router = APIRouter(default_response_class=Answer, tags=["connection"])
 
 _SIGN_IN_CODES = {
     422: (
-        *("credentials_missing", "client_id_invalid", "secret_store_read_only"),
+        *("credentials_missing", "client_id_invalid", "home_tenant_invalid"),
+        *("secret_store_read_only",),
         *("app_only_needs_home_tenant", "app_only_discovery_refused", "other_partner_tenant"),
     ),
     503: ("provider_unreachable",),

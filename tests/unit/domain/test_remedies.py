@@ -108,6 +108,7 @@ TABLE: dict[str, tuple[str | None, str | None]] = {
     "directory_role_missing": (GDAP, ALL_GDAP),
     "grant_revoked": (HERE, HERE),
     "graph_permission_missing": both(PERMISSIONS),
+    "home_tenant_invalid": both(APPS),
     "id_token_invalid": (HERE, HERE),
     "interaction_required": (POLICIES.format(tenant=CUSTOMER), HERE),
     "mfa_required": (POLICIES.format(tenant=CUSTOMER), HERE),
