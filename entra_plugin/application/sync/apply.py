@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.batch import ApplyBatch, Batch
+from entra_plugin.application.sync.guard import GuardRun
 from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
@@ -131,6 +132,7 @@ class Apply:
         self._context = context
         self._scopes = Scopes(context)
         self._rows = ApplyRows(context)
+        self._guard = GuardRun(context)
 
     async def __call__(
         self,
@@ -141,6 +143,8 @@ class Apply:
         kinds: Collection[ChangeKind] = ADDITIVE | GUARDED,
     ) -> None:
         """Apply rows of these kinds; creates that met a new contact are planned once more.
+
+        What comes of that passes the guard, like everything else.
 
         Raises:
             NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``; nothing of
@@ -159,6 +163,8 @@ class Apply:
         application = sync_application(tenant_id, fence, policy, kinds, aged=aged)
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
+            if not GUARDED.isdisjoint(kinds):
+                await self._guard(tenant_id, run_id)
             await self._rows(application)
 
     async def _plan_stale_again(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> bool:
