@@ -1,5 +1,6 @@
 """The activity of housekeeping: every chore of every tenant, whatever becomes of the others."""
 
+import asyncio
 import logging
 import traceback
 
@@ -21,12 +22,13 @@ class Chores:
 
     @activity.defn(name=interface.KEEP_HOUSE)
     async def keep_house(self) -> None:
-        """Do all chores; one that fails is left to the next round."""
+        """Do all chores; one that fails, or does not come to its end, is left to the next round."""
         for tenant_id in await self._context.host.tenants():
             for name, chore in self._keep_house.chores():
                 activity.heartbeat()
                 try:
-                    await chore(tenant_id)
+                    async with asyncio.timeout(interface.CHORE.total_seconds()):
+                        await chore(tenant_id)
                 except Exception as error:  # noqa: BLE001 - the worker's boundary
                     log.warning(
                         "chore failed",

@@ -46,8 +46,11 @@ SHORT = timedelta(minutes=10)
 CHORES = timedelta(hours=1)
 """One round of housekeeping through all tenants."""
 
+CHORE = timedelta(minutes=2)
+"""The longest that one chore of one tenant may take, for the others wait for it."""
+
 SILENCE = timedelta(minutes=5)
-"""The longest that one chore of one tenant may take."""
+"""A worker whose housekeeping is silent for so long is dead: more than a chore may take."""
 
 RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),

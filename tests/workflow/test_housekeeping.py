@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import (
     Client,
     Schedule,
@@ -198,22 +200,37 @@ async def test_a_workflow_that_went_on_as_another_execution_is_open(
     assert not await house.context.workflows.is_open(handle.id)
 
 
-async def test_a_tenant_whose_chores_fail_does_not_stop_the_others(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def fails() -> None:
+    raise RuntimeError("secret of a row")
+
+
+async def hangs() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("trouble", [fails, hangs])
+async def test_a_tenant_in_trouble_does_not_stop_the_chores_of_the_others(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: Callable[[], Awaitable[None]],
 ) -> None:
     broken = TenantId(uuid4())
 
     async def tenants() -> Sequence[TenantId]:
         return [broken, NORTHWIND, SOUTHWIND]
 
+    monkeypatch.setattr(interface, "CHORE", timedelta(seconds=2))
     monkeypatch.setattr(house.host, "tenants", tenants)
     store = house.context.store
     enter = store.tenant_transaction
 
-    def refuse(tenant_id: TenantId) -> object:
+    @asynccontextmanager
+    async def refuse(tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:
         if tenant_id == broken:
-            raise RuntimeError("secret of a row")
-        return enter(tenant_id)
+            await trouble()
+        async with enter(tenant_id) as connection:
+            yield connection
 
     monkeypatch.setattr(store, "tenant_transaction", refuse)
     await house.run("running", age=OLD)
