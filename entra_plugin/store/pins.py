@@ -7,16 +7,16 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, and_, delete, func, or_, select
+from sqlalchemy import Row, and_, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, TenantId, UserId
 from entra_plugin.domain.pins import Pin
 from entra_plugin.domain.pins import Pins as Found
-from entra_plugin.domain.states import FieldName, PinKind
+from entra_plugin.domain.states import FieldName, LinkState, PinKind
 from entra_plugin.store.paging import Page, clamp, decode_moment, encode_cursor
-from entra_plugin.store.people_tables import pins
+from entra_plugin.store.people_tables import contact_links, pins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,18 @@ class StoredPin:
     created_by: UserId | None
     created_by_name: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The pins that stand while a directory is synced.
+
+    ``any``: there is one that may concern what it plans. ``digest``: of those for which its people
+    have to be looked at again; empty without any.
+    """
+
+    any: bool
+    digest: bytes
 
 
 _SUBJECT = ("tenant_id", "kind", "contact_id", "entra_tenant_id", "object_id", "field")
@@ -68,18 +80,33 @@ class Pins:
             ignored=frozenset(r.object_id for r in rows if r.kind == PinKind.IGNORE_IDENTITY),
         )
 
-    async def fingerprint(self, entra_tenant_id: EntraTenantId) -> bytes:
-        """A digest of the pins that can concern a directory: its identities' and all contacts'."""
+    async def standing(self, entra_tenant_id: EntraTenantId) -> Standing:
+        """The pins that can concern a directory: those of its identities, and of contacts.
+
+        Whoever is linked to a contact of another directory's is not looked at again for its pins:
+        such a contact is a question here, whatever is pinned, and open questions are taken up.
+        """
+        elsewhere = exists().where(
+            contact_links.c.tenant_id == self._tenant_id,
+            contact_links.c.contact_id == pins.c.contact_id,
+            contact_links.c.state == LinkState.ACTIVE.value,
+            contact_links.c.entra_tenant_id != entra_tenant_id,
+        )
         statement = (
-            select(pins.c.kind, pins.c.contact_id, pins.c.object_id, pins.c.field)
+            select(
+                *(pins.c.kind, pins.c.contact_id, pins.c.object_id, pins.c.field),
+                elsewhere.label("elsewhere"),
+            )
             .where(
                 pins.c.tenant_id == self._tenant_id,
                 or_(pins.c.entra_tenant_id == entra_tenant_id, pins.c.entra_tenant_id.is_(None)),
             )
             .order_by(pins.c.pin_id)
         )
-        rows = [tuple(map(str, row)) for row in await self._connection.execute(statement)]
-        return blake2b(repr(rows).encode(), digest_size=16).digest() if rows else b""
+        rows = (await self._connection.execute(statement)).all()
+        here = [tuple(map(str, row[:-1])) for row in rows if not row.elsewhere]
+        digest = blake2b(repr(here).encode(), digest_size=16).digest() if here else b""
+        return Standing(any=bool(rows), digest=digest)
 
     async def put(
         self,

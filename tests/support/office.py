@@ -199,6 +199,17 @@ class Office:
         """Everything, in one look."""
         return look(self._connection, self.tenant_id)
 
+    def reading(self, run_id: UUID, managed_tenant_id: UUID) -> object:
+        """How a customer was read in a run."""
+        ((kind,),) = self._rows(
+            "SELECT reading_kind FROM entra_sync_run_tenants"
+            " WHERE tenant_id = %s AND run_id = %s AND managed_tenant_id = %s",
+            self.tenant_id,
+            run_id,
+            managed_tenant_id,
+        )
+        return kind
+
     def versions(self, *, but: str = "") -> list[tuple[object, ...]]:
         """Which transaction wrote each row of the tables that must keep still."""
         looks = sql.SQL(" UNION ALL ").join(

@@ -88,7 +88,7 @@ class ReadReview:
             context=self._context, connection=connection, tenant_id=tenant_id
         ).policy(item.managed_tenant_id)
         pins = NO_PINS
-        if policy is not None and policy.pins:
+        if policy is not None and policy.pinned:
             pins = await Pins(connection, tenant_id).of(
                 item.entra_tenant_id, [item.object_id], list(item.candidates)
             )

@@ -180,7 +180,7 @@ class Sitting:
             entra_tenant_id=policy.entra_tenant_id,
             client_id=policy.client_id,
             fields=policy.fields,
-            pinned=bool(policy.pins),
+            pinned=policy.pinned,
             now=self.now,
             rows=rows,
         )

@@ -237,7 +237,7 @@ def sync_application(
         entra_tenant_id=policy.entra_tenant_id,
         client_id=policy.client_id,
         fields=policy.fields,
-        pinned=bool(policy.pins),
+        pinned=policy.pinned,
         kinds=kinds,
         require=require,
         aged=aged,

@@ -43,8 +43,10 @@ class Policy:
     fields: FieldRules
     """The field rules that are on; none while their flag is off."""
     guard: Guard
+    pinned: bool
+    """There are pins that may concern what is planned."""
     pins: bytes
-    """A digest of the pins that concern the directory."""
+    """A digest of those for which the people of the directory have to be looked at again."""
     members: Members = Members()
 
     @property

@@ -176,6 +176,7 @@ class Scopes:
     ) -> Policy:
         """The rules of now for a managed tenant that is mapped to this client."""
         settings = await SettingsRows(connection, tenant_id).get()
+        pins = await Pins(connection, tenant_id).standing(mapping.entra_tenant_id)
         return Policy(
             managed_tenant_id=mapping.managed_tenant_id,
             entra_tenant_id=mapping.entra_tenant_id,
@@ -188,7 +189,8 @@ class Scopes:
                 tenant_id, _document(what_if, "fieldSyncConfig", settings.field_sync_config)
             ),
             guard=Guard.of(settings.guard_config),
-            pins=await Pins(connection, tenant_id).fingerprint(mapping.entra_tenant_id),
+            pinned=pins.any,
+            pins=pins.digest,
         )
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:

@@ -165,7 +165,7 @@ class Around:
         pending: Sequence[Reading],
         by_id: Mapping[ContactId, Candidate],
     ) -> Surroundings:
-        if not self.policy.pins:
+        if not self.policy.pinned:
             return replace(around, pins=NO_PINS)
         indexed = {c.contact_id for found in around.index.values() for c in found}
         pins = await Pins(self.connection, self.tenant_id).of(
