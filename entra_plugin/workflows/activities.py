@@ -94,7 +94,7 @@ class _Tries:
 
     def __init__(self) -> None:
         told = activity.info().heartbeat_details
-        self._left_out = int(told[0]) if told else 0
+        self._left_out, self._furthest = map(int, told) if told else (0, 0)
 
     @property
     def counted(self) -> int:
@@ -103,11 +103,15 @@ class _Tries:
 
     def beat(self, _: int = 0) -> None:
         """Tell Temporal that we are alive."""
-        activity.heartbeat(self._left_out)
+        activity.heartbeat(self._left_out, self._furthest)
 
-    def got_ahead(self, _: int) -> None:
-        """Something is done for good: what was in vain before, and this try, are left out."""
-        self._left_out = activity.info().attempt
+    def got_ahead(self, page: int) -> None:
+        """A page is done: if none was so far before, this try and those in vain are left out.
+
+        A listing that has to start again from its first page does not get ahead by that.
+        """
+        if page > self._furthest:
+            self._left_out, self._furthest = activity.info().attempt, page
         self.beat()
 
     def was_told_to_wait(self) -> None:

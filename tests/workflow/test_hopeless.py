@@ -71,6 +71,7 @@ async def test_what_failed_is_not_told() -> None:
 
 WAIT = "told to wait"
 AHEAD = "got ahead, then broke off"
+AGAIN = "began anew, then broke off"
 AWAY = "nobody answers"
 
 HAPPENINGS = {
@@ -81,6 +82,7 @@ HAPPENINGS = {
     "slow": ([AHEAD, AHEAD, AHEAD], 4),
     "again": ([AWAY, AHEAD, AWAY], 4),
     "stuck": ([AHEAD, AWAY, AWAY], 0),
+    "in a circle": ([AHEAD, AGAIN, AGAIN], 0),
     "told to wait after getting ahead": ([AHEAD, WAIT, AWAY], 4),
 }
 """What happens to one try after the other, and how many are made until it succeeds; 0: never."""
@@ -115,8 +117,8 @@ async def step(name: str) -> int:
         if attempt > len(happenings):
             return attempt
         happens = happenings[attempt - 1]
-        if happens == AHEAD:
-            _tries.get().got_ahead(attempt)
+        if happens in {AHEAD, AGAIN}:
+            _tries.get().got_ahead(attempt if happens == AHEAD else 1)
         code = "throttled" if happens == WAIT else "provider_unreachable"
         raise TransientFailure(code, retry_after=0.001)
 
