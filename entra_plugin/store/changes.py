@@ -99,12 +99,12 @@ _CLAIMED_TWICE = text("""
             SELECT coalesce(contact_id::text, after ->> 'email') AS subject
             FROM entra_sync_changes
             WHERE tenant_id = :tenant_id AND run_id = :run_id
-                AND managed_tenant_id = :managed_tenant_id
+                AND managed_tenant_id = ANY(:managed_tenant_ids)
                 AND state = 'planned' AND kind IN ('create', 'link')
             GROUP BY 1 HAVING count(*) > 1
         ) twice ON twice.subject = coalesce(c.contact_id::text, c.after ->> 'email')
         WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
-            AND c.managed_tenant_id = :managed_tenant_id
+            AND c.managed_tenant_id = ANY(:managed_tenant_ids)
             AND c.state = 'planned' AND c.kind IN ('create', 'link')
     )
     UPDATE entra_sync_changes c
@@ -112,23 +112,24 @@ _CLAIMED_TWICE = text("""
         candidates = (SELECT coalesce(array_agg(DISTINCT id), '{}') FROM unnest(claimed) AS id)
     FROM contested
     WHERE c.tenant_id = :tenant_id AND c.change_id = contested.change_id
-""")
+""").bindparams(bindparam("managed_tenant_ids", type_=IdArray()))
 
 _DROP_COMPANIONS = text("""
     DELETE FROM entra_sync_changes o
     USING entra_sync_changes c
     WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
-        AND c.managed_tenant_id = :managed_tenant_id AND c.state = 'planned' AND c.kind = 'link'
+        AND c.managed_tenant_id = ANY(:managed_tenant_ids)
+        AND c.state = 'planned' AND c.kind = 'link'
         AND o.tenant_id = c.tenant_id AND o.run_id = c.run_id
         AND o.managed_tenant_id = c.managed_tenant_id AND o.object_id = c.object_id
         AND o.state = 'planned' AND o.kind IN ('update', 'queue')
         AND c.contact_id IN (
             SELECT contact_id FROM entra_sync_changes
             WHERE tenant_id = :tenant_id AND run_id = :run_id
-                AND managed_tenant_id = :managed_tenant_id
+                AND managed_tenant_id = ANY(:managed_tenant_ids)
                 AND state = 'planned' AND kind = 'link'
             GROUP BY contact_id HAVING count(*) > 1)
-""")
+""").bindparams(bindparam("managed_tenant_ids", type_=IdArray()))
 """What a link would have let the field rules do goes with the link."""
 
 _DROP_READING = text("""
@@ -278,10 +279,17 @@ class Changes:
         values = {"tenant_id": self._tenant_id, "run_id": run_id}
         await self._connection.execute(_DROP_OPEN, values)
 
-    async def queue_claimed_twice(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:
+    async def queue_claimed_twice(
+        self, run_id: RunId, managed_tenant_ids: Sequence[ManagedTenantId]
+    ) -> None:
         """Turn rows that claim one contact, or plan one address, into review items."""
-        await self._connection.execute(_DROP_COMPANIONS, self._scope(run_id, managed_tenant_id))
-        await self._connection.execute(_CLAIMED_TWICE, self._scope(run_id, managed_tenant_id))
+        values = {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_ids": list(managed_tenant_ids),
+        }
+        await self._connection.execute(_DROP_COMPANIONS, values)
+        await self._connection.execute(_CLAIMED_TWICE, values)
 
     async def planned(
         self,

@@ -247,6 +247,25 @@ class RunTenants:
         row = (await self._connection.execute(_ONE, values)).first()
         return run_tenant_of(row) if row is not None else None
 
+    async def sharing(
+        self, run_id: RunId, states: Collection[RunState]
+    ) -> list[list[ManagedTenantId]]:
+        """Managed tenants of a run, in these states, that are several for one client."""
+        columns = sync_run_tenants.c
+        statement = (
+            select(func.array_agg(columns.managed_tenant_id))
+            .where(
+                columns.tenant_id == self._tenant_id,
+                columns.run_id == run_id,
+                columns.client_id.is_not(None),
+                columns.state.in_(states),
+            )
+            .group_by(columns.client_id)
+            .having(func.count() > 1)
+        )
+        groups = await self._connection.scalars(statement)
+        return [[ManagedTenantId(id_) for id_ in group] for group in groups]
+
     async def let_go(self, rows: Sequence[Wanted], now: datetime) -> None:
         """Leave out what waits in a run to be written for another client than it is wanted for.
 

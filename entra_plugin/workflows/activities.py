@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn, TypeVar
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from entra_plugin.application.sync.open import OpenedRun, OpenRun
 from entra_plugin.application.sync.read import ReadAndPlan
 from entra_plugin.application.sync.record import Record
 from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.siblings import Siblings
 from entra_plugin.application.sync.start import Actor
 from entra_plugin.application.undo.apply import ApplyUndo
 from entra_plugin.application.undo.plan import PlanUndo
@@ -135,6 +137,7 @@ class Activities:
         self._plan_undo = PlanUndo(context)
         self._apply_undo = ApplyUndo(context)
         self._guard = GuardRun(context)
+        self._siblings = Siblings(context)
         self._apply_held = ApplyHeld(context)
         self._scopes = Scopes(context)
         self._record = Record(context)
@@ -199,12 +202,22 @@ class Activities:
 
     @activity.defn(name=interface.APPLY)
     async def apply(self, customer: CustomerRef) -> Step:
-        """Apply what does not wait for the guard."""
-        return await self._step(customer, lambda: self._apply(*_customer(customer), kinds=ADDITIVE))
+        """Apply what does not wait for the guard, nor for another directory of the client."""
+
+        async def work() -> None:
+            if not await self._siblings.beside(*_customer(customer)):
+                await self._apply(*_customer(customer), kinds=ADDITIVE)
+
+        return await self._step(customer, work)
 
     @activity.defn(name=interface.GUARD)
     async def guard(self, run: RunRef) -> Opening:
-        """Hold what a person has to look at; answers what is left to be finished."""
+        """Hold what a person has to look at; answers what is left to be finished.
+
+        What waited for another directory of the client, and not for the guard, is applied first.
+        """
+        for customer in await _guarded(lambda: self._settled_siblings(run)):
+            await self._step(customer, partial(self._apply, *_customer(customer), kinds=ADDITIVE))
 
         async def work() -> Opening:
             await self._guard(_tenant(run), _run(run))
@@ -310,6 +323,10 @@ class Activities:
         """Start the sync that is due; answers why not, where there is nothing to do."""
         tenant_id = TenantId(UUID(tenant.tenant_id))
         return await _guarded(lambda: self._start_scheduled_sync(tenant_id))
+
+    async def _settled_siblings(self, run: RunRef) -> list[CustomerRef]:
+        found = await self._siblings.settle(_tenant(run), _run(run))
+        return [CustomerRef(run.tenant_id, run.run_id, str(id_)) for id_ in found]
 
     async def _check(self, run: RunRef, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work of a run that writes no contact; what cannot be retried closes the run."""

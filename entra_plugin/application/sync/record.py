@@ -4,6 +4,7 @@ from entra_plugin.application.context import Context
 from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.sync.outcome import outcome
 from entra_plugin.application.sync.scope import Scopes
+from entra_plugin.application.sync.siblings import foresee_siblings
 from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId, TenantId
@@ -171,6 +172,8 @@ class Record:
             run = await runs.get(run_id)
             if run is not None and run.type in PLANNED_FIRST:
                 applied = applied and run.applying
+            if run is not None and run.type == RunType.PREVIEW and not run.applying:
+                await foresee_siblings(connection, tenant_id, run_id)
             await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             rows = await tenants.of_run(run_id)

@@ -28,7 +28,7 @@ async def settle_plan(
     if not await changes.has_planned(fence.run_id, fence.managed_tenant_id):
         return
     if await changes.has_planned(fence.run_id, fence.managed_tenant_id, _CLAIMING):
-        await changes.queue_claimed_twice(fence.run_id, fence.managed_tenant_id)
+        await changes.queue_claimed_twice(fence.run_id, [fence.managed_tenant_id])
     standing = StandingQuestions(connection, tenant_id)
     settle = standing.leave_alone if preview else standing.drop
     repeated = await settle(fence.run_id, fence.managed_tenant_id)
