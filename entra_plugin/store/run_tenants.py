@@ -247,6 +247,22 @@ class RunTenants:
         row = (await self._connection.execute(_ONE, values)).first()
         return run_tenant_of(row) if row is not None else None
 
+    async def lock_open(self, run_id: RunId) -> None:
+        """Keep attempts out of the open managed tenants of a run until this transaction ends.
+
+        Locked before any of their rows, as the attempts do.
+        """
+        statement = (
+            select(sync_run_tenants.c.managed_tenant_id)
+            .where(
+                sync_run_tenants.c.tenant_id == self._tenant_id,
+                sync_run_tenants.c.run_id == run_id,
+                sync_run_tenants.c.state.in_(OPEN_STATES),
+            )
+            .order_by(sync_run_tenants.c.managed_tenant_id)
+        )
+        await self._connection.execute(statement.with_for_update())
+
     async def sharing(
         self, run_id: RunId, states: Collection[RunState]
     ) -> list[list[ManagedTenantId]]:

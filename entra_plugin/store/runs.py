@@ -196,6 +196,11 @@ class Runs:
         )
         return (await self._connection.execute(statement)).first() is not None
 
+    async def lock(self, run_id: RunId) -> None:
+        """Be the only one to say how a run ended, until this transaction ends."""
+        statement = select(sync_runs.c.run_id).where(self._is(run_id))
+        await self._connection.execute(statement.with_for_update(key_share=True))
+
     async def progress(
         self,
         run_id: RunId,

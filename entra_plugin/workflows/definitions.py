@@ -151,20 +151,28 @@ class SyncTenants:
     async def _in_window(
         self, job: SyncJob, work: Callable[[SyncJob, str], Awaitable[str | None]]
     ) -> str | None:
-        """Keep a window of managed tenants busy; answers the code that stopped the run, if any."""
+        """Keep a window of managed tenants busy; answers the code that stopped the run, if any.
+
+        A run that is cancelled begins none any more, and waits for those that are ending.
+        """
         waiting = deque((job.remaining or [])[: interface.CONTINUE_AFTER])
         self._left = len(waiting)
         stops: list[str] = []
 
         async def lane() -> None:
-            while waiting and not stops:
+            while waiting and not stops and workflow.cancellation_reason() is None:
                 stop = await work(job, waiting.popleft())
                 self._done += 1
                 self._left -= 1
                 if stop is not None:
                     stops.append(stop)
 
-        await asyncio.gather(*(lane() for _ in range(max(1, job.window))))
+        lanes = (lane() for _ in range(max(1, job.window)))
+        for error in await asyncio.gather(*lanes, return_exceptions=True):
+            if error is not None:
+                raise error
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
         return stops[0] if stops else None
 
     async def _plan(self, job: SyncJob, managed_tenant_id: str) -> str | None:
@@ -226,6 +234,8 @@ class SyncManagedTenant:
             raise
         except ActivityError as error:
             await _end_customer(customer, error)
+            if _is_cancelled(error):
+                raise asyncio.CancelledError from error
             return None
         return step.stop
 

@@ -210,6 +210,15 @@ class Office:
         )
         return kind
 
+    def state_of(self, run_id: UUID) -> object:
+        """The state of a run."""
+        ((state,),) = self._rows(
+            "SELECT state FROM entra_sync_runs WHERE tenant_id = %s AND run_id = %s",
+            self.tenant_id,
+            run_id,
+        )
+        return state
+
     def versions(self, *, but: str = "") -> list[tuple[object, ...]]:
         """Which transaction wrote each row of the tables that must keep still."""
         looks = sql.SQL(" UNION ALL ").join(

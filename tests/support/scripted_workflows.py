@@ -1,7 +1,7 @@
 """Our workflows on a real Temporal server, with activities that only say what they are told to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -45,6 +45,10 @@ class Script:
     """False for a run whose plan is there already."""
     rows: bool = True
     stop_at: str | None = None
+    slow: Collection[str] = ()
+    """Customers whose reading lasts until it is cancelled."""
+    begun: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    """The slow ones that are being read."""
     asked: list[str] = field(default_factory=list)
 
     def activities(self) -> Sequence[Callable[..., object]]:
@@ -74,6 +78,11 @@ class Script:
     async def read_and_plan(self, customer: CustomerRef) -> Step:
         """Read."""
         self.asked.append(f"read {customer.managed_tenant_id}")
+        if customer.managed_tenant_id in self.slow:
+            self.begun.put_nowait(customer.managed_tenant_id)
+        while customer.managed_tenant_id in self.slow:
+            activity.heartbeat()
+            await asyncio.sleep(0.1)
         stops = customer.managed_tenant_id == self.stop_at
         return Step(go_on=not stops, stop="not_connected" if stops else None, rows=self.rows)
 

@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from support.scripted_workflows import WORKFLOWS, Script, commands, connected, play
+from entra_plugin.workflows import interface
+from entra_plugin.workflows.messages import RunRef, SyncJob
+from support.scripted_workflows import WORKFLOWS, Script, commands, connected, play, scripted
 
 RECORDED = Path(__file__).parents[1] / "data" / "histories"
 """Written by ``python -m support.record_histories``, with the workflows of the day."""
@@ -88,3 +91,27 @@ async def test_the_guard_is_not_asked_when_a_customer_stops_the_run(client: Clie
     script = Script(customers=("a", "b", "c"), window=1, stop_at="a")
     await play(client, script)
     assert script.asked == ["read a", "close run not_connected applied=True"]
+
+
+@pytest.mark.parametrize("writes", [True, False], ids=["sync", "preview"])
+async def test_a_cancelled_run_begins_no_further_customer(client: Client, writes: bool) -> None:
+    script = Script(customers=tuple("abcdef"), window=2, slow=("b", "c"), writes=writes)
+    run = RunRef(tenant_id=str(uuid4()), run_id="run")
+    async with scripted(client, script) as queue:
+        handle = await client.start_workflow(
+            interface.SYNC_TENANTS, SyncJob(run=run), id=f"sync-{uuid4()}", task_queue=queue
+        )
+        for _ in script.slow:
+            await script.begun.get()
+        await handle.cancel()
+        await handle.result()
+    assert {words for words in script.asked if words.startswith("read")} == {
+        "read a",
+        "read b",
+        "read c",
+    }
+    assert sorted(words for words in script.asked if words.startswith("close")) == [
+        "close b cancelled",
+        "close c cancelled",
+        "close run None applied=True",
+    ]

@@ -169,6 +169,8 @@ class Record:
             cancelled, reason = True, "feature_off"
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
+            await runs.lock(run_id)
+            await tenants.lock_open(run_id)
             run = await runs.get(run_id)
             if run is not None and run.type in PLANNED_FIRST:
                 applied = applied and run.applying
