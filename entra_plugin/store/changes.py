@@ -132,6 +132,26 @@ _DROP_COMPANIONS = text("""
 """).bindparams(bindparam("managed_tenant_ids", type_=IdArray()))
 """What a link would have let the field rules do goes with the link."""
 
+_STALE = """tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND state = 'stale' AND kind = 'create' AND note ->> 'found' = 'exists'
+        AND snapshot IS NOT NULL"""
+"""True for a create that has to be planned again."""
+
+_TAKE_STALE = text(f"""
+    UPDATE entra_sync_changes c
+    SET snapshot = NULL
+    FROM (SELECT change_id, snapshot FROM entra_sync_changes WHERE {_STALE}) s
+    WHERE c.tenant_id = :tenant_id AND c.change_id = s.change_id
+    RETURNING s.snapshot -> 'attributes'
+""")
+
+_HAS_LEFT = text(f"""
+    SELECT EXISTS (SELECT FROM entra_sync_changes WHERE {_STALE}) OR EXISTS (
+        SELECT FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+            AND state = 'planned' AND kind <> 'none')
+""")
+
 _DROP_READING = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -321,19 +341,20 @@ class Changes:
             statement = statement.where(subject > func.row(after.object_id, after.kind.value))
         return [_change(row) for row in await self._connection.execute(statement)]
 
-    async def stale_snapshots(
+    async def take_stale(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> list[Mapping[str, object]]:
-        """The stored attributes of identities whose create found the address taken meanwhile."""
-        statement = select(sync_changes.c.snapshot).where(
-            sync_changes.c.tenant_id == self._tenant_id,
-            sync_changes.c.run_id == run_id,
-            sync_changes.c.managed_tenant_id == managed_tenant_id,
-            sync_changes.c.state == ChangeState.STALE.value,
-            sync_changes.c.kind == ChangeKind.CREATE.value,
-            sync_changes.c.note["found"].astext == "exists",
-        )
-        return [row.snapshot["attributes"] for row in await self._connection.execute(statement)]
+        """The stored attributes of identities whose create found the address taken meanwhile.
+
+        To plan them again, once: they are taken away.
+        """
+        scope = self._scope(run_id, managed_tenant_id)
+        return list((await self._connection.scalars(_TAKE_STALE, scope)).all())
+
+    async def has_left(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> bool:
+        """True when a row is left to be applied, or to be planned again."""
+        scope = self._scope(run_id, managed_tenant_id)
+        return bool(await self._connection.scalar(_HAS_LEFT, scope))
 
     async def has_planned(
         self,

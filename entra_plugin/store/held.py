@@ -85,6 +85,7 @@ _HOLD = text("""
         AND ((kind = 'inactivate' AND client_id = ANY(:inactivations))
             OR (kind IN ('update', 'move') AND client_id = ANY(:overwrites))
             OR (:suspects AND kind = 'inactivate' AND note ? 'maybeSharedMailbox'))
+        AND (CAST(:only AS uuid) IS NULL OR managed_tenant_id = :only)
     RETURNING change_id, managed_tenant_id, entra_tenant_id, object_id, contact_id, kind, after
 """).bindparams(
     bindparam("inactivations", type_=IdArray()),
@@ -233,14 +234,16 @@ class Held:
         inactivations: Sequence[ClientId],
         overwrites: Sequence[ClientId],
         suspects: bool,
+        only: ManagedTenantId | None,
     ) -> list[HeldRow]:
-        """Hold planned rows; answers those that were not held before."""
+        """Hold planned rows, perhaps ``only`` those of one managed tenant; answers which."""
         values = {
             "tenant_id": self._tenant_id,
             "run_id": run_id,
             "inactivations": list(inactivations),
             "overwrites": list(overwrites),
             "suspects": suspects,
+            "only": only,
         }
         return [_row(*row) for row in await self._connection.execute(_HOLD, values)]
 

@@ -54,10 +54,10 @@ class Case:
         self.stage.run(self.engine.carry_out(run_id))
         return run_id
 
-    def apply(self, run_id: RunId) -> None:
-        """Apply what was planned."""
+    def apply(self, run_id: RunId, *, crash_at: int | None = None) -> None:
+        """Apply what was planned; an attempt may die at a moment."""
         self.stage.run(Desk(self.engine).apply(run_id))
-        self.stage.run(self.engine.carry_out(run_id))
+        self.stage.run(self.engine.carry_out(run_id, crash_at=crash_at))
 
     def undo(self, run_id: RunId) -> RunId:
         """Plan the undo of a run, to be applied later."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.batch import ApplyBatch, Batch
-from entra_plugin.application.sync.guard import GuardRun
+from entra_plugin.application.sync.guard import guard_late
 from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
@@ -132,7 +132,6 @@ class Apply:
         self._context = context
         self._scopes = Scopes(context)
         self._rows = ApplyRows(context)
-        self._guard = GuardRun(context)
 
     async def __call__(
         self,
@@ -162,19 +161,25 @@ class Apply:
         aged = found.run.type == RunType.PREVIEW
         application = sync_application(tenant_id, fence, policy, kinds, aged=aged)
         await self._rows(application)
-        if ChangeKind.CREATE in kinds and await self._plan_stale_again(tenant_id, fence, policy):
-            if not GUARDED.isdisjoint(kinds):
-                await self._guard(tenant_id, run_id)
+        if ChangeKind.CREATE in kinds and await self._plan_stale_again(
+            tenant_id, fence, policy, judged=not GUARDED.isdisjoint(kinds)
+        ):
             await self._rows(application)
 
-    async def _plan_stale_again(self, tenant_id: TenantId, fence: Fence, policy: Policy) -> bool:
-        """Plan the identities whose create met a contact that was not there when it was planned."""
+    async def _plan_stale_again(
+        self, tenant_id: TenantId, fence: Fence, policy: Policy, *, judged: bool
+    ) -> bool:
+        """Plan the identities whose create met a contact that was not there when it was planned.
+
+        ``judged``: the guard has looked at the whole plan, so that it has to look at this as well.
+        """
+        now = self._context.clock()
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             await Fences(connection, tenant_id).advance(fence)
-            snapshots = await Changes(connection, tenant_id).stale_snapshots(
+            stale = await Changes(connection, tenant_id).take_stale(
                 fence.run_id, fence.managed_tenant_id
             )
-            if not snapshots:
+            if not stale:
                 return False
             identities = Identities(connection, tenant_id)
             planner = UserPlanner(
@@ -184,13 +189,22 @@ class Apply:
                 contacts=self._context.host.contacts,
                 rule=FilterRule(policy.filters),
                 decisions=await identities.decided(policy.entra_tenant_id),
-                now=self._context.clock(),
+                now=now,
                 everybody=policy.changed,
             )
-            users = [from_attributes(snapshot) for snapshot in snapshots]
-            plan = await planner.plan(connection, users)
+            plan = await planner.plan(connection, [from_attributes(user) for user in stale])
             await planner.write(connection, plan)
             await settle_plan(connection, tenant_id, fence)
+            if judged:
+                await guard_late(
+                    connection,
+                    tenant_id,
+                    fence.run_id,
+                    fence.managed_tenant_id,
+                    policy.client_id,
+                    policy.guard,
+                    now,
+                )
         return True
 
 

@@ -1,10 +1,20 @@
 """The guard of a run: once all its customers are planned, hold what a person has to look at."""
 
 from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.domain.guarding import Guard, judge
-from entra_plugin.domain.ids import ChangeId, EntraTenantId, RunId, TenantId
+from entra_plugin.domain.guarding import Guard, Holds, judge
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    EntraTenantId,
+    ManagedTenantId,
+    RunId,
+    TenantId,
+)
 from entra_plugin.domain.states import ChangeKind, RunType, Verdict
 from entra_plugin.store.held import Held
 from entra_plugin.store.identity_writes import IdentityWrites
@@ -28,28 +38,76 @@ class GuardRun:
             run = await Runs(connection, tenant_id).get(run_id)
             if run is None or run.type == RunType.UNDO:
                 return
-            held = Held(connection, tenant_id)
-            if not await held.has_guarded(run_id):
+            if not await Held(connection, tenant_id).has_guarded(run_id):
                 return
             guard = Guard.of((await SettingsRows(connection, tenant_id).get()).guard_config)
-            clients = await held.clients(run_id)
-            linked = await Links(connection, tenant_id).count_by_client(clients)
-            plans = await held.plans(run_id, {c: linked.get(c, 0) for c in clients})
-            holds = judge(guard, plans)
-            rows = await held.hold(
+            clients = await Held(connection, tenant_id).clients(run_id)
+            await _hold(
+                connection,
+                tenant_id,
                 run_id,
-                inactivations=sorted(holds.inactivations),
-                overwrites=sorted(holds.overwrites),
+                await _judged(connection, tenant_id, run_id, guard, clients),
                 suspects=guard.hold_shared_mailbox_suspects,
+                now=self._context.clock(),
             )
-            identities, now = IdentityWrites(connection, tenant_id), self._context.clock()
-            linked_rows: defaultdict[EntraTenantId, dict[ChangeId, bool]] = defaultdict(dict)
-            moves: dict[ChangeId, Verdict] = {}
-            for row in rows:
-                if row.kind == ChangeKind.MOVE:
-                    moves[row.change_id] = Verdict.QUEUED
-                else:
-                    linked_rows[row.entra_tenant_id][row.change_id] = False
-            await identities.store_from_changes(moves, now)
-            for entra_tenant_id, found in linked_rows.items():
-                await identities.refresh_linked(entra_tenant_id, found, now)
+
+
+async def guard_late(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    run_id: RunId,
+    managed_tenant_id: ManagedTenantId,
+    client_id: ClientId,
+    guard: Guard,
+    now: datetime,
+) -> None:
+    """Judge what was planned for one customer after the whole was judged, by its client alone."""
+    if not await Held(connection, tenant_id).has_guarded(run_id):
+        return
+    holds = await _judged(connection, tenant_id, run_id, guard, [client_id])
+    await _hold(
+        connection, tenant_id, run_id, holds, suspects=False, now=now, only=managed_tenant_id
+    )
+
+
+async def _judged(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    run_id: RunId,
+    guard: Guard,
+    clients: list[ClientId],
+) -> Holds:
+    linked = await Links(connection, tenant_id).count_by_client(clients)
+    counts = {client_id: linked.get(client_id, 0) for client_id in clients}
+    return judge(guard, await Held(connection, tenant_id).plans(run_id, counts))
+
+
+async def _hold(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    run_id: RunId,
+    holds: Holds,
+    *,
+    suspects: bool,
+    now: datetime,
+    only: ManagedTenantId | None = None,
+) -> None:
+    """Hold the rows, and let their identities wait for them."""
+    rows = await Held(connection, tenant_id).hold(
+        run_id,
+        inactivations=sorted(holds.inactivations),
+        overwrites=sorted(holds.overwrites),
+        suspects=suspects,
+        only=only,
+    )
+    identities = IdentityWrites(connection, tenant_id)
+    linked_rows: defaultdict[EntraTenantId, dict[ChangeId, bool]] = defaultdict(dict)
+    moves: dict[ChangeId, Verdict] = {}
+    for row in rows:
+        if row.kind == ChangeKind.MOVE:
+            moves[row.change_id] = Verdict.QUEUED
+        else:
+            linked_rows[row.entra_tenant_id][row.change_id] = False
+    await identities.store_from_changes(moves, now)
+    for entra_tenant_id, found in linked_rows.items():
+        await identities.refresh_linked(entra_tenant_id, found, now)

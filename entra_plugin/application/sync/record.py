@@ -49,7 +49,7 @@ class Record:
             if run.type in WHOLE:
                 found = await self._scopes.conditions_of(connection, tenant_id, run, row)
                 holds = row.started_at is None or found.mapping.decided_at <= row.started_at
-            if await Changes(connection, tenant_id).has_planned(run_id, managed_tenant_id):
+            if await Changes(connection, tenant_id).has_left(run_id, managed_tenant_id):
                 return False
             pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
