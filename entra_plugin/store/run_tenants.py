@@ -373,6 +373,19 @@ class RunTenants:
             .values(state=state.value, **counts)
         )
 
+    async def count(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId, counts: dict[str, int]
+    ) -> None:
+        """Note the counters of a managed tenant that is under way."""
+        await self._connection.execute(
+            update(sync_run_tenants)
+            .where(
+                self._is(run_id, managed_tenant_id),
+                sync_run_tenants.c.state == RunState.RUNNING.value,
+            )
+            .values(**counts)
+        )
+
     async def count_unchanged(
         self, run_id: RunId, managed_tenant_id: ManagedTenantId, more: int
     ) -> None:

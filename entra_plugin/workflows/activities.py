@@ -206,7 +206,7 @@ class Activities:
 
         async def work() -> None:
             if not await self._siblings.beside(*_customer(customer)):
-                await self._apply(*_customer(customer), kinds=ADDITIVE)
+                await self._apply_additive(customer)
 
         return await self._step(customer, work)
 
@@ -217,7 +217,7 @@ class Activities:
         What waited for another directory of the client, and not for the guard, is applied first.
         """
         for customer in await _guarded(lambda: self._settled_siblings(run)):
-            await self._step(customer, partial(self._apply, *_customer(customer), kinds=ADDITIVE))
+            await self._step(customer, partial(self._apply_additive, customer))
 
         async def work() -> Opening:
             await self._guard(_tenant(run), _run(run))
@@ -323,6 +323,10 @@ class Activities:
         """Start the sync that is due; answers why not, where there is nothing to do."""
         tenant_id = TenantId(UUID(tenant.tenant_id))
         return await _guarded(lambda: self._start_scheduled_sync(tenant_id))
+
+    async def _apply_additive(self, customer: CustomerRef) -> None:
+        await self._apply(*_customer(customer), kinds=ADDITIVE)
+        await self._record.so_far(*_customer(customer))
 
     async def _settled_siblings(self, run: RunRef) -> list[CustomerRef]:
         found = await self._siblings.settle(_tenant(run), _run(run))

@@ -81,6 +81,14 @@ class Record:
             await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
         return True
 
+    async def so_far(
+        self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> None:
+        """Count what is applied of a managed tenant that waits for the others of its run."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
+            await RunTenants(connection, tenant_id).count(run_id, managed_tenant_id, counts)
+
     async def undone(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
     ) -> None:
