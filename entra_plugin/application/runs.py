@@ -6,7 +6,14 @@ from entra_plugin.application.close_gone import CloseGone
 from entra_plugin.application.context import Context
 from entra_plugin.domain.errors import NotFound
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, RunId, TenantId
-from entra_plugin.domain.states import ChangeKind, ChangeState, RunState, RunType, Verdict
+from entra_plugin.domain.states import (
+    ChangeKind,
+    ChangeState,
+    RunState,
+    RunType,
+    Trigger,
+    Verdict,
+)
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.identities import Identities, IdentityRow
 from entra_plugin.store.paging import Page
@@ -73,6 +80,11 @@ class ReadRuns:
                 states=query.states,
                 client_id=query.client_id,
             )
+
+    async def last_by_itself(self, tenant_id: TenantId) -> Run | None:
+        """The youngest sync that the schedule started."""
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            return await Runs(connection, tenant_id).latest([RunType.ALL], Trigger.SCHEDULED)
 
     async def run(self, tenant_id: TenantId, run_id: RunId) -> RunDetails:
         """One run, live while it is running.

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context, Person
 from entra_plugin.application.sync.start import Actor, StartSync, StartSyncCommand, SyncScope
-from entra_plugin.domain.errors import NotAcceptable
+from entra_plugin.domain.errors import Conflict, NotAcceptable
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.recurrence import recurrence
 from entra_plugin.domain.states import Trigger
@@ -49,16 +49,23 @@ class Schedule:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             return _stored(await SettingsRows(connection, tenant_id).get())
 
-    async def write(self, person: Person, wanted: SyncSchedule) -> SyncSchedule:
+    async def write(
+        self, person: Person, wanted: SyncSchedule, *, seen: SyncSchedule | None = None
+    ) -> SyncSchedule:
         """Apply to Temporal, then store; without a connection it waits, paused, for one.
 
+        ``seen`` is what the person had before him, where that has to be in force still.
+
         Raises:
+            Conflict: ``changed_meanwhile``: what is stored is not what was seen.
             TransientFailure: ``temporal_unavailable``; nothing was written.
         """
         tenant_id = person.tenant_id
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             rows = SettingsRows(connection, tenant_id)
             await rows.lock_schedule()
+            if seen is not None and seen != _stored(await rows.get()):
+                raise Conflict("changed_meanwhile")
             await _apply(self._context, connection, tenant_id, wanted)
             await rows.put_schedule(
                 enabled=wanted.enabled,

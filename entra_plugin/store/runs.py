@@ -333,9 +333,11 @@ class Runs:
         )
         return list((await self._connection.scalars(statement)).all())
 
-    async def latest(self, types: Sequence[RunType]) -> Run | None:
-        """The youngest run of one of these types."""
+    async def latest(self, types: Sequence[RunType], trigger: Trigger | None = None) -> Run | None:
+        """The youngest run of one of these types; perhaps only of those that were started so."""
         statement = self._query().where(sync_runs.c.type.in_([t.value for t in types]))
+        if trigger is not None:
+            statement = statement.where(sync_runs.c.trigger == trigger.value)
         ordered = statement.order_by(sync_runs.c.created_at.desc(), sync_runs.c.run_id.desc())
         row = (await self._connection.execute(ordered.limit(1))).first()
         return _run(row) if row is not None else None

@@ -47,10 +47,13 @@ from entra_plugin.web.pages import (
     customer,
     decision_upload,
     fragments,
+    rules,
     setup,
     setup_changes,
     static,
 )
+from entra_plugin.web.pages import schedule as schedule_page
+from entra_plugin.web.pages import settings as settings_page
 from entra_plugin.web.problems import Problem
 from entra_plugin.web.refusals import refuse_json, refuse_page
 from entra_plugin.web.routes import API, API_MOUNT, CALLBACK, CALLBACK_MOUNT, PAGES, PAGES_MOUNT
@@ -87,6 +90,9 @@ PAGE_ROUTERS = (
     clients_changes.router,
     decision_upload.router,
     customer.router,
+    rules.router,
+    schedule_page.router,
+    settings_page.router,
     fragments.router,
     static.router,
 )

@@ -19,6 +19,8 @@ PAGES_MOUNT = "/integrations/entra"
 CONNECT_CIPP = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CIPP}))
 VIEW_QUEUE = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.QUEUE}))
 CHANGE_QUEUE = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.QUEUE}))
+VIEW_RULES = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.FIELD_SYNC}))
+CHANGE_RULES = Needs(permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.FIELD_SYNC}))
 VIEW_CLIENT_SYNC = Needs(permission=Permission.READ, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC}))
 START_CLIENT_SYNC = Needs(
     permission=Permission.UPDATE, flags=frozenset({Flag.UI, Flag.CLIENT_SYNC})
@@ -142,6 +144,13 @@ PAGES = _entries(
     ("POST", "/clients/file/apply", CHANGE),
     ("GET", "/clients/{managed_tenant_id}", VIEW),
     ("POST", "/clients/{managed_tenant_id}/pause", CHANGE),
+    ("GET", "/rules", VIEW_RULES),
+    ("POST", "/rules", CHANGE_RULES),
+    ("POST", "/rules/preview", CHANGE_RULES),
+    ("GET", "/schedule", VIEW),
+    ("POST", "/schedule", CHANGE),
+    ("GET", "/settings", VIEW),
+    ("POST", "/settings", CHANGE),
     ("GET", "/fragments/clients/{client_id}", VIEW_CLIENT_SYNC),
     ("POST", "/fragments/clients/{client_id}/sync", START_CLIENT_SYNC),
     ("GET", "/fragments/contacts/{contact_id}", VIEW),

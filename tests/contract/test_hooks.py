@@ -217,7 +217,10 @@ def test_a_plugin_that_raises_does_not_keep_others_from_answering(
         plugins.register(broken if name == "broken" else entry_point().load(), name)
     found = plugins.records("psa_pages")
     ids = [cast("records.Page", page).id for page in found]
-    assert ids == ["entra.page.setup", "entra.page.connection", "entra.page.clients"]
+    assert ids == [
+        f"entra.page.{name}"
+        for name in ("setup", "connection", "clients", "rules", "schedule", "settings")
+    ]
     assert [(p.plugin, p.stage, p.error) for p in plugins.problems] == [
         ("broken", "psa_pages", "ZeroDivisionError")
     ]
@@ -253,6 +256,9 @@ def test_the_pages_hang_in_the_integration_settings(plugins: Plugins) -> None:
         ("/integrations/entra/setup", "Microsoft Entra"),
         ("/integrations/entra/connection", "Entra connection"),
         ("/integrations/entra/clients", "Entra customers and clients"),
+        ("/integrations/entra/rules", "Entra field rules"),
+        ("/integrations/entra/schedule", "Entra schedule"),
+        ("/integrations/entra/settings", "Entra settings"),
     ]
     assert {page.slot for page in pages} == {"psa.settings/integrations"}
     assert not any(page.description.startswith("@") for page in pages)

@@ -32,6 +32,8 @@ from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
 from entra_plugin.web.pages.clients import Tab
 from entra_plugin.web.pages.notice import Tone
+from entra_plugin.web.pages.rules import Choice
+from entra_plugin.web.pages.schedule import Unit
 from entra_plugin.web.pages.steps import WHY_SKIPPED
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,7 @@ def values(enumeration: type[StrEnum]) -> frozenset[str]:
 
 STEPS = values(WizardStep) - {WizardStep.DONE.value}
 GROUPS = frozenset({"auto_matched", "needs_review", "unmatched", "decided"})
+LIMITS = frozenset({"inactivate", "overwrite", "run"})
 FAMILIES: Mapping[str, frozenset[str]] = {
     "*.title": STEPS,
     "*.why": STEPS,
@@ -88,8 +91,15 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "review.action.*": values(Action),
     "review.effect.*": values(Effect),
     "review.settled.*": values(states.Settlement),
+    "rules.choice.*": values(Choice),
+    "rules.choice.*.why": values(Choice),
     "run.skipped.*": WHY_SKIPPED,
     "run.state.*": values(states.RunState),
+    "schedule.every.*.one": values(Unit),
+    "schedule.every.*.other": values(Unit),
+    "schedule.unit.*": values(Unit),
+    "settings.guard.*": LIMITS,
+    "settings.guard.*.why": LIMITS,
     "setup.step.*": STEPS,
     "tone.*": values(Tone),
     "waiting.*": values(states.ConnectionType),

@@ -75,11 +75,18 @@ class Policy:
 def field_rules(config: Mapping[str, object], capabilities: frozenset[str]) -> FieldRules:
     """The rules of a stored ``fieldSyncConfig`` that are on, and that the host has a field for."""
     rules: dict[FieldName, FieldMode] = {}
+    available = available_fields(capabilities)
     for name in FieldName:
         rule = config.get(name.value)
-        needed = _CAPABILITIES.get(name)
-        if not isinstance(rule, dict) or not rule.get("enabled"):
-            continue
-        if needed is None or needed in capabilities:
+        if name in available and isinstance(rule, dict) and rule.get("enabled"):
             rules[name] = FieldMode(rule.get("mode", FieldMode.DIRECTORY_WINS))
     return rules
+
+
+def available_fields(capabilities: frozenset[str]) -> frozenset[FieldName]:
+    """The fields of a rule that the contacts of a host with these capabilities have."""
+    return frozenset(
+        name
+        for name in FieldName
+        if name not in _CAPABILITIES or _CAPABILITIES[name] in capabilities
+    )

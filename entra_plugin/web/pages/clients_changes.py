@@ -11,6 +11,7 @@ from entra_plugin.web import problems
 from entra_plugin.web.decisions import require_client_create
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.pages.clients import Shown, View, ViewQuery, show_clients
+from entra_plugin.web.pages.forms import read_version
 from entra_plugin.web.pages.mapping_form import (
     MAX_FIELDS,
     NO_SUCH_CLIENT,
@@ -22,7 +23,6 @@ from entra_plugin.web.pages.mapping_form import (
     question,
     read_choices,
     read_exact,
-    read_version,
 )
 from entra_plugin.web.pages.notice import attempt, of_problem
 from entra_plugin.web.pages.render import Screen

@@ -1,15 +1,16 @@
-"""Forms with credentials: how they are read, and how one that was not accepted comes back.
+"""Forms: how they are read; and those with credentials, and how one not accepted comes back.
 
 What comes back never holds a secret.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import FormData
 
 from entra_plugin.application.connect.access import CippAccess
 from entra_plugin.domain.years import YEARS
@@ -37,6 +38,32 @@ class Filled:
     wrong: FieldError | None = None
     keep_secrets: bool = False
     """True where the browser may leave the secrets in their fields, which we never send back."""
+
+
+def read_texts(form: FormData, known: Collection[str]) -> Mapping[str, str]:
+    """The fields of a form: texts, and none but those that are known.
+
+    Raises:
+        MalformedRequest: There are others.
+    """
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name not in known or name in fields or not isinstance(value, str) or "\x00" in value:
+            raise MalformedRequest(name)
+        fields[name] = value
+    return fields
+
+
+def read_version(form: Mapping[str, object]) -> int:
+    """The version that a form was made on.
+
+    Raises:
+        MalformedRequest: There is none.
+    """
+    value = form.get("version")
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > 18:
+        raise MalformedRequest("version")
+    return int(value)
 
 
 class _Form(BaseModel):

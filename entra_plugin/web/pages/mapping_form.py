@@ -157,18 +157,6 @@ def read_exact(preview: Preview, form: FormData) -> tuple[list[MappingDecision],
     return still, frozenset(shown.keys() - {str(d.managed_tenant_id) for d in still})
 
 
-def read_version(form: FormData) -> int:
-    """The version of the preview that the form was made on.
-
-    Raises:
-        MalformedRequest: There is none.
-    """
-    value = form.get("version")
-    if not isinstance(value, str) or not value.isdecimal() or len(value) > 18:
-        raise MalformedRequest("version")
-    return int(value)
-
-
 def read_choices(preview: Preview, form: FormData) -> Choices:
     """What every row of the form stands at."""
     by_name = {name: client_id for client_id, name in client_names(preview).items()}

@@ -1,8 +1,9 @@
 """The message at the head of a step: what happened, and what to do."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TypeVar
 
 from entra_plugin.domain.errors import EntraError
@@ -48,6 +49,13 @@ def success(texts: Locale, key: str, **values: object) -> Message:
 def of_problem(texts: Locale, problem: Problem) -> Message:
     """A failure in words."""
     return of_code(texts, problem.code, vendor_code=problem.details.get("vendorCode"))
+
+
+def of_edit(texts: Locale, problem: Problem) -> Message:
+    """A failure in words, on a page that shows what is in force beside what was entered."""
+    message = of_problem(texts, problem)
+    conflict = problem.status == HTTPStatus.CONFLICT
+    return replace(message, advice=texts.text("edit.conflict")) if conflict else message
 
 
 def of_code(texts: Locale, code: str, *, vendor_code: object = None) -> Message:

@@ -14,6 +14,7 @@ from entra_plugin.domain.states import Trigger
 from entra_plugin.web import problems
 from entra_plugin.web.decisions import StartsSync, first_sync, full_sync, require_client_create
 from entra_plugin.web.facts import Known, Started
+from entra_plugin.web.pages.forms import read_version
 from entra_plugin.web.pages.mapping_form import (
     MAX_FIELDS,
     NO_SUCH_CLIENT,
@@ -25,7 +26,6 @@ from entra_plugin.web.pages.mapping_form import (
     question,
     read_choices,
     read_exact,
-    read_version,
 )
 from entra_plugin.web.pages.notice import Message, Tone, attempt, of_problem
 from entra_plugin.web.pages.render import Screen
