@@ -195,8 +195,20 @@
     if (window.confirm(deciding().dataset.entraUnsaved)) event.detail.issueRequest(true);
   });
   window.addEventListener("beforeunload", (event) => {
-    if (recount()) event.preventDefault();
+    if (recount() || isEdited()) event.preventDefault();
   });
+
+  // Nor is what was entered in a form, or came back with it because it could not be saved.
+  function isEdited() {
+    return [...document.querySelectorAll("form[data-entra-edit]")].some((form) =>
+      form.dataset.entraEdit === "kept" || [...form.elements].some(differs));
+  }
+
+  function differs(field) {
+    if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+    if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    return field.defaultValue !== undefined && field.value !== field.defaultValue;
+  }
 
   function readyRows() {
     if (!deciding()) return;
