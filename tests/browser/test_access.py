@@ -34,6 +34,33 @@ def test_a_reader_sees_the_connection_and_no_way_to_change_it(set_up: SetUp, vis
     expect(main.get_by_role("textbox")).to_have_count(0)
 
 
+@pytest.mark.parametrize("page", ["rules", "schedule", "settings"])
+def test_a_reader_sees_rules_schedule_and_settings_and_no_way_to_change_them(
+    set_up: SetUp, visit: Visit, page: str
+) -> None:
+    visitor = visit(TECHNICIAN)
+    visitor.go(f"/integrations/entra/{page}")
+    main = visitor.page.get_by_role("main")
+    expect(main.get_by_role("note")).to_contain_text("system_settings.update")
+    expect(main.locator("[hx-post]")).to_have_count(0)
+    for role in ("button", "textbox", "combobox", "checkbox", "spinbutton"):
+        expect(main.get_by_role(role)).to_have_count(0)
+
+
+def test_without_the_flag_of_field_rules_there_is_no_page_of_them(
+    visit: Visit, host: RunningHost
+) -> None:
+    visitor = visit(OTHER_TECHNICIAN)
+    host.target("entra-integration-field-sync", host.tenant_id(1), "remove")
+    try:
+        assert visitor.go("/integrations/entra/rules") == 404
+        visitor.go("/settings")
+        expect(visitor.link("Entra settings")).to_be_visible()
+        expect(visitor.link("Entra field rules")).to_have_count(0)
+    finally:
+        host.target("entra-integration-field-sync", host.tenant_id(1), "add")
+
+
 def test_a_reader_is_told_why_he_cannot_sync_a_client(set_up: SetUp, visit: Visit) -> None:
     visitor = visit(TECHNICIAN)
     visitor.go("/clients")
@@ -59,6 +86,8 @@ def test_without_the_flag_there_is_no_card_and_no_page(visit: Visit, host: Runni
         assert "Entra" not in visitor.page.title()
         assert visitor.go("/integrations/entra/connection") == 404
         assert visitor.go("/integrations/entra/clients") == 404
+        for page in ("rules", "schedule", "settings"):
+            assert visitor.go(f"/integrations/entra/{page}") == 404
         assert visitor.go("/integrations/entra/static/entra.css") == 404
         visitor.go("/settings")
         expect(visitor.page.get_by_role("link", name="Entra")).to_have_count(0)

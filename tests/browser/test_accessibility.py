@@ -14,8 +14,10 @@ from .conftest import SetUp, Visit
 SETUP = "/integrations/entra/setup?step="
 CONNECTION = "/integrations/entra/connection"
 CLIENTS = "/integrations/entra/clients"
+RULES, SCHEDULE, SETTINGS = (f"/integrations/entra/{p}" for p in ("rules", "schedule", "settings"))
 EMPTY = [SETUP + step for step in ("connect", "connect&path=cipp", "discover", "map", "sync")]
 EMPTY += [CONNECTION, CLIENTS, f"{CLIENTS}/file"]
+EMPTY += [RULES, f"{RULES}?role=ask&email=local_wins", SCHEDULE, SETTINGS]
 FILLED = [*EMPTY, "/", "/settings", "/clients", "/contacts", "/contacts?q=nobody", "/notices"]
 WIDTHS = {"desktop": 1280, "phone": 390}
 
@@ -110,12 +112,29 @@ def _checked_chain(visitor: Visitor) -> None:
     expect(visitor.link("Grant consent").first).to_be_visible()
 
 
+def _wrong_settings(visitor: Visitor) -> None:
+    visitor.go(SETTINGS)
+    visitor.page.get_by_label("Leave out these addresses").fill("[a]\n" + "x" * 500)
+    visitor.page.get_by_label("Take guests in").check()
+    visitor.button("Save settings").click()
+    expect(visitor.page.get_by_role("alert").first).to_contain_text("Nothing was saved")
+    visitor.complaints.clear()  # the browser itself notes the 422
+
+
+def _wrong_schedule(visitor: Visitor) -> None:
+    visitor.go(SCHEDULE)
+    visitor.page.get_by_label("How often: number").fill("31")
+    visitor.button("Save schedule").click()
+    expect(visitor.page.get_by_role("alert").first).to_contain_text("Nothing was saved")
+    visitor.complaints.clear()  # the browser itself notes the 422
+
+
 def _no_such_page(visitor: Visitor) -> None:
     visitor.go("/integrations/entra/nothing")
 
 
 STATES = [_sign_in_page, _client, _contact, _failed_sign_in, _tested_connection, _dialog]
-STATES += [_wrong_cipp, _advanced, _checked_chain, _no_such_page]
+STATES += [_wrong_cipp, _advanced, _checked_chain, _wrong_settings, _wrong_schedule, _no_such_page]
 
 
 @pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__.strip("_"))
@@ -154,7 +173,16 @@ def test_a_check_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, s
 
 
 @pytest.mark.parametrize(
-    "path", [SETUP + "sync", SETUP + "connect&path=direct", CONNECTION, CLIENTS]
+    "path",
+    [
+        SETUP + "sync",
+        SETUP + "connect&path=direct",
+        CONNECTION,
+        CLIENTS,
+        RULES,
+        SCHEDULE,
+        SETTINGS,
+    ],
 )
 def test_the_heading_order_has_no_gap(set_up: SetUp, visit: Visit, path: str) -> None:
     visitor = visit(ADMIN)

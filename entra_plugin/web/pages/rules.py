@@ -78,7 +78,7 @@ async def show_rules(screen: Screen, shown: Shown, *, status: int = 200) -> Html
     overview = await runtime.overview(facts.tenant_id, facts.flags)
     links = await runtime.remedies(facts.tenant_id)
     draft = shown.draft
-    rows = _rows(found, draft.chosen, runtime.context.host.contacts.capabilities)
+    rows = rows_of(found, draft.chosen, runtime.context.host.contacts.capabilities)
     return await screen.answer(
         "rules.html",
         title=facts.locale.text("setup.title.step", step=facts.locale.text("rules.title")),
@@ -181,7 +181,8 @@ def _query(draft: Draft) -> str:
     return urlencode({"version": str(draft.version), **parts})
 
 
-def _rows(found: SettingsView, chosen: Choices, capabilities: frozenset[str]) -> list[Row]:
+def rows_of(found: SettingsView, chosen: Choices, capabilities: frozenset[str]) -> list[Row]:
+    """One row for each field; what the host's contacts do not have cannot be chosen."""
     in_force, available = _in_force(found), available_fields(capabilities)
     return [
         Row(
