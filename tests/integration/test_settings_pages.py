@@ -14,6 +14,7 @@ from support.simulator import Simulator
 
 PAGES = "/integrations/entra"
 FIELD_SYNC = "entra-integration-field-sync"
+QUEUE = "entra-integration-ambiguous-queue"
 OFF = dict.fromkeys(
     ("displayName", "email", "phone", "mobile", "role", "department", "officeLocation"), "off"
 )
@@ -213,6 +214,18 @@ def test_stale_rules_stand_beside_those_in_force_and_can_be_saved_then(desk: Des
     assert desk.send("/rules", again).status_code == httpx.codes.OK
     assert desk.settings()["fieldSyncConfig"]["role"]["mode"] == "directory_wins"
     assert desk.settings()["fieldSyncConfig"]["phone"]["enabled"] is False
+
+
+def test_without_the_queue_a_question_would_be_seen_by_nobody_and_the_page_says_so(
+    desk: Desk, host: RunningHost
+) -> None:
+    told = "nobody sees the question"
+    assert told not in desk.see("/rules")
+    host.target(QUEUE, host.tenant_id(0), "remove")
+    try:
+        assert told in desk.see("/rules")
+    finally:
+        host.target(QUEUE, host.tenant_id(0), "add")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request
 from entra_plugin.application.settings import Document, SettingsChange, SettingsView
 from entra_plugin.application.sync.policy import available_fields, field_rules
 from entra_plugin.application.sync.start_preview import StartPreviewCommand
+from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import RunId
 from entra_plugin.domain.states import FieldName
 from entra_plugin.resources import Locale
@@ -90,6 +91,7 @@ async def show_rules(screen: Screen, shown: Shown, *, status: int = 200) -> Html
         choices=list(Choice),
         differs=any(row.chosen != row.in_force for row in rows),
         preview=shown.preview,
+        asks_unseen=Flag.QUEUE not in facts.flags,
     )
 
 

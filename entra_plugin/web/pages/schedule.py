@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from entra_plugin.application.schedule import SyncSchedule
 from entra_plugin.domain.recurrence import LONGEST, SHORTEST
 from entra_plugin.web import problems
+from entra_plugin.web.api.schema import Text
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.pages.notice import Message, Tone, attempt, of_edit, success
 from entra_plugin.web.pages.render import Screen
@@ -44,7 +45,7 @@ class ScheduleForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = False
-    every: Annotated[str, Field(max_length=20)] = ""
+    every: Text = ""
     unit: Unit
     seen_enabled: bool
     seen_minutes: Annotated[int, Field(ge=0, le=LONGEST // MINUTE)]

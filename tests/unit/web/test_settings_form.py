@@ -184,7 +184,7 @@ def test_an_interval_is_said_in_the_unit_that_people_like(
         ("-1", "days"),
         ("1.5", "hours"),
         ("٣", "days"),
-        ("9" * 20, "days"),
+        ("9" * 4096, "days"),
     ],
 )
 def test_an_interval_out_of_the_range_cannot_be_used(every: str, unit: str) -> None:
