@@ -54,6 +54,7 @@ def test_rules_are_previewed_before_they_are_saved(visit: Visit, colleague: Prog
     visitor.go("/settings")
     visitor.link("Entra field rules").click()
     choose(visitor, "Job title", "On: the directory wins")
+    visitor.page.wait_for_load_state("networkidle")  # what follows needs the scripts
     visitor.button("Preview with these rules").click()
     message = visitor.page.get_by_role("status").filter(has_text="The preview is being made.")
     expect(message).to_be_focused()
@@ -62,9 +63,9 @@ def test_rules_are_previewed_before_they_are_saved(visit: Visit, colleague: Prog
     run_id = link.removeprefix(f"{PAGES}/history/")
     assert colleague.finished(run_id)["state"] == "completed"
     visitor.page.reload()
+    visitor.page.wait_for_load_state("networkidle")
     expect_rule(visitor, "Job title", "On: the directory wins")
     expect(visitor.page.get_by_text("Not saved yet.")).to_be_visible()
-    visitor.page.wait_for_load_state("networkidle")
     visitor.button("Save rules").click()
     expect(visitor.page.get_by_text("The rules are saved.")).to_be_visible()
     expect(visitor.page.get_by_text("Job title: On: the directory wins.")).to_be_visible()

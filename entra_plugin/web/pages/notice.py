@@ -51,6 +51,13 @@ def of_problem(texts: Locale, problem: Problem) -> Message:
     return of_code(texts, problem.code, vendor_code=problem.details.get("vendorCode"))
 
 
+def of_mistakes(texts: Locale) -> Message:
+    """A form in which something is wrong, on a page that marks what."""
+    return Message(
+        tone=Tone.ERROR, title=texts.text("edit.wrong"), advice=texts.text("edit.wrong.advice")
+    )
+
+
 def of_edit(texts: Locale, problem: Problem) -> Message:
     """A failure in words, on a page that shows what is in force beside what was entered."""
     message = of_problem(texts, problem)

@@ -14,9 +14,9 @@ from entra_plugin.domain.recurrence import LONGEST, SHORTEST
 from entra_plugin.web import problems
 from entra_plugin.web.api.schema import Text
 from entra_plugin.web.facts import Known, Started
-from entra_plugin.web.pages.notice import Message, Tone, attempt, of_edit, success
+from entra_plugin.web.pages.notice import Message, attempt, of_edit, of_mistakes, success
 from entra_plugin.web.pages.render import Screen
-from entra_plugin.web.pages.shared import is_connected, is_open, page_values
+from entra_plugin.web.pages.shared import is_connected, page_values
 from entra_plugin.web.responses import Html
 
 router = APIRouter(prefix="/schedule", default_response_class=Html, include_in_schema=False)
@@ -107,7 +107,6 @@ async def show_schedule(screen: Screen, shown: Shown, *, status: int = 200) -> H
         wrong=shown.wrong,
         units=list(reversed(Unit)),
         last=last,
-        running=is_open(last),
     )
 
 
@@ -125,12 +124,7 @@ async def save(
     screen, texts = Screen(request, known, runtime), known.locale
     minutes = form.minutes
     if minutes is None:
-        message = Message(
-            tone=Tone.ERROR,
-            title=texts.text("edit.wrong"),
-            advice=texts.text("edit.wrong.advice"),
-        )
-        shown = Shown(message=message, form=form, wrong=True, seen=form.seen)
+        shown = Shown(message=of_mistakes(texts), form=form, wrong=True, seen=form.seen)
         return await show_schedule(screen, shown, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     wanted = SyncSchedule(enabled=form.enabled, interval_minutes=minutes)
     saved, problem = await attempt(runtime.schedule.write(known.person, wanted, seen=form.seen))

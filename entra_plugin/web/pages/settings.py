@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from entra_plugin.web import problems
 from entra_plugin.web.facts import Known, Started
-from entra_plugin.web.pages.notice import Message, Tone, attempt, of_edit, success
+from entra_plugin.web.pages.notice import Message, Tone, attempt, of_edit, of_mistakes, success
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.settings_form import (
     Draft,
@@ -72,12 +72,7 @@ async def save(request: Request, known: Known, runtime: Started) -> Html:
     draft = read_draft(await request.form())
     wrong = find_wrong(draft, texts)
     if wrong.fields:
-        message = Message(
-            tone=Tone.ERROR,
-            title=texts.text("edit.wrong"),
-            advice=texts.text("edit.wrong.advice"),
-        )
-        shown = Shown(message=message, draft=draft, wrong=wrong)
+        shown = Shown(message=of_mistakes(texts), draft=draft, wrong=wrong)
         return await show_settings(screen, shown, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     change = change_of(draft, await runtime.settings.read(known.tenant_id, known.flags))
     if change is None:
