@@ -38,7 +38,7 @@ class ApplyRun:
             run = await runs.get(run_id)
             if run is None:
                 raise NotFound("not_found", details={"runId": str(run_id)})
-            _refuse(run)
+            require_appliable(run)
             if not await runs.begin_applying(run_id, apply_workflow_id(tenant_id, run_id)):
                 raise Conflict("already_applied", details={"runId": str(run_id)})
             await RunTenants(connection, tenant_id).begin_writing(run_id)
@@ -51,7 +51,13 @@ class ApplyRun:
             raise
 
 
-def _refuse(run: Run) -> None:
+def require_appliable(run: Run) -> None:
+    """Refuse a run that has no plan to be applied.
+
+    Raises:
+        Conflict: ``already_applied``, ``run_under_way``.
+        NotAcceptable: ``not_appliable``, ``what_if_preview``.
+    """
     details = {"runId": str(run.run_id)}
     if run.type not in PLANNED_FIRST:
         raise NotAcceptable("not_appliable", details=details)

@@ -23,6 +23,7 @@ from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
 from entra_plugin.application.review.read import ReadReview
 from entra_plugin.application.review.resolve import ResolveItem, ResolveItems
+from entra_plugin.application.run_history import RunHistory
 from entra_plugin.application.runs import CancelRun, ReadRuns
 from entra_plugin.application.schedule import Schedule
 from entra_plugin.application.settings import Settings
@@ -68,6 +69,7 @@ class Runtime:
     approve_held: ApproveHeld
     discard_held: DiscardHeld
     read_runs: ReadRuns
+    run_history: RunHistory
     explain: Explain
     cancel_run: CancelRun
     standing_orders: StandingOrders
@@ -112,6 +114,7 @@ class Runtime:
             approve_held=ApproveHeld(context),
             discard_held=DiscardHeld(context),
             read_runs=ReadRuns(context),
+            run_history=RunHistory(context),
             explain=Explain(context),
             cancel_run=CancelRun(context),
             standing_orders=StandingOrders(context),

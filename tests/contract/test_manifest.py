@@ -17,6 +17,7 @@ from jinja2 import Environment, nodes
 from entra_plugin import resources
 from entra_plugin.access import Permission
 from entra_plugin.application.clients import LeftOut
+from entra_plugin.application.close_run import CHECKS
 from entra_plugin.application.overview import WizardStep
 from entra_plugin.application.review.choices import Effect
 from entra_plugin.application.validate_chain import ChainStep, StepState
@@ -33,6 +34,9 @@ from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
 from entra_plugin.web.pages.clients import Tab
 from entra_plugin.web.pages.notice import Tone
 from entra_plugin.web.pages.rules import Choice
+from entra_plugin.web.pages.run_questions import PER_CUSTOMER
+from entra_plugin.web.pages.run_rows import FOUND, OTHER_FIELDS
+from entra_plugin.web.pages.run_view import Ask
 from entra_plugin.web.pages.schedule import Unit
 from entra_plugin.web.pages.steps import WHY_SKIPPED
 
@@ -53,6 +57,7 @@ def values(enumeration: type[StrEnum]) -> frozenset[str]:
 STEPS = values(WizardStep) - {WizardStep.DONE.value}
 GROUPS = frozenset({"auto_matched", "needs_review", "unmatched", "decided"})
 LIMITS = frozenset({"inactivate", "overwrite", "run"})
+COUNTED_ASKS = frozenset(PER_CUSTOMER)
 FAMILIES: Mapping[str, frozenset[str]] = {
     "*.title": STEPS,
     "*.why": STEPS,
@@ -91,10 +96,23 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "review.action.*": values(Action),
     "review.effect.*": values(Effect),
     "review.settled.*": values(states.Settlement),
+    "row.field.*": OTHER_FIELDS,
+    "row.found.*": FOUND,
+    "row.kind.*": values(states.ChangeKind),
+    "row.state.*": values(states.ChangeState),
     "rules.choice.*": values(Choice),
     "rules.choice.*.why": values(Choice),
+    "run.ask.*": values(Ask),
+    "run.ask.*.confirm": values(Ask),
+    "run.ask.*.then": COUNTED_ASKS,
+    "run.ask.*.title": values(Ask),
+    "run.ask.*.what.one": COUNTED_ASKS,
+    "run.ask.*.what.other": COUNTED_ASKS,
+    "run.check.*": frozenset(CHECKS),
     "run.skipped.*": WHY_SKIPPED,
     "run.state.*": values(states.RunState),
+    "run.trigger.*": values(states.Trigger),
+    "run.type.*": values(states.RunType),
     "schedule.every.*.one": values(Unit),
     "schedule.every.*.other": values(Unit),
     "schedule.unit.*": values(Unit),

@@ -183,6 +183,7 @@
   });
 
   document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-entra-all]")) tickAll(event.target);
     if (event.target.matches("[data-entra-keys-on]")) switchKeys(event.target.checked);
     const row = event.target.closest("[data-entra-row]");
     if (row) recount();
@@ -218,6 +219,10 @@
     const on = document.querySelector("[data-entra-keys-on]");
     if (on) on.checked = !areOff();
     recount();
+  }
+
+  function tickAll(source) {
+    for (const box of source.form.elements) if (box.name === source.dataset.entraAll) box.checked = source.checked;
   }
 
   // Our answers say what is wrong in place, whatever their status.

@@ -27,6 +27,7 @@ class UndoCommand:
     tenant_id: TenantId
     run_id: RunId
     actor: Actor
+    trigger: Trigger = Trigger.API
     managed_tenant_id: ManagedTenantId | None = None
 
 
@@ -63,7 +64,7 @@ class StartUndo:
         run = await runs.get(command.run_id)
         if run is None:
             raise NotFound("not_found", details={"runId": str(command.run_id)})
-        _refuse(run)
+        require_undoable(run)
         if command.managed_tenant_id is not None:
             tenants = RunTenants(connection, tenant_id)
             await require_part(tenants, run.run_id, command.managed_tenant_id)
@@ -75,7 +76,7 @@ class StartUndo:
             NewRun(
                 run_id=undo_id,
                 type=RunType.UNDO,
-                trigger=Trigger.API,
+                trigger=command.trigger,
                 actor_id=command.actor.user_id,
                 actor_name=command.actor.name,
                 client_id=run.client_id,
@@ -100,7 +101,13 @@ async def require_part(
         raise NotFound("not_found", details={"managedTenantId": str(managed_tenant_id)})
 
 
-def _refuse(run: Run) -> None:
+def require_undoable(run: Run) -> None:
+    """Refuse a run that wrote no contact, or is not finished.
+
+    Raises:
+        Conflict: ``run_under_way``.
+        NotAcceptable: ``not_undoable``.
+    """
     details = {"runId": str(run.run_id)}
     planned_only = run.type == RunType.PREVIEW and run.applied_at is None and not run.applying
     if run.type not in UNDOABLE or planned_only:

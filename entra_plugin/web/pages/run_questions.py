@@ -1,0 +1,120 @@
+"""What can be done to a run as it stands, and the question that says what will happen then."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from entra_plugin.application.apply_run import require_appliable
+from entra_plugin.application.run_history import Standing
+from entra_plugin.application.runs import RunDetails
+from entra_plugin.application.undo.start import require_undoable
+from entra_plugin.domain.errors import EntraError
+from entra_plugin.domain.ids import ManagedTenantId
+from entra_plugin.domain.states import ChangeKind, RunState, RunType
+from entra_plugin.resources import Locale
+from entra_plugin.store.runs import Run
+from entra_plugin.web.pages.run_view import Ask, Part, Scope
+from entra_plugin.web.pages.run_words import is_check
+from entra_plugin.web.pages.shared import is_open
+
+Kinds = Mapping[ChangeKind, int]
+
+PER_CUSTOMER = (Ask.APPROVE, Ask.DISCARD, Ask.UNDO, Ask.RESUME)
+"""What can be done to one customer of a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is about to be done; ``number`` rows or people are concerned."""
+
+    ask: Ask
+    part: Part
+    title: str
+    sentences: tuple[str, ...]
+    kinds: Kinds
+    confirm: str
+    irreversible: bool
+
+
+def offers(
+    details: RunDetails, standing: Standing, of: ManagedTenantId | None = None
+) -> tuple[Ask, ...]:
+    """What the state of a run, or of one customer in it, allows."""
+    asks = PER_CUSTOMER if of is not None else tuple(Ask)
+    return tuple(ask for ask in asks if _concerned(ask, details, standing, of) is not None)
+
+
+def question(
+    ask: Ask, part: Part, details: RunDetails, standing: Standing, texts: Locale
+) -> Question | None:
+    """The question; None when the run does not allow that any more."""
+    concerned = _concerned(ask, details, standing, part.managed_tenant_id)
+    if concerned is None or (part.of == Scope.CHOSEN and not part.chosen):
+        return None
+    kinds, number = concerned
+    if part.of == Scope.CHOSEN:
+        kinds, number = {}, len(part.chosen)
+    return Question(
+        ask=ask,
+        part=part,
+        title=_title(ask, part, details, texts),
+        sentences=tuple(_sentences(ask, details.run, number, texts)),
+        kinds=kinds,
+        confirm=texts.text(f"run.ask.{ask}.confirm"),
+        irreversible=ask in {Ask.CANCEL, Ask.DISCARD},
+    )
+
+
+def is_settling(details: RunDetails, standing: Standing) -> bool:
+    """True while what was approved of a held run is being applied."""
+    return details.run.state == RunState.HELD and bool(standing.planned())
+
+
+def _concerned(
+    ask: Ask, details: RunDetails, standing: Standing, of: ManagedTenantId | None
+) -> tuple[Kinds, int] | None:
+    """The rows that something would be done to, or the people; None when it cannot be done."""
+    run = details.run
+    kinds: Kinds = {}
+    match ask:
+        case Ask.CANCEL:
+            return ({}, 0) if is_open(run) else None
+        case Ask.RESUME:
+            number = standing.resumable(of)
+            return ({}, number) if number and not is_open(run) else None
+        case Ask.APPLY:
+            kinds = standing.planned(of) if _holds(require_appliable, run) else {}
+        case Ask.APPROVE | Ask.DISCARD:
+            kinds = standing.held(of) if not is_open(run) else {}
+        case Ask.UNDO:
+            kinds = standing.undoable(of) if _holds(require_undoable, run) else {}
+    return (kinds, sum(kinds.values())) if kinds else None
+
+
+def _holds(require: Callable[[Run], None], run: Run) -> bool:
+    try:
+        require(run)
+    except EntraError:
+        return False
+    return True
+
+
+def _title(ask: Ask, part: Part, details: RunDetails, texts: Locale) -> str:
+    title = texts.text(f"run.ask.{ask}.title")
+    if part.managed_tenant_id is None:
+        return title
+    names = {t.managed_tenant_id: t.client_name or t.display_name for t in details.tenants}
+    name = names[part.managed_tenant_id]
+    return texts.text("run.ask.of_customer", question=title, name=name)
+
+
+def _sentences(ask: Ask, run: Run, number: int, texts: Locale) -> list[str]:
+    match ask:
+        case Ask.CANCEL:
+            return [texts.text("run.ask.cancel.check" if is_check(run) else "run.ask.cancel.sync")]
+        case Ask.APPLY:
+            undo = run.type == RunType.UNDO
+            then = "run.ask.apply.undo" if undo else "run.ask.apply.preview"
+            return [texts.count("run.ask.apply.what", number), texts.text(then)]
+        case _:
+            told = texts.count(f"run.ask.{ask}.what", number)
+            return [told, texts.text(f"run.ask.{ask}.then")]
