@@ -100,6 +100,7 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "row.found.*": FOUND,
     "row.kind.*": values(states.ChangeKind),
     "row.state.*": values(states.ChangeState),
+    "row.verdict.*": values(states.Verdict),
     "rules.choice.*": values(Choice),
     "rules.choice.*.why": values(Choice),
     "run.ask.*": values(Ask),

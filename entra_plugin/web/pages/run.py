@@ -167,6 +167,7 @@ async def _state_values(
         "offers_of": _offers_of(details, standing, here) if can_change else {},
         "planned": standing.planned() if not is_open(run) and run.applied_at is None else {},
         "customers": here,
+        "with_rows": {row.managed_tenant_id for row in standing.rows},
         "customer_pages": pages,
         "told": told(screen, await runtime.remedies(facts.tenant_id)),
     }

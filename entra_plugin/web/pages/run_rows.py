@@ -6,7 +6,13 @@ from uuid import UUID
 
 from entra_plugin.application.run_history import Named
 from entra_plugin.domain.ids import ClientId, ContactId, RunId
-from entra_plugin.domain.states import ChangeKind, ChangeState, FieldName, VerdictReason
+from entra_plugin.domain.states import (
+    ChangeKind,
+    ChangeState,
+    FieldName,
+    Verdict,
+    VerdictReason,
+)
 from entra_plugin.domain.undoing import ACTIVE, CLIENT, LINK
 from entra_plugin.host import Contact
 from entra_plugin.resources import Locale
@@ -28,6 +34,9 @@ TONES: Mapping[ChangeState, str] = {
     ChangeState.UNDONE: "skipped",
 }
 """By which state of a run the state of a row is drawn."""
+
+_ORDER = (NAME, FieldName.DISPLAY_NAME, FieldName.EMAIL, PHONES, FieldName.PHONE, FieldName.MOBILE)
+"""The fields that come first, in this order; the others follow by name."""
 
 FOUND = frozenset(
     {
@@ -63,6 +72,7 @@ class ShownRow:
 
     row: ChangeRow
     customer: str
+    reason: str
     contact: Contact | None
     """None before there is one, and for one that is gone."""
     fields: tuple[ShownField, ...]
@@ -74,6 +84,7 @@ def in_words(row: ChangeRow, *, customer: str, named: Named, texts: Locale) -> S
     return ShownRow(
         row=row,
         customer=customer,
+        reason=_reason(row, texts),
         contact=named.contacts.get(row.contact_id) if row.contact_id is not None else None,
         fields=_fields(row, named, texts),
         notes=tuple(_notes(row, named, texts)),
@@ -84,16 +95,14 @@ def _fields(row: ChangeRow, named: Named, texts: Locale) -> tuple[ShownField, ..
     before, after = row.before or {}, row.after or {}
     if row.kind == ChangeKind.QUEUE:
         return _conflicts(after, named, texts)
-    if row.kind == ChangeKind.NONE:
-        after = {}
     return tuple(
         ShownField(
             label=_label(name, texts),
             before=_value(before[name], name, named, texts) if name in before else None,
             after=_value(after[name], name, named, texts) if name in after else None,
         )
-        for name in {**before, **after}
-        if name in before or after[name] not in (None, [])
+        for name in sorted({**before, **after}, key=_place)
+        if name in before or not _says_nothing(row, name)
     )
 
 
@@ -105,12 +114,38 @@ def _conflicts(
     return tuple(
         ShownField(
             label=_label(name, texts),
-            before=_value(sides.get("local"), name, named, texts),
-            after=_value(sides.get("directory"), name, named, texts),
+            before=None,
+            after=texts.text(
+                "contact.edited.sides",
+                here=_value(sides.get("local"), name, named, texts),
+                there=_value(sides.get("directory"), name, named, texts),
+            ),
         )
         for name, sides in (fields.items() if isinstance(fields, Mapping) else ())
         if isinstance(sides, Mapping)
     )
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Where a field stands among the others."""
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER)), name
+
+
+def _says_nothing(row: ChangeRow, name: str) -> bool:
+    """True for a field that a new contact does not get, or that every new contact has alike."""
+    value = (row.after or {}).get(name)
+    return row.kind == ChangeKind.CREATE and (value in (None, []) or value is True)
+
+
+def _reason(row: ChangeRow, texts: Locale) -> str:
+    """Why; of somebody who is left alone also as what."""
+    if row.source_change_id is not None and row.reason == VerdictReason.UNDONE:
+        return texts.text("row.undoes")
+    reason = texts.text(f"reason.{row.reason}")
+    verdict = (row.note or {}).get("verdict")
+    if verdict in set(Verdict):
+        return f"{texts.text(f'row.verdict.{verdict}')}: {reason}"
+    return reason
 
 
 def _label(name: str, texts: Locale) -> str:
