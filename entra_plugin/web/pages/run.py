@@ -77,7 +77,10 @@ async def show_run(
     runtime, facts = screen.runtime, screen.facts
     details = await runtime.read_runs.run(facts.tenant_id, run_id)
     standing = await runtime.run_history.standing(facts.tenant_id, run_id)
-    asked, message = _asked(screen, details, standing, shown)
+    values = await _state_values(screen, details, standing, view)
+    asked, message = None, shown.message
+    if shown.ask is not None and values["can_change"]:
+        asked, message = _asked(screen, details, standing, shown.ask, shown.part)
     title = facts.locale.text(f"run.type.{details.run.type}")
     return await screen.answer(
         "run.html",
@@ -85,7 +88,7 @@ async def show_run(
         status=status,
         message=message,
         question=asked,
-        **await _state_values(screen, details, standing, view),
+        **values,
         **await _row_values(screen, details, standing, view),
     )
 
@@ -123,16 +126,14 @@ async def progress(
 
 
 def _asked(
-    screen: Screen, details: RunDetails, standing: Standing, shown: Shown
+    screen: Screen, details: RunDetails, standing: Standing, ask: Ask, part: Part
 ) -> tuple[Question | None, Message | None]:
     """The question that was asked for, or why there is none any more."""
-    if shown.ask is None:
-        return None, shown.message
     texts = screen.facts.locale
-    asked = question(shown.ask, shown.part, details, standing, texts)
+    asked = question(ask, part, details, standing, texts)
     if asked is not None:
-        return asked, shown.message
-    chosen = shown.part.of == Scope.CHOSEN and not shown.part.chosen
+        return asked, None
+    chosen = part.of == Scope.CHOSEN and not part.chosen
     words = texts.text("run.ask.nothing_chosen" if chosen else "run.ask.not_now")
     return None, Message(tone=Tone.WARNING, title=words)
 

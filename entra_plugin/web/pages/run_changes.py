@@ -16,6 +16,7 @@ from entra_plugin.web.pages.notice import Message, Tone, attempt, of_problem, su
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.run import Shown, show_run
 from entra_plugin.web.pages.run_view import PartForm, View, ViewQuery
+from entra_plugin.web.pages.shared import is_open
 from entra_plugin.web.problems import Problem
 from entra_plugin.web.responses import Html
 
@@ -30,8 +31,9 @@ async def cancel(
 ) -> Html:
     """Ask a run to stop."""
     screen = Screen(request, known, runtime)
+    found = await runtime.read_runs.run(known.tenant_id, RunId(run_id))
     _, problem = await attempt(runtime.cancel_run(known.tenant_id, RunId(run_id)))
-    done = success(known.locale, "run.done.cancel")
+    done = success(known.locale, "run.done.cancel" if is_open(found.run) else "run.done.over")
     return await _answer(screen, run_id, view, done, problem)
 
 

@@ -125,7 +125,7 @@ def view_of(
         customer=ManagedTenantId(customer) if customer else None,
         kind=kind or None,
         state=state or None,
-        q=q.replace("\x00", "").strip(),
+        q=q.strip(),
         cursor=cursor,
         page=page,
         chosen=[ChangeId(one) for one in change or ()],
