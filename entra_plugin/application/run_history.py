@@ -3,7 +3,7 @@
 Looking changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -28,28 +28,43 @@ class Standing:
     rows: Sequence[Tally] = ()
     left_alone: Mapping[ManagedTenantId, int] = field(default_factory=dict)
 
-    def planned(self, of: ManagedTenantId | None = None) -> Mapping[ChangeKind, int]:
+    def only(self, ids: Collection[ManagedTenantId]) -> Mapping[ManagedTenantId, "Standing"]:
+        """How each of these managed tenants stands."""
+        rows: dict[ManagedTenantId, list[Tally]] = {key: [] for key in ids}
+        for row in self.rows:
+            if row.managed_tenant_id in rows:
+                rows[row.managed_tenant_id].append(row)
+        return {
+            key: Standing(rows=found, left_alone={key: self.left_alone.get(key, 0)})
+            for key, found in rows.items()
+        }
+
+    @property
+    def planned(self) -> Mapping[ChangeKind, int]:
         """What waits to be applied, or is being applied."""
-        return self._by_kind(ChangeState.PLANNED, WRITING, of)
+        return self._by_kind(ChangeState.PLANNED, WRITING)
 
-    def held(self, of: ManagedTenantId | None = None) -> Mapping[ChangeKind, int]:
+    @property
+    def held(self) -> Mapping[ChangeKind, int]:
         """What waits for a person."""
-        return self._by_kind(ChangeState.HELD, WRITING, of)
+        return self._by_kind(ChangeState.HELD, WRITING)
 
-    def undoable(self, of: ManagedTenantId | None = None) -> Mapping[ChangeKind, int]:
+    @property
+    def undoable(self) -> Mapping[ChangeKind, int]:
         """What was applied, and can be undone."""
-        return self._by_kind(ChangeState.APPLIED, INVERTIBLE, of)
+        return self._by_kind(ChangeState.APPLIED, INVERTIBLE)
 
-    def resumable(self, of: ManagedTenantId | None = None) -> int:
+    @property
+    def resumable(self) -> int:
         """How many people syncs would take up again."""
-        return self.left_alone.get(of, 0) if of else sum(self.left_alone.values())
+        return sum(self.left_alone.values())
 
     def _by_kind(
-        self, state: ChangeState, kinds: Iterable[ChangeKind], of: ManagedTenantId | None
+        self, state: ChangeState, kinds: Collection[ChangeKind]
     ) -> Mapping[ChangeKind, int]:
         found: dict[ChangeKind, int] = {}
         for row in self.rows:
-            if row.state == state and row.kind in kinds and of in {None, row.managed_tenant_id}:
+            if row.state == state and row.kind in kinds:
                 found[row.kind] = found.get(row.kind, 0) + row.number
         return found
 

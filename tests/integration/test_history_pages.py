@@ -90,6 +90,16 @@ def test_a_form_that_cannot_be_read_is_malformed(
     assert answer.status_code == httpx.codes.BAD_REQUEST
 
 
+@pytest.mark.parametrize("act", ["undo", "resume"])
+@pytest.mark.parametrize("form", [{"of": "chosen"}, {"change": NOBODY}], ids=["chosen", "rows"])
+def test_single_rows_are_not_undone_and_not_taken_for_all_of_the_run(
+    admin: Program, first: Json, act: str, form: dict[str, str]
+) -> None:
+    answer = send(admin, f"/{first['runId']}/{act}", **form)
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+    assert admin.items("/runs", type="undo") == []
+
+
 def test_a_program_gets_the_fragment_and_a_browser_the_document(
     admin: Program, first: Json
 ) -> None:

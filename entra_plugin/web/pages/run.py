@@ -14,16 +14,24 @@ from entra_plugin.access import Permission
 from entra_plugin.application.apply_run import require_appliable
 from entra_plugin.application.run_history import Standing
 from entra_plugin.application.runs import RunDetails
-from entra_plugin.domain.errors import EntraError
+from entra_plugin.application.sync.open import PLANNED_FIRST
+from entra_plugin.domain.errors import Conflict, NotAcceptable
 from entra_plugin.domain.ids import ManagedTenantId, RunId
 from entra_plugin.domain.states import ChangeKind, ChangeState, RunState
+from entra_plugin.resources import Locale
 from entra_plugin.store.run_tenants import RunTenant
-from entra_plugin.store.runs import OPEN_STATES
+from entra_plugin.store.runs import OPEN_STATES, Run
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.malformed import MalformedRequest
 from entra_plugin.web.pages.notice import Message, Tone
 from entra_plugin.web.pages.render import Screen, fragment, in_place_of
-from entra_plugin.web.pages.run_questions import Question, is_settling, offers, question
+from entra_plugin.web.pages.run_questions import (
+    PER_CUSTOMER,
+    Question,
+    is_settling,
+    offers,
+    question,
+)
 from entra_plugin.web.pages.run_rows import TONES, in_words
 from entra_plugin.web.pages.run_view import (
     PAGE_SIZE,
@@ -119,7 +127,7 @@ async def progress(
     standing = Standing()
     if not is_open(details.run):
         standing = await runtime.run_history.standing(known.tenant_id, key)
-        if not is_settling(details, standing):
+        if not is_settling(details.run, standing):
             return in_place_of(ROOT, await show_run(screen, key, view, Shown()))
     values = await _state_values(screen, details, standing, view)
     return fragment(screen.render("parts/run_state.html", **values))
@@ -158,15 +166,16 @@ async def _state_values(
         "can_change": can_change,
         "client_name": clients.name(run.client_id),
         "open": is_open(run),
-        "settling": sum(standing.planned().values()) if is_settling(details, standing) else 0,
+        "settling": sum(standing.planned.values()) if is_settling(run, standing) else 0,
         "took": took(run, runtime.context.clock(), texts),
         "why": why(run.state_reason, texts),
         "why_of": {tenant.managed_tenant_id: why(tenant.state_reason, texts) for tenant in here},
-        "no_apply": _why_not_appliable(screen, details, standing),
+        "held": sum(standing.held.values()),
+        "no_apply": _why_not_appliable(run, standing, texts),
         "finished": sum(tenant.state not in OPEN_STATES for tenant in details.tenants),
-        "offers": offers(details, standing) if can_change else (),
+        "offers": offers(run, standing) if can_change else (),
         "offers_of": _offers_of(details, standing, here) if can_change else {},
-        "planned": standing.planned() if not is_open(run) and run.applied_at is None else {},
+        "planned": standing.planned if not is_open(run) and run.applied_at is None else {},
         "customers": here,
         "with_rows": {row.managed_tenant_id for row in standing.rows},
         "customer_pages": pages,
@@ -174,20 +183,17 @@ async def _state_values(
     }
 
 
-def _why_not_appliable(screen: Screen, details: RunDetails, standing: Standing) -> str | None:
-    """Why a finished plan cannot be applied, in words; None where that says itself."""
-    if is_open(details.run) or not standing.planned():
+def _why_not_appliable(run: Run, standing: Standing, texts: Locale) -> str | None:
+    """Why a plan that is finished cannot be applied, in words; None where it can, or was."""
+    if run.type not in PLANNED_FIRST or is_open(run) or not standing.planned:
         return None
     try:
-        require_appliable(details.run)
-    except EntraError as error:
-        if error.code == "what_if_preview":
-            return " ".join(
-                (
-                    screen.facts.locale.error(error.code).sentence,
-                    screen.facts.locale.error(error.code).advice,
-                )
-            )
+        require_appliable(run)
+    except NotAcceptable as error:
+        told = texts.error(error.code)
+        return f"{told.sentence} {told.advice}"
+    except Conflict:
+        return None
     return None
 
 
@@ -198,7 +204,7 @@ def _offers_of(
     if len(details.tenants) < 2:
         return {}
     ids = [tenant.managed_tenant_id for tenant in here]
-    return {key: offers(details, standing, key) for key in ids}
+    return {key: offers(details.run, its, PER_CUSTOMER) for key, its in standing.only(ids).items()}
 
 
 def _pages(total: int, page: int) -> CustomerPages:

@@ -15,7 +15,7 @@ from entra_plugin.web.facts import Facts, Known, Started
 from entra_plugin.web.pages.notice import Message, Tone, attempt, of_problem, success
 from entra_plugin.web.pages.render import Screen
 from entra_plugin.web.pages.run import Shown, show_run
-from entra_plugin.web.pages.run_view import PartForm, View, ViewQuery
+from entra_plugin.web.pages.run_view import PartForm, View, ViewQuery, WholePartForm
 from entra_plugin.web.pages.shared import is_open
 from entra_plugin.web.problems import Problem
 from entra_plugin.web.responses import Html
@@ -23,6 +23,7 @@ from entra_plugin.web.responses import Html
 router = APIRouter(prefix="/history", default_response_class=Html, include_in_schema=False)
 
 OfPart = Annotated[PartForm, Form()]
+OfWhole = Annotated[WholePartForm, Form()]
 
 
 @router.post("/{run_id}/cancel")
@@ -72,7 +73,7 @@ async def discard(
 
 @router.post("/{run_id}/undo")
 async def undo(
-    request: Request, known: Known, runtime: Started, run_id: UUID, view: ViewQuery, form: OfPart
+    request: Request, known: Known, runtime: Started, run_id: UUID, view: ViewQuery, form: OfWhole
 ) -> Html:
     """Plan the undo of a run, and go on to its page, where the plan is read and applied."""
     screen = Screen(request, known, runtime)
@@ -94,7 +95,7 @@ async def undo(
 
 @router.post("/{run_id}/resume")
 async def resume(
-    request: Request, known: Known, runtime: Started, run_id: UUID, view: ViewQuery, form: OfPart
+    request: Request, known: Known, runtime: Started, run_id: UUID, view: ViewQuery, form: OfWhole
 ) -> Html:
     """Let syncs take up again what an undo left alone."""
     screen = Screen(request, known, runtime)

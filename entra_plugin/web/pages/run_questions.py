@@ -1,6 +1,6 @@
 """What can be done to a run as it stands, and the question that says what will happen then."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from entra_plugin.application.apply_run import require_appliable
@@ -8,7 +8,6 @@ from entra_plugin.application.run_history import Standing
 from entra_plugin.application.runs import RunDetails
 from entra_plugin.application.undo.start import require_undoable
 from entra_plugin.domain.errors import EntraError
-from entra_plugin.domain.ids import ManagedTenantId
 from entra_plugin.domain.states import ChangeKind, RunState, RunType
 from entra_plugin.resources import Locale
 from entra_plugin.store.runs import Run
@@ -35,20 +34,19 @@ class Question:
     irreversible: bool
 
 
-def offers(
-    details: RunDetails, standing: Standing, of: ManagedTenantId | None = None
-) -> tuple[Ask, ...]:
-    """What the state of a run, or of one customer in it, allows."""
-    asks = PER_CUSTOMER if of is not None else tuple(Ask)
-    return tuple(ask for ask in asks if _concerned(ask, details, standing, of) is not None)
+def offers(run: Run, standing: Standing, asks: Collection[Ask] = tuple(Ask)) -> tuple[Ask, ...]:
+    """What the state of a run allows, by its own standing or by that of a customer in it."""
+    return tuple(ask for ask in asks if _concerned(ask, run, standing) is not None)
 
 
 def question(
     ask: Ask, part: Part, details: RunDetails, standing: Standing, texts: Locale
 ) -> Question | None:
     """The question; None when the run does not allow that any more."""
-    concerned = _concerned(ask, details, standing, part.managed_tenant_id)
-    if concerned is None or (part.of == Scope.CHOSEN and not part.chosen):
+    of = part.managed_tenant_id
+    its = standing.only([of])[of] if of is not None else standing
+    concerned = _concerned(ask, details.run, its)
+    if concerned is None or part.of not in _scopes(ask, part):
         return None
     kinds, number = concerned
     if part.of == Scope.CHOSEN:
@@ -64,29 +62,36 @@ def question(
     )
 
 
-def is_settling(details: RunDetails, standing: Standing) -> bool:
+def is_settling(run: Run, standing: Standing) -> bool:
     """True while what was approved of a held run is being applied."""
-    return details.run.state == RunState.HELD and bool(standing.planned())
+    return run.state == RunState.HELD and bool(standing.planned)
 
 
-def _concerned(
-    ask: Ask, details: RunDetails, standing: Standing, of: ManagedTenantId | None
-) -> tuple[Kinds, int] | None:
+def _scopes(ask: Ask, part: Part) -> Collection[object]:
+    """Of what something can be done: of rows only what is held, of a customer not everything."""
+    rows = ask in {Ask.APPROVE, Ask.DISCARD} and part.chosen
+    return {
+        Scope.ALL,
+        *([part.managed_tenant_id] if ask in PER_CUSTOMER else ()),
+        *([Scope.CHOSEN] if rows else ()),
+    }
+
+
+def _concerned(ask: Ask, run: Run, standing: Standing) -> tuple[Kinds, int] | None:
     """The rows that something would be done to, or the people; None when it cannot be done."""
-    run = details.run
     kinds: Kinds = {}
     match ask:
         case Ask.CANCEL:
             return ({}, 0) if is_open(run) else None
         case Ask.RESUME:
-            number = standing.resumable(of)
+            number = standing.resumable
             return ({}, number) if number and not is_open(run) else None
         case Ask.APPLY:
-            kinds = standing.planned(of) if _holds(require_appliable, run) else {}
+            kinds = standing.planned if _holds(require_appliable, run) else {}
         case Ask.APPROVE | Ask.DISCARD:
-            kinds = standing.held(of) if not is_open(run) else {}
+            kinds = standing.held if not is_open(run) else {}
         case Ask.UNDO:
-            kinds = standing.undoable(of) if _holds(require_undoable, run) else {}
+            kinds = standing.undoable if _holds(require_undoable, run) else {}
     return (kinds, sum(kinds.values())) if kinds else None
 
 

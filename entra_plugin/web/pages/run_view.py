@@ -111,6 +111,13 @@ class PartForm(BaseModel):
         return Part(of=of, chosen=[ChangeId(change) for change in self.change])
 
 
+class WholePartForm(PartForm):
+    """A part that is never single rows."""
+
+    of: Literal[Scope.ALL] | UUID = Scope.ALL
+    change: Annotated[list[UUID], Field(max_length=0)] = []
+
+
 def view_of(
     customer: Annotated[UUID | Literal[""], Query()] = "",
     kind: Annotated[ChangeKind | Literal[""], Query()] = "",

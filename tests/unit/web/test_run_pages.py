@@ -27,7 +27,7 @@ from entra_plugin.store.changes import ChangeRow
 from entra_plugin.store.run_rows import Tally
 from entra_plugin.store.runs import Run
 from entra_plugin.web.pages.run import _pages
-from entra_plugin.web.pages.run_questions import is_settling, offers, question
+from entra_plugin.web.pages.run_questions import PER_CUSTOMER, is_settling, offers, question
 from entra_plugin.web.pages.run_rows import FOUND, TONES, ShownRow, in_words
 from entra_plugin.web.pages.run_view import Ask, Part, Scope, View
 from entra_plugin.web.pages.run_words import took, why
@@ -111,15 +111,18 @@ UNDONE = Standing(rows=[tally(ChangeKind.CREATE, ChangeState.UNDONE)], left_alon
 def test_only_what_the_state_allows_is_offered(
     found: Run, standing: Standing, wanted: tuple[Ask, ...]
 ) -> None:
-    assert offers(details(found), standing) == wanted
+    assert offers(found, standing) == wanted
 
 
 def test_of_a_customer_only_what_it_has_is_offered() -> None:
-    held = details(run(state=RunState.HELD))
-    assert offers(held, HELD, ONE) == (Ask.APPROVE, Ask.DISCARD)
-    assert offers(held, HELD, OTHER) == (Ask.APPROVE, Ask.DISCARD, Ask.UNDO)
-    assert offers(held, HELD, ManagedTenantId(uuid4())) == ()
-    assert offers(details(run(state=RunState.RUNNING)), HELD, ONE) == ()
+    third = ManagedTenantId(uuid4())
+    standing = HELD.only([ONE, OTHER, third])
+    held = run(state=RunState.HELD)
+    assert offers(held, standing[ONE], PER_CUSTOMER) == (Ask.APPROVE, Ask.DISCARD)
+    assert offers(held, standing[OTHER], PER_CUSTOMER) == (Ask.APPROVE, Ask.DISCARD, Ask.UNDO)
+    assert offers(held, standing[third], PER_CUSTOMER) == ()
+    assert offers(run(), UNDONE.only([ONE, third])[third], PER_CUSTOMER) == ()
+    assert offers(run(state=RunState.RUNNING), standing[ONE], PER_CUSTOMER) == ()
 
 
 def test_a_question_counts_what_it_is_about() -> None:
@@ -138,11 +141,20 @@ def test_a_question_counts_what_it_is_about() -> None:
     assert question(Ask.APPLY, ALL, held, HELD, ENGLISH) is None
 
 
+def test_there_is_no_question_about_less_than_can_be_done() -> None:
+    rows = Part(of=Scope.CHOSEN, chosen=[ChangeId(uuid4())])
+    done = details(run(state=RunState.HELD))
+    assert question(Ask.UNDO, rows, done, HELD, ENGLISH) is None
+    running = details(run(state=RunState.RUNNING))
+    assert question(Ask.CANCEL, ALL, running, HELD, ENGLISH) is not None
+    assert question(Ask.CANCEL, Part(of=ONE), running, HELD, ENGLISH) is None
+
+
 def test_a_held_run_settles_while_what_was_approved_is_planned() -> None:
-    assert is_settling(details(run(state=RunState.HELD)), PLANNED)
-    assert not is_settling(details(run(state=RunState.HELD)), HELD)
-    assert not is_settling(details(run(RunType.PREVIEW)), PLANNED), "it waits for a person"
-    assert not is_settling(details(run(state=RunState.HELD)), NOTHING)
+    assert is_settling(run(state=RunState.HELD), PLANNED)
+    assert not is_settling(run(state=RunState.HELD), HELD)
+    assert not is_settling(run(RunType.PREVIEW), PLANNED), "it waits for a person"
+    assert not is_settling(run(state=RunState.HELD), NOTHING)
 
 
 @pytest.mark.parametrize(
