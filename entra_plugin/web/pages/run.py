@@ -238,7 +238,7 @@ async def _row_values(
         "rows": [
             in_words(
                 row,
-                customer=names[row.managed_tenant_id],
+                customer=names.get(row.managed_tenant_id, ""),
                 named=named,
                 texts=facts.locale,
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from entra_plugin.application.apply_run import require_appliable
 from entra_plugin.application.run_history import Standing
 from entra_plugin.application.runs import RunDetails
+from entra_plugin.application.sync.open import PLANNED_FIRST
 from entra_plugin.application.undo.start import require_undoable
 from entra_plugin.domain.errors import EntraError
 from entra_plugin.domain.states import ChangeKind, RunState, RunType
@@ -23,7 +24,7 @@ PER_CUSTOMER = (Ask.APPROVE, Ask.DISCARD, Ask.UNDO, Ask.RESUME)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is about to be done; ``number`` rows or people are concerned."""
+    """What is about to be done, to how many rows of each kind, and what will happen then."""
 
     ask: Ask
     part: Part
@@ -112,10 +113,19 @@ def _title(ask: Ask, part: Part, details: RunDetails, texts: Locale) -> str:
     return texts.text("run.ask.of_customer", question=title, name=name)
 
 
+def _cancelled(run: Run) -> str:
+    """What stays of a run that is stopped."""
+    if is_check(run):
+        return "run.ask.cancel.check"
+    if run.type in PLANNED_FIRST and not run.applying:
+        return "run.ask.cancel.plan"
+    return "run.ask.cancel.undo" if run.type == RunType.UNDO else "run.ask.cancel.sync"
+
+
 def _sentences(ask: Ask, run: Run, number: int, texts: Locale) -> list[str]:
     match ask:
         case Ask.CANCEL:
-            return [texts.text("run.ask.cancel.check" if is_check(run) else "run.ask.cancel.sync")]
+            return [texts.text(_cancelled(run))]
         case Ask.APPLY:
             undo = run.type == RunType.UNDO
             then = "run.ask.apply.undo" if undo else "run.ask.apply.preview"

@@ -150,6 +150,22 @@ def test_there_is_no_question_about_less_than_can_be_done() -> None:
     assert question(Ask.CANCEL, Part(of=ONE), running, HELD, ENGLISH) is None
 
 
+@pytest.mark.parametrize(
+    ("found", "beginning"),
+    [
+        (run(state=RunState.RUNNING), "What it has applied stays"),
+        (run(RunType.DISCOVERY, RunState.RUNNING), "What it has found so far stays"),
+        (run(RunType.PREVIEW, RunState.RUNNING, finished_at=None), "It only plans"),
+        (run(RunType.PREVIEW, RunState.RUNNING), "What it has applied stays"),
+        (run(RunType.UNDO, RunState.RUNNING), "What it has put back stays so"),
+    ],
+)
+def test_who_stops_a_run_is_told_what_stays(found: Run, beginning: str) -> None:
+    asked = question(Ask.CANCEL, ALL, details(found), Standing(), ENGLISH)
+    assert asked is not None
+    assert asked.sentences[0].startswith(beginning)
+
+
 def test_a_held_run_settles_while_what_was_approved_is_planned() -> None:
     assert is_settling(run(state=RunState.HELD), PLANNED)
     assert not is_settling(run(state=RunState.HELD), HELD)
