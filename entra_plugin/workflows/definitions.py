@@ -33,6 +33,9 @@ with workflow.unsafe.imports_passed_through():
         TenantRef,
     )
 
+_UNTIL_FREE = (1, 2, 4, 8, 16, 30)
+"""Seconds between the tries to begin a customer whose workflow has not ended yet."""
+
 
 @workflow.defn(name=interface.DISCOVER_MANAGED_TENANTS)
 class DiscoverManagedTenants:
@@ -176,7 +179,11 @@ class SyncTenants:
         return stops[0] if stops else None
 
     async def _plan(self, job: SyncJob, managed_tenant_id: str) -> str | None:
-        """Read and plan one managed tenant, in a child that nobody else can run meanwhile."""
+        """Read and plan one managed tenant, in a child that nobody else can run meanwhile.
+
+        That of a run before this one may not have come to its end yet, though its customer is
+        closed: it is waited for.
+        """
         run = job.run
         customer = CustomerRef(run.tenant_id, run.run_id, managed_tenant_id)
         id_ = (
@@ -184,25 +191,29 @@ class SyncTenants:
             if job.writes
             else interface.planning_workflow_id(run.tenant_id, run.run_id, managed_tenant_id)
         )
-        try:
-            stop: str | None = await workflow.execute_child_workflow(
-                interface.SYNC_MANAGED_TENANT,
-                PlanJob(customer=customer, writes=job.writes),
-                result_type=str | None,  # type: ignore[arg-type]
-                id=id_,
-                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            )
-        except WorkflowAlreadyStartedError:
-            end = CustomerEnd(customer=customer, state="joined", code=None)
-            await _close(interface.CLOSE_CUSTOMER, end)
-            return None
-        except ChildWorkflowError as error:
-            if isinstance(error.cause, CancelledError):
-                raise asyncio.CancelledError from error
-            end = CustomerEnd(customer=customer, state="failed", code="internal_error")
-            await _close(interface.CLOSE_CUSTOMER, end)
-            return None
-        return stop
+        for pause in (*_UNTIL_FREE, None):
+            try:
+                stop: str | None = await workflow.execute_child_workflow(
+                    interface.SYNC_MANAGED_TENANT,
+                    PlanJob(customer=customer, writes=job.writes),
+                    result_type=str | None,  # type: ignore[arg-type]
+                    id=id_,
+                    parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                )
+            except WorkflowAlreadyStartedError:
+                if pause is not None:
+                    await workflow.sleep(pause)
+            except ChildWorkflowError as error:
+                if isinstance(error.cause, CancelledError):
+                    raise asyncio.CancelledError from error
+                end = CustomerEnd(customer=customer, state="failed", code="internal_error")
+                await _close(interface.CLOSE_CUSTOMER, end)
+                return None
+            else:
+                return stop
+        end = CustomerEnd(customer=customer, state="joined", code=None)
+        await _close(interface.CLOSE_CUSTOMER, end)
+        return None
 
     async def _finish(self, job: SyncJob, managed_tenant_id: str) -> str | None:
         """Apply what the guard let through, and record."""

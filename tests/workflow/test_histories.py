@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import Client, WorkflowHistory
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer
 
 from entra_plugin.workflows import interface
-from entra_plugin.workflows.messages import RunRef, SyncJob
+from entra_plugin.workflows.messages import CustomerRef, PlanJob, RunRef, SyncJob
 from support.scripted_workflows import WORKFLOWS, Script, commands, connected, play, scripted
 
 RECORDED = Path(__file__).parents[1] / "data" / "histories"
@@ -115,3 +117,35 @@ async def test_a_cancelled_run_begins_no_further_customer(client: Client, writes
         "close c cancelled",
         "close run None applied=True",
     ]
+
+
+async def is_waiting(handle: WorkflowHandle[Any, Any]) -> bool:
+    """True once a workflow has set a timer."""
+    history = await handle.fetch_history()
+    return any(e.event_type == EventType.EVENT_TYPE_TIMER_STARTED for e in history.events)
+
+
+async def test_the_workflow_of_a_customer_that_is_just_ending_is_waited_for(
+    client: Client,
+) -> None:
+    script = Script(slow=("a",))
+    run = RunRef(tenant_id=str(uuid4()), run_id="run")
+    before = PlanJob(customer=CustomerRef(run.tenant_id, "before", "a"), writes=True)
+    async with scripted(client, script) as queue:
+        ending = await client.start_workflow(
+            interface.SYNC_MANAGED_TENANT,
+            before,
+            id=interface.customer_workflow_id(run.tenant_id, "a"),
+            task_queue=queue,
+        )
+        await script.begun.get()
+        handle = await client.start_workflow(
+            interface.SYNC_TENANTS, SyncJob(run=run), id=f"sync-{uuid4()}", task_queue=queue
+        )
+        while not await is_waiting(handle):
+            pass
+        script.slow = ()
+        await handle.result()
+        await ending.result()
+    assert script.asked.count("read a") == 2
+    assert not any("joined" in words for words in script.asked)
