@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from entra_plugin.domain.addresses import normalise
 from entra_plugin.domain.filters import address_of
+from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import ContactId
 from entra_plugin.domain.leaving import Departure
-from entra_plugin.domain.matching import Candidate
+from entra_plugin.domain.matching import Candidate, other_addresses
 from entra_plugin.domain.merging import Values, normal
 from entra_plugin.domain.planner import Planner
 from entra_plugin.domain.planning import PagePlan, Reading, Surroundings
@@ -53,6 +55,9 @@ ACTIONS: Mapping[VerdictReason, tuple[Action, ...]] = {
 
 LINKED_REASONS = frozenset({VerdictReason.FIELD_CONFLICT, VerdictReason.MISSING_UPSTREAM})
 """Questions about identities that are linked; all others are about those that are not."""
+
+ONE_CONTACT = frozenset({Action.LINK, Action.MOVE})
+"""Answers that point at one of the contacts in question."""
 
 SETTLEMENTS: Mapping[Action, Settlement] = {
     Action.LINK: Settlement.LINKED,
@@ -146,6 +151,17 @@ def differing(directory: Values, contact: Values) -> list[FieldName]:
         for name in FieldName
         if normal(name, directory.get(name)) != normal(name, contact.get(name))
     ]
+
+
+def matched_by(user: DirectoryUser, contact: Candidate) -> VerdictReason | None:
+    """Which of the user's addresses the contact has: the first one, another, or none."""
+    here = normalise(contact.values.get(FieldName.EMAIL))
+    if here is None:
+        return None
+    address = address_of(user)
+    if here == address:
+        return VerdictReason.MATCHED_EMAIL
+    return VerdictReason.MATCHED_ALIAS if here in other_addresses(user, address) else None
 
 
 def _text(value: object) -> str | None:

@@ -48,6 +48,8 @@ from entra_plugin.web.pages import (
     decision_upload,
     fragments,
     history,
+    question,
+    review_changes,
     rules,
     run,
     run_changes,
@@ -55,6 +57,7 @@ from entra_plugin.web.pages import (
     setup_changes,
     static,
 )
+from entra_plugin.web.pages import review as review_page
 from entra_plugin.web.pages import schedule as schedule_page
 from entra_plugin.web.pages import settings as settings_page
 from entra_plugin.web.problems import Problem
@@ -99,6 +102,9 @@ PAGE_ROUTERS = (
     history.router,
     run.router,
     run_changes.router,
+    review_page.router,
+    review_changes.router,
+    question.router,
     fragments.router,
     static.router,
 )

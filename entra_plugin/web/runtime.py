@@ -21,6 +21,7 @@ from entra_plugin.application.overview import Overview
 from entra_plugin.application.pins import StandingOrders
 from entra_plugin.application.read_mappings import ReadMappings
 from entra_plugin.application.remedies import Remedies
+from entra_plugin.application.review.queue import ReviewQueue
 from entra_plugin.application.review.read import ReadReview
 from entra_plugin.application.review.resolve import ResolveItem, ResolveItems
 from entra_plugin.application.run_history import RunHistory
@@ -75,6 +76,7 @@ class Runtime:
     standing_orders: StandingOrders
     erase_person: ErasePerson
     read_review: ReadReview
+    review_queue: ReviewQueue
     resolve_item: ResolveItem
     resolve_items: ResolveItems
     start_undo: StartUndo
@@ -120,6 +122,7 @@ class Runtime:
             standing_orders=StandingOrders(context),
             erase_person=ErasePerson(context),
             read_review=ReadReview(context),
+            review_queue=ReviewQueue(context),
             resolve_item=ResolveItem(context),
             resolve_items=ResolveItems(context),
             start_undo=StartUndo(context),

@@ -26,16 +26,19 @@ from entra_plugin.domain.decisions import Decided
 from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.mapping.facts import Evidence
 from entra_plugin.domain.remedies import Forewarning
-from entra_plugin.domain.reviewing import Action
+from entra_plugin.domain.reviewing import ACTIONS, Action
 from entra_plugin.store.links import CONTACT_GONE, MAPPING_CHANGED, UNDONE
 from entra_plugin.store.run_tables import COUNTERS
 from entra_plugin.web.decision_file import FAULTS
 from entra_plugin.web.pages.chain import COUNTED, PROBLEMS
 from entra_plugin.web.pages.clients import Tab
 from entra_plugin.web.pages.notice import Tone
+from entra_plugin.web.pages.review import AT_ONCE
+from entra_plugin.web.pages.review_form import FOUND
 from entra_plugin.web.pages.rules import Choice
 from entra_plugin.web.pages.run_questions import PER_CUSTOMER
-from entra_plugin.web.pages.run_rows import FOUND, OTHER_FIELDS
+from entra_plugin.web.pages.run_rows import FOUND as ROW_FOUND
+from entra_plugin.web.pages.run_rows import OTHER_FIELDS
 from entra_plugin.web.pages.run_view import Ask
 from entra_plugin.web.pages.schedule import Unit
 from entra_plugin.web.pages.steps import WHY_SKIPPED
@@ -94,10 +97,17 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "pin.*": values(states.PinKind),
     "reason.*": values(states.VerdictReason),
     "review.action.*": values(Action),
+    "review.bulk.*": frozenset(AT_ONCE),
+    "review.bulk.*.why": frozenset(AT_ONCE),
     "review.effect.*": values(Effect),
+    "review.found.*": FOUND,
+    "review.list.*": values(states.ItemState),
+    "review.list.*.why": values(states.ItemState),
+    "review.none.*": values(states.ItemState),
     "review.settled.*": values(states.Settlement),
+    "review.why.*": frozenset(ACTIONS),
     "row.field.*": OTHER_FIELDS,
-    "row.found.*": FOUND,
+    "row.found.*": ROW_FOUND,
     "row.kind.*": values(states.ChangeKind),
     "row.state.*": values(states.ChangeState),
     "row.verdict.*": values(states.Verdict),

@@ -1,5 +1,5 @@
 /* Loads htmx unless the host has it; copies text, opens dialogs, moves the focus, and says progress aloud.
-   Rows to decide about can be gone through by keyboard. */
+   Rows to decide about can be gone through by keyboard, questions be ticked all at once. */
 (() => {
   "use strict";
   if (window.entraReady) return;
@@ -177,6 +177,27 @@
     }
   });
 
+  // Questions to answer alike: tick them one by one, or all that are shown.
+  const tickable = () => [...document.querySelectorAll("[data-entra-choose]")];
+
+  function countTicked() {
+    const all = tickable();
+    const count = all.filter((box) => box.checked).length;
+    const shown = document.querySelector("[data-entra-chosen]");
+    if (shown) shown.textContent = count;
+    const every = document.querySelector("[data-entra-choose-all]");
+    if (!every) return;
+    every.checked = count > 0 && count === all.length;
+    every.indeterminate = count > 0 && count < all.length;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-entra-choose-all]")) {
+      for (const box of tickable()) box.checked = event.target.checked;
+    }
+    if (event.target.matches("[data-entra-choose], [data-entra-choose-all]")) countTicked();
+  });
+
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest("[data-entra-row]");
     if (row) onlyTabStop(row);
@@ -266,6 +287,7 @@
     const panel = event.target.closest && event.target.closest(".entra-panel");
     if (panel) say(panel);
     readyRows();
+    countTicked();
     if (!root || !(root === event.target || root.contains(event.target))) return;
     tellTitle(root);
     say(event.target.querySelector("[data-entra-say]") ? event.target : root);
@@ -279,6 +301,7 @@
     const message = root.querySelector(".entra-message[data-entra-focus]");
     if (message) message.focus();
     readyRows();
+    countTicked();
     const named = rows().find((row) => `#${row.id}` === location.hash);
     if (named) named.focus();
   });

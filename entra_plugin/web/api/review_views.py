@@ -203,7 +203,7 @@ def details_view(found: ItemDetails, texts: Locale) -> ReviewItemDetailsView:
             **_item(found.item, texts),
             "directory": _directory(found.user) if found.user is not None else None,
             "contacts": [_contact(side) for side in found.contacts],
-            "choices": [_choice(choice, texts) for choice in found.choices],
+            "choices": [choice_view(choice, texts) for choice in found.choices],
         }
     )
 
@@ -234,7 +234,8 @@ def _contact(side: ContactSide) -> ContactSideView:
     )
 
 
-def _choice(choice: Choice, texts: Locale) -> ChoiceView:
+def choice_view(choice: Choice, texts: Locale) -> ChoiceView:
+    """What can be done, and what it would do in words."""
     return ChoiceView(
         action=choice.action,
         text=texts.text(f"review.action.{choice.action}"),
