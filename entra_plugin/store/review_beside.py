@@ -41,7 +41,7 @@ class Rival:
 
     item_id: ReviewItemId
     name: str | None
-    address: str
+    user_principal_name: str | None
 
 
 class ReviewBeside:
@@ -130,7 +130,11 @@ class ReviewBeside:
     async def rivals(self, item: Item, *, limit: int) -> tuple[Rival, ...]:
         """Open questions of the same customer that have an address or a contact in common."""
         statement = (
-            select(items.c.item_id, items.c.label, identities.c.display_name)
+            select(
+                items.c.item_id,
+                identities.c.display_name,
+                identities.c.attributes["user_principal_name"].astext.label("upn"),
+            )
             .select_from(items.outerjoin(identities, _SUBJECT))
             .where(
                 items.c.tenant_id == self._tenant_id,
@@ -143,7 +147,7 @@ class ReviewBeside:
             .limit(limit)
         )
         return tuple(
-            Rival(item_id=row.item_id, name=row.display_name, address=row.label)
+            Rival(item_id=row.item_id, name=row.display_name, user_principal_name=row.upn)
             for row in await self._connection.execute(statement)
         )
 

@@ -13,6 +13,7 @@ from entra_plugin.application.clients import KnownClients, left_out
 from entra_plugin.application.decide import SYNCED, Put
 from entra_plugin.application.tenant_settings import TenantSettingsChange
 from entra_plugin.domain.decisions import Decided
+from entra_plugin.domain.flags import Flag
 from entra_plugin.domain.ids import ManagedTenantId
 from entra_plugin.domain.years import YEARS
 from entra_plugin.store.mappings import CurrentMapping
@@ -91,6 +92,7 @@ async def show_customer(
         back=f"{screen.base}/clients" + (f"?{view.query(view.tab, view.page)}" if view.tab else ""),
         here=view.query(view.tab, view.page) if view.tab else "",
         told=told(screen, await runtime.remedies(facts.tenant_id)),
+        may_ask=Flag.QUEUE in facts.flags,
         now=now,
         apart=False,
     )

@@ -9,7 +9,11 @@ from fastapi import APIRouter, Request
 from entra_plugin.access import Permission
 from entra_plugin.application.review.queue import Question
 from entra_plugin.application.review.read import ContactSide
+from entra_plugin.domain.addresses import normalise
+from entra_plugin.domain.filters import address_of
+from entra_plugin.domain.identity import DirectoryUser
 from entra_plugin.domain.ids import ContactId, ReviewItemId
+from entra_plugin.domain.matching import other_addresses
 from entra_plugin.domain.merging import Values, values_of
 from entra_plugin.domain.reviewing import ONE_CONTACT, Action, shown_fields
 from entra_plugin.domain.states import FieldName, VerdictReason
@@ -84,6 +88,7 @@ async def show_question(
         question=found,
         item=details.item,
         user=details.user,
+        aliases=_aliases(details.user) if details.user is not None else (),
         directory=there,
         contacts=details.contacts,
         compared={side.contact_id: _compared(there, side) for side in details.contacts},
@@ -100,6 +105,12 @@ async def question(
     """Show the page; ``view`` is the list that leads back and on."""
     screen = Screen(request, known, runtime)
     return await show_question(screen, ReviewItemId(item_id), view, Shown())
+
+
+def _aliases(user: DirectoryUser) -> Sequence[str]:
+    """The addresses beside the first one and the user principal name."""
+    others = other_addresses(user, address_of(user))
+    return [alias for alias in others if alias != normalise(user.user_principal_name)]
 
 
 def _of_contacts(choices: Sequence[ChoiceView]) -> Mapping[UUID, Sequence[ChoiceView]]:
