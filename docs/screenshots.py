@@ -69,6 +69,7 @@ class Walk:
         self._connection()
         self._map()
         self._sync()
+        self._review()
         self._contact()
 
     def _connect(self) -> None:
@@ -128,6 +129,14 @@ class Walk:
         page.goto(f"{self._base_url}/integrations/entra/setup?step=sync")
         self._picture("sync")
         self._picture("sync-dark", scheme="dark")
+
+    def _review(self) -> None:
+        page = self._page
+        page.goto(f"{self._base_url}/integrations/entra/review")
+        page.wait_for_load_state("networkidle")
+        page.get_by_role("link", name="Felix Fischer").click()
+        expect(page.get_by_role("heading", name="Both sides")).to_be_visible()
+        self._picture("review")
 
     def _contact(self) -> None:
         page = self._page

@@ -86,7 +86,7 @@ def test_without_the_flag_there_is_no_card_and_no_page(visit: Visit, host: Runni
         assert "Entra" not in visitor.page.title()
         assert visitor.go("/integrations/entra/connection") == 404
         assert visitor.go("/integrations/entra/clients") == 404
-        for page in ("rules", "schedule", "settings"):
+        for page in ("review", "history", "rules", "schedule", "settings"):
             assert visitor.go(f"/integrations/entra/{page}") == 404
         assert visitor.go("/integrations/entra/static/entra.css") == 404
         visitor.go("/settings")

@@ -14,10 +14,10 @@ from .conftest import SetUp, Visit
 SETUP = "/integrations/entra/setup?step="
 CONNECTION = "/integrations/entra/connection"
 CLIENTS = "/integrations/entra/clients"
-HISTORY = "/integrations/entra/history"
+REVIEW, HISTORY = "/integrations/entra/review", "/integrations/entra/history"
 RULES, SCHEDULE, SETTINGS = (f"/integrations/entra/{p}" for p in ("rules", "schedule", "settings"))
 EMPTY = [SETUP + step for step in ("connect", "connect&path=cipp", "discover", "map", "sync")]
-EMPTY += [CONNECTION, CLIENTS, f"{CLIENTS}/file", HISTORY]
+EMPTY += [CONNECTION, CLIENTS, f"{CLIENTS}/file", REVIEW, HISTORY]
 EMPTY += [RULES, f"{RULES}?role=ask&email=local_wins", SCHEDULE, SETTINGS]
 FILLED = [*EMPTY, "/", "/settings", "/clients", "/contacts", "/contacts?q=nobody", "/notices"]
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -137,10 +137,16 @@ def _run(visitor: Visitor) -> None:
     visitor.page.wait_for_load_state("networkidle")
 
 
-def _question(visitor: Visitor) -> None:
+def _undo(visitor: Visitor) -> None:
     _run(visitor)
     visitor.page.get_by_role("button", name="Undo", exact=True).click()
     expect(visitor.button("Plan the undo")).to_be_visible()
+
+
+def _question(visitor: Visitor) -> None:
+    visitor.go(REVIEW)
+    visitor.link("Ines Ivanov").click()
+    expect(visitor.page.get_by_role("heading", name="Both sides")).to_be_visible()
 
 
 def _no_such_page(visitor: Visitor) -> None:
@@ -149,7 +155,7 @@ def _no_such_page(visitor: Visitor) -> None:
 
 STATES = [_sign_in_page, _client, _contact, _failed_sign_in, _tested_connection, _dialog]
 STATES += [_wrong_cipp, _advanced, _checked_chain, _wrong_settings, _wrong_schedule]
-STATES += [_run, _question, _no_such_page]
+STATES += [_run, _undo, _question, _no_such_page]
 
 
 @pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__.strip("_"))
@@ -194,6 +200,7 @@ def test_a_check_while_it_runs(set_up: SetUp, visit: Visit, host: RunningHost, s
         SETUP + "connect&path=direct",
         CONNECTION,
         CLIENTS,
+        REVIEW,
         HISTORY,
         RULES,
         SCHEDULE,

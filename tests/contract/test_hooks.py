@@ -29,6 +29,12 @@ from entra_plugin.domain.flags import Flag
 from support.devhost import NORTHWIND, SOUTHWIND, TestHost, running_host
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "host-integrators.md"
+PAGES = (
+    *("setup", "connection", "clients"),
+    *("review", "history", "rules", "schedule", "settings"),
+)
+"""Of the plugin, in the order in which people see them."""
+
 EVERY_EDITION = {"psa_plugin_info", "psa_migrations"}
 NEED_START = {"psa_worker_plugins"}
 ARGUMENTS: Mapping[str, Mapping[str, object]] = {
@@ -217,10 +223,7 @@ def test_a_plugin_that_raises_does_not_keep_others_from_answering(
         plugins.register(broken if name == "broken" else entry_point().load(), name)
     found = plugins.records("psa_pages")
     ids = [cast("records.Page", page).id for page in found]
-    assert ids == [
-        f"entra.page.{name}"
-        for name in ("setup", "connection", "clients", "history", "rules", "schedule", "settings")
-    ]
+    assert ids == [f"entra.page.{name}" for name in PAGES]
     assert [(p.plugin, p.stage, p.error) for p in plugins.problems] == [
         ("broken", "psa_pages", "ZeroDivisionError")
     ]
@@ -256,6 +259,7 @@ def test_the_pages_hang_in_the_integration_settings(plugins: Plugins) -> None:
         ("/integrations/entra/setup", "Microsoft Entra"),
         ("/integrations/entra/connection", "Entra connection"),
         ("/integrations/entra/clients", "Entra customers and clients"),
+        ("/integrations/entra/review", "Entra review queue"),
         ("/integrations/entra/history", "Entra history"),
         ("/integrations/entra/rules", "Entra field rules"),
         ("/integrations/entra/schedule", "Entra schedule"),
