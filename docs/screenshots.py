@@ -136,7 +136,7 @@ class Walk:
         page.wait_for_load_state("networkidle")
         page.get_by_role("link", name="Felix Fischer").click()
         expect(page.get_by_role("heading", name="Both sides")).to_be_visible()
-        self._picture("review")
+        self._picture("review", top=".entra-step:has(#entra-sides)")
 
     def _contact(self) -> None:
         page = self._page

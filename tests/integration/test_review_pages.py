@@ -326,6 +326,32 @@ def test_pages_of_fifty_follow_each_other_and_an_answer_comes_back_to_its_page(
     assert "q=crowd" in link
 
 
+def test_the_next_question_is_that_of_the_list_and_after_the_last_the_first(
+    queue: Queue, crowd: Json
+) -> None:
+    def following(item: Json, q: str) -> list[str]:
+        page = see(queue.admin, f"/{item['itemId']}", q=q).text
+        return re.findall(rf'href="{PAGE}/([0-9a-f-]+)\?[^"]*"[^>]*>Next open question', page)
+
+    queue.inside.write(CROWD, "open", 3, crowd["itemId"])
+    items = queue.items(q="crowd")
+    nexts = [following(item, "crowd") for item in items]
+    assert nexts == [[item["itemId"]] for item in (*items[1:], items[0])]
+    assert following(items[0], "crowd1@") == []
+    assert following(crowd, "crowd") == [items[0]["itemId"]]
+
+
+def test_who_has_no_contact_in_question_and_who_has_several_are_not_linked(queue: Queue) -> None:
+    alone, doubted = of(queue, "anke"), of(queue, "bert")
+    put = "UPDATE entra_reconciliation_items SET candidates = %s::uuid[] WHERE item_id = %s"
+    queue.inside.write(put, [], alone["itemId"])
+    told = send(queue.admin, "/bulk", item=[alone["itemId"], doubted["itemId"]], confirmed="link")
+    queue.inside.write(put, alone["candidates"], alone["itemId"])
+    assert "0 of 2 questions are settled." in told.text
+    assert "No contact is in question." in told.text
+    assert "More than one contact is in question." in told.text
+
+
 def test_more_than_a_thousand_are_not_counted(queue: Queue, crowd: Json) -> None:
     queue.inside.write(CROWD, "dismissed", 1001, crowd["itemId"])
     assert "<strong>1,000+</strong>" in see(queue.admin).text

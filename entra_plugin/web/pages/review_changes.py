@@ -34,10 +34,10 @@ from entra_plugin.web.pages.review import (
 )
 from entra_plugin.web.pages.review_form import (
     BulkForm,
-    found_in_words,
     in_the_way,
     read_answer,
     refused,
+    told_of_many,
 )
 from entra_plugin.web.responses import Html
 
@@ -124,7 +124,6 @@ def _told(outcome: BulkOutcome, named: Mapping[ReviewItemId, Named], texts: Loca
         words = texts.text(f"review.settled.{outcome.outcome.settled_as}")
         return Told(item_id=outcome.item_id, name=name, words=words, settled=True)
     problem = problems.of_exception(outcome.error) if outcome.error else problems.INTERNAL
-    sentence = texts.error(problem.code).sentence
-    instead = found_in_words(texts, problem)
-    words = f"{sentence} {instead}" if instead else sentence
-    return Told(item_id=outcome.item_id, name=name, words=words, settled=False)
+    return Told(
+        item_id=outcome.item_id, name=name, words=told_of_many(texts, problem), settled=False
+    )

@@ -12,13 +12,11 @@ from entra_plugin.application.review.answers import Answer
 from entra_plugin.domain.ids import ContactId
 from entra_plugin.domain.reviewing import Action, Side
 from entra_plugin.resources import Locale
+from entra_plugin.web.api.review import MAX_BULK
 from entra_plugin.web.api.schema import LARGEST, Text
 from entra_plugin.web.malformed import MalformedRequest, path_of
 from entra_plugin.web.pages.notice import Message, Tone, of_problem
 from entra_plugin.web.problems import Problem
-
-MAX_CHOSEN = 100
-"""Questions that are answered at once."""
 
 FOUND = frozenset(
     {
@@ -52,7 +50,7 @@ class _Form(BaseModel):
 class BulkForm(_Form):
     """Questions to answer alike, by an answer that is only asked for, or confirmed."""
 
-    item: Annotated[list[UUID], Field(max_length=MAX_CHOSEN)] = []
+    item: Annotated[list[UUID], Field(max_length=MAX_BULK)] = []
     action: _AtOnce | None = None
     confirmed: _AtOnce | None = None
 
@@ -119,18 +117,27 @@ def refused(texts: Locale, problem: Problem) -> Message:
     if problem.code == "not_found" and "field" in problem.details:
         return Message(tone=Tone.ERROR, title=texts.text("review.fields_off"), code=problem.code)
     message = of_problem(texts, problem)
-    instead = found_in_words(texts, problem)
+    instead = _found(texts, problem)
     advice = f"{instead} {message.advice}" if instead else message.advice
     return Message(tone=message.tone, title=message.title, advice=advice, code=message.code)
 
 
-def found_in_words(texts: Locale, problem: Problem) -> str | None:
-    """What was found instead of what was shown, where there are words for it."""
-    found = problem.details.get("found")
-    return texts.text(f"review.found.{found}") if found in FOUND else None
+def told_of_many(texts: Locale, problem: Problem) -> str:
+    """Why one of many was not answered, in one or two sentences."""
+    if problem.code == "contact_required" and not problem.details.get("candidates"):
+        return texts.text("review.no_contacts")
+    sentence = texts.error(problem.code).sentence
+    instead = _found(texts, problem)
+    return f"{sentence} {instead}" if instead else sentence
 
 
 def in_the_way(problem: Problem) -> ContactId | None:
     """The contact that a refusal names."""
     named = problem.details.get("contactId")
     return ContactId(UUID(named)) if isinstance(named, str) else None
+
+
+def _found(texts: Locale, problem: Problem) -> str | None:
+    """What was found instead of what was shown, where there are words for it."""
+    found = problem.details.get("found")
+    return texts.text(f"review.found.{found}") if found in FOUND else None

@@ -14,6 +14,7 @@ from entra_plugin.domain.reviewing import (
     Action,
     PersonPlanner,
     differing,
+    matched_by,
     shown_fields,
 )
 from entra_plugin.domain.states import (
@@ -107,3 +108,20 @@ def test_a_question_shows_the_fields_that_it_is_about() -> None:
     details = {"fields": {"role": {"directory": "Boss", "local": None}}}
     assert shown_fields(details) == {FieldName.ROLE: ("Boss", None)}
     assert shown_fields({"active": True}) == {}
+
+
+@pytest.mark.parametrize(
+    ("email", "reason"),
+    [
+        ("Ada@One.example", VerdictReason.MATCHED_EMAIL),
+        ("a.lovelace@one.example", VerdictReason.MATCHED_ALIAS),
+        ("ada@two.example", None),
+        (None, None),
+    ],
+)
+def test_a_contact_is_in_question_by_the_address_that_it_has(
+    email: str | None, reason: VerdictReason | None
+) -> None:
+    ada = user(mail="ada@one.example", aliases=("ada@one.example", "a.lovelace@one.example"))
+    candidate = contact("x", values={FieldName.EMAIL: email})
+    assert matched_by(ada, candidate) == reason
