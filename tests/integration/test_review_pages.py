@@ -197,6 +197,14 @@ def test_a_choice_of_many_that_makes_no_sense_is_malformed(
     assert send(queue.admin, "/bulk", **form).status_code == httpx.codes.BAD_REQUEST
 
 
+def test_a_list_that_makes_no_sense_is_malformed_before_anything_is_written(queue: Queue) -> None:
+    item = of(queue, "anke")
+    form = {"item": item["itemId"], "confirmed": "dismiss"}
+    refused = send(queue.admin, "/bulk?cursor=somewhere", **form)
+    assert refused.status_code == httpx.codes.BAD_REQUEST
+    assert of(queue, "anke") == item
+
+
 def test_a_question_that_does_not_exist_is_not_found(queue: Queue) -> None:
     assert see(queue.admin, f"/{NOBODY}").status_code == httpx.codes.NOT_FOUND
     assert see(queue.admin, "/nobody").status_code == httpx.codes.BAD_REQUEST

@@ -14,6 +14,7 @@ from entra_plugin.domain.ids import ManagedTenantId, ReviewItemId
 from entra_plugin.domain.reviewing import ACTIONS, ONE_CONTACT, Action
 from entra_plugin.domain.states import ItemState, VerdictReason
 from entra_plugin.resources import Locale
+from entra_plugin.store.paging import decode_position
 from entra_plugin.store.review import Item, ItemQuery
 from entra_plugin.store.review_beside import Named
 from entra_plugin.web.facts import Known, Started
@@ -114,7 +115,13 @@ def view_of(
     q: Annotated[str, Query(max_length=200)] = "",
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> View:
-    """The view that an address names."""
+    """The view that an address names.
+
+    Raises:
+        NotAcceptable: The cursor is none of ours; it is told before anything is written.
+    """
+    if cursor is not None:
+        decode_position(cursor)
     return View(
         state=state,
         reason=reason or None,
