@@ -28,13 +28,14 @@ MICROSOFT_INITIAL_SUFFIX = ".onmicrosoft.com"
 def normalise(address: str | None) -> str | None:
     """The normal form, or None when the text cannot be an address.
 
+    There is exactly one ``@``: a quoted name could hold more, and what has more is a slip.
     Control characters, direction marks and other invisible ones are refused: two addresses that
     look alike must not differ, and the database holds no NUL.
     """
     if not address or len(address) > _MAX_TYPED:
         return None
     folded = (address.lower() if address.isascii() else _folded(address)).strip()
-    local, _, domain = folded.rpartition("@")
+    local, _, domain = folded.partition("@")  # a second one makes the domain none
     if not local or not folded.isprintable() or " " in folded:
         return None
     ascii_domain = to_ascii(domain)
@@ -64,7 +65,7 @@ def spellings(address: str) -> tuple[str, ...]:
 
     With ASCII and with Unicode domain; with an accent as part of its letter, and behind it.
     """
-    local, _, domain = address.rpartition("@")
+    local, _, domain = address.partition("@")
     forms = [address]
     if "xn--" in domain:
         with suppress(idna.IDNAError, UnicodeError):
@@ -73,8 +74,8 @@ def spellings(address: str) -> tuple[str, ...]:
 
 
 def domain_of(address: str) -> str:
-    """The part behind the last ``@``; of a normalised address."""
-    return address.rpartition("@")[2]
+    """The part behind the ``@``; of a normalised address."""
+    return address.partition("@")[2]
 
 
 def usable_address(mail: str | None, user_principal_name: str) -> str | None:

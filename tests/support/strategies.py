@@ -16,6 +16,7 @@ HOSTILE = (
     "\u200f",
     "\u202eada@contoso.example",
     "ada\x00@contoso.example",
+    "ada@@contoso.example",
     "ada\ud800@contoso.example",
     "a" * 10_000,
     "a" * 10_000 + "@contoso.example",

@@ -28,8 +28,10 @@ def test_any_local_part_has_one_normal_form(local: str, domain: str) -> None:
 def test_a_normal_form_can_be_seen_stored_and_split(text: str) -> None:
     normal = normalise(text)
     if normal is not None:
-        local, _, domain = normal.rpartition("@")
+        local, _, domain = normal.partition("@")
         assert local
+        assert domain
+        assert "@" not in domain
         assert domain.isascii()
         assert domain == domain.lower()
         assert normal.isprintable()
