@@ -13,7 +13,7 @@ class Housekeeping:
 
     @workflow.run
     async def run(self) -> None:
-        """Do the chores of one tenant after the other."""
+        """Do each chore for one tenant after the other."""
         await workflow.execute_activity(
             interface.KEEP_HOUSE,
             start_to_close_timeout=interface.CHORES,

@@ -19,10 +19,12 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from devhost.servers.postgres import Urls
+from entra_plugin.application.housekeeping import Chore, KeepHouse
 from entra_plugin.application.reap import YOUNG
 from entra_plugin.application.runs import CancelRun
 from entra_plugin.domain.ids import TenantId
@@ -240,3 +242,35 @@ async def test_a_tenant_in_trouble_does_not_stop_the_chores_of_the_others(
     failed = [r.__dict__ for r in caplog.records if r.getMessage() == "chore failed"]
     assert {record["tenant"] for record in failed} == {str(broken)}
     assert "secret of a row" not in caplog.text
+
+
+async def test_everybodys_runs_are_looked_after_before_anything_else_is_done(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert next(name for name, _ in KeepHouse(house.context).chores()) == "reap"
+    done: list[tuple[str, TenantId]] = []
+
+    def noted(name: str) -> tuple[str, Chore]:
+        async def chore(tenant_id: TenantId) -> None:
+            done.append((name, tenant_id))
+
+        return name, chore
+
+    monkeypatch.setattr(KeepHouse, "chores", lambda _: [noted("reap"), noted("another")])
+    tenants = await house.host.tenants()
+    assert len(tenants) > 1
+    await ActivityEnvironment().run(Chores(house.context).keep_house)
+    assert done == [(name, tenant) for name in ("reap", "another") for tenant in tenants]
+
+
+async def test_what_the_host_says_when_it_has_no_tenants_to_name_stays_here(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(house.host, "tenants", fails)
+    with caplog.at_level(logging.WARNING), pytest.raises(ApplicationError) as raised:
+        await ActivityEnvironment().run(Chores(house.context).keep_house)
+    assert (raised.value.type, raised.value.non_retryable) == ("internal_error", False)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    assert "no tenants to keep house for" in caplog.text
+    assert "secret of a row" not in repr(raised.value) + caplog.text
