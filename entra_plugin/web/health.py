@@ -1,15 +1,25 @@
-"""Probes of what we stand on: the database under the right role, and Temporal."""
+"""Probes of what we stand on: the database with our tables under the right role, and Temporal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from temporalio.service import RPCError
 
 from entra_plugin.host import HealthCheck
 from entra_plugin.resources import locale
+from entra_plugin.store.arrays import WordArray
+from entra_plugin.store.tables import metadata
 from entra_plugin.web.problems import AWAY
 from entra_plugin.web.runtime import Runtime
+
+_PATIENCE_SECONDS = 3
+"""For Temporal, which keeps a caller waiting when nobody answers: less than a host may wait."""
+
+_MISSING = text("""
+    SELECT bool_or(to_regclass(name) IS NULL) FROM unnest(:names) AS t (name)
+""").bindparams(bindparam("names", sorted(metadata.tables), type_=WordArray()))
 
 _ROLE = text("""
     SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (
@@ -44,22 +54,27 @@ def probes(runtime: Callable[[], Runtime]) -> tuple[Probe, ...]:
 
 
 async def _database(runtime: Runtime) -> str | None:
-    """Reach the database, and refuse a role that policies do not bind."""
+    """Reach the database and our tables, and refuse a role that policies do not bind."""
     try:
         async with runtime.context.host.database.engine.connect() as connection:
+            missing = await connection.scalar(_MISSING)
             too_strong = await connection.scalar(_ROLE)
     except AWAY:
         return "database_unavailable"
+    if missing:
+        return "database_not_migrated"
     return "database_role_too_strong" if too_strong else None
 
 
 async def _temporal(runtime: Runtime) -> str | None:
+    """Reach Temporal, which may answer and yet not serve."""
     try:
-        client = await runtime.context.host.temporal()
-        await client.service_client.check_health()
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            client = await runtime.context.host.temporal()
+            serves = await client.service_client.check_health()
     except (RPCError, RuntimeError, OSError):
         return "temporal_unavailable"
-    return None
+    return None if serves else "temporal_unavailable"
 
 
 def health_checks(runtime: Callable[[], Runtime]) -> tuple[HealthCheck, ...]:
