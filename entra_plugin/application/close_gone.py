@@ -1,5 +1,8 @@
 """Close runs whose workflow is gone, so that nobody works on them and nobody else closes them."""
 
+from contextlib import suppress
+
+from entra_plugin.access import FlagUnread
 from entra_plugin.application.close_run import CHECKS, CloseRun
 from entra_plugin.application.context import Context
 from entra_plugin.application.notices import Notices
@@ -24,7 +27,7 @@ class CloseGone:
             await self._close_run.failed(tenant_id, run_id, failure, broken=False)
         else:
             await self._record.run(tenant_id, run_id, failure=failure)
-        await self._notices.after_run(tenant_id, run_id)
+        await self._tell(tenant_id, run_id)
 
     async def cancelled(self, tenant_id: TenantId, run_id: RunId, type_: RunType) -> None:
         """Close a run that a person wants to end."""
@@ -32,4 +35,9 @@ class CloseGone:
             await self._close_run.cancelled(tenant_id, run_id, None)
             return
         await self._record.run(tenant_id, run_id, cancelled=True)
-        await self._notices.after_run(tenant_id, run_id)
+        await self._tell(tenant_id, run_id)
+
+    async def _tell(self, tenant_id: TenantId, run_id: RunId) -> None:
+        """Tell of it, if the flags can be read: nobody comes back to a run that is closed."""
+        with suppress(FlagUnread):
+            await self._notices.after_run(tenant_id, run_id)

@@ -54,14 +54,19 @@ class Notices:
         return config.get(kind) is not False
 
     async def after_run(self, tenant_id: TenantId, run_id: RunId) -> None:
-        """Tell what a run that ended has to tell: at most once, however often this is called."""
-        flags = await self._context.flags.enabled(tenant_id)
-        if Flag.UI not in flags:
+        """Tell what a run that ended has to tell: at most once, however often this is called.
+
+        Raises:
+            FlagUnread: Nothing was told yet; whoever calls tries again.
+        """
+        flags = self._context.flags
+        if not await flags.is_on_now(Flag.UI, tenant_id):
             return
+        queue = await flags.is_on_now(Flag.QUEUE, tenant_id)
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             if not await Telling(connection, tenant_id).claim_run(run_id):
                 return
-            news = await _news(connection, tenant_id, run_id, queue=Flag.QUEUE in flags)
+            news = await _news(connection, tenant_id, run_id, queue=queue)
         if news.items:
             await self.review_items(tenant_id, news.items)
         if news.held is not None:

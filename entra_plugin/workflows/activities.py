@@ -342,7 +342,9 @@ class Activities:
                 await self._note_run_waiting(run, error)
                 raise
             except NotAcceptable as error:
+                # An attempt before this one may have closed the run and not have told of it.
                 await self._close_run.cancelled(_tenant(run), _run(run), error.code)
+                await self._notices.after_run(_tenant(run), _run(run))
             except EntraError as error:
                 broken = isinstance(error, AuthorisationLost | ConfigurationInvalid)
                 failure = Failure.of(error)

@@ -6,14 +6,22 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
+from devhost.ports.flags import DatabaseFlags
 from devhost.servers.postgres import Urls
+from entra_plugin.access import FlagUnread
+from entra_plugin.application.discover import Discover
 from entra_plugin.application.notices import Notices
 from entra_plugin.application.reap import Reap
 from entra_plugin.application.warn_expiring import WarnExpiring
+from entra_plugin.domain.errors import AuthorisationLost
 from entra_plugin.domain.ids import RunId
 from entra_plugin.store.connection_tables import partner_connections
 from entra_plugin.store.run_tables import sync_settings
+from entra_plugin.workflows.activities import Activities
+from entra_plugin.workflows.messages import RunRef
 from support.house import START, House, housed
 
 DAY = timedelta(days=1)
@@ -305,3 +313,51 @@ async def test_a_host_that_cannot_be_told_is_no_failure(
     monkeypatch.undo()
     await after(house, run)
     assert await house.told() == []
+
+
+async def no_flags(*_: object, **__: object) -> None:
+    raise RuntimeError("no flags today")
+
+
+async def test_a_run_is_told_of_once_the_flags_can_be_read_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await house.run("held")
+    with monkeypatch.context() as outage:
+        outage.setattr(DatabaseFlags, "resolve_boolean_details_async", no_flags)
+        with pytest.raises(FlagUnread):
+            await after(house, run)
+    assert await house.told() == []
+    await after(house, run, times=2)
+    assert await keys(house) == ["notice.held"]
+
+
+async def test_a_discovery_that_failed_is_told_of_by_the_attempt_that_can_read_the_flags(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.run("failed", type_="discovery", age=DAY, error_code="authorisation_lost")
+    run = await house.run("running", type_="discovery")
+    ref = RunRef(tenant_id=str(house.tenant_id), run_id=str(run))
+
+    async def refused(*_: object, **__: object) -> None:
+        monkeypatch.setattr(DatabaseFlags, "resolve_boolean_details_async", no_flags)
+        raise AuthorisationLost("authorisation_lost")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Discover, "__call__", refused)
+        with pytest.raises(ApplicationError):
+            await ActivityEnvironment().run(Activities(house.context).discover, ref)
+    monkeypatch.undo()
+    assert await house.told() == []
+    await ActivityEnvironment().run(Activities(house.context).discover, ref)
+    assert await keys(house) == ["notice.connection_fails_again"]
+
+
+async def test_a_run_whose_workflow_went_is_closed_without_flags_as_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await house.run("running", type_="discovery", age=HOUR)
+    monkeypatch.setattr(DatabaseFlags, "resolve_boolean_details_async", no_flags)
+    await Reap(house.context)(house.tenant_id)
+    (row,) = await house.rows("SELECT run_id, state FROM entra_sync_runs")
+    assert (row["run_id"], row["state"]) == (run, "failed")
