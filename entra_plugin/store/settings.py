@@ -91,11 +91,16 @@ class SettingsRows:
         actor_id: UserId,
         now: datetime,
     ) -> None:
-        """Replace the documents named, by column.
+        """Replace the documents named, by column; where none is named, the version stays.
 
         Raises:
             Conflict: ``stale_version``: somebody saved since ``version`` was read.
         """
+        stale = Conflict("stale_version", details={"version": version})
+        if not documents:
+            if (await self.get()).version != version:
+                raise stale
+            return
         await self.ensure()
         values = {name: dict(document) for name, document in documents.items()}
         statement = (
@@ -104,7 +109,7 @@ class SettingsRows:
             .values(**values, version=version + 1, updated_at=now, updated_by=actor_id)
         )
         if (await self._connection.execute(statement)).rowcount != 1:
-            raise Conflict("stale_version", details={"version": version})
+            raise stale
 
     async def lock_schedule(self) -> None:
         """Be the only one to change the schedule until the transaction ends."""

@@ -265,6 +265,21 @@ def test_settings_of_the_msp_are_not_saved_on_a_version_that_is_not_theirs(
     assert operator.program.post("/settings", body, method="PUT").failure == failure
 
 
+@pytest.mark.parametrize(
+    "body", [{}, {"guardConfig": None}, {"fieldSyncConfig": None, "userFilterConfig": None}]
+)
+def test_settings_of_the_msp_of_which_none_is_named_stay_as_they_are(
+    operator: Operator, body: Json
+) -> None:
+    before = operator.program.get("/settings").data
+    version = before["version"]
+    for _ in range(2):
+        answer = operator.program.post("/settings", {"version": version, **body}, method="PUT")
+        assert (answer.status, answer.data) == (200, before)
+    stale = operator.program.post("/settings", {"version": version + 1, **body}, method="PUT")
+    assert stale.failure == (409, "stale_version")
+
+
 def test_groups_are_no_settings_of_the_msp(operator: Operator) -> None:
     version = operator.program.get("/settings").data["version"]
     for key in ("includeGroupIds", "excludeGroupIds"):
