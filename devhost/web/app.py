@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from devhost.accounts import COOKIE, Account
 from devhost.db.tables import clients, contacts, notices
+from devhost.db.texts import storable
 from devhost.host import DevHost
 from devhost.plugins.manager import Plugins
 from devhost.ports.clients import client_query, client_row
@@ -157,8 +158,8 @@ class HostWeb:
     async def sign_in(self, request: Request) -> Response:
         """Choose a seeded account."""
         if request.method == "POST":
-            form = await request.form()
-            token = await self._host.accounts.sign_in(str(form.get("login", "")))
+            login = (await request.form()).get("login")
+            token = await self._host.accounts.sign_in(login) if storable(login) else None
             if token is not None:
                 return _with_cookie(RedirectResponse("/", 303), token)
         accounts = await self._host.accounts.seeded()
@@ -184,9 +185,11 @@ class HostWeb:
         try:
             body = await request.json()
             login = body["login"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
+            login = None
+        if not storable(login):
             return _failure(400, "malformed_request", "A JSON object with 'login' is expected.")
-        token = await self._host.accounts.sign_in(str(login))
+        token = await self._host.accounts.sign_in(login)
         if token is None:
             return _failure(401, "unknown_login", "There is no account with this login.")
         return _with_cookie(JSONResponse({"login": login}), token)

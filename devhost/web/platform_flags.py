@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -13,12 +14,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from devhost.db.tables import api_keys, tenants
+from devhost.db.texts import storable
 from devhost.migrate import key_hash
 from devhost.ports.flags import FlagRow, FlagTable
 
 PATH = "/api/v1/platform-feature-flags"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CHANGEABLE = {"title": str, "description": str, "active": bool}
-
+_CREATABLE = {"key": str, "name": str, **_CHANGEABLE}
+_ACTION = {"__action": str}
+_TARGET = {**_ACTION, "tenantId": str}
+_LONGEST_KEY = 200
+"""PostgreSQL cannot index texts of any length."""
 
 Answer = tuple[int, object]
 """Status and data."""
@@ -59,36 +66,27 @@ class PlatformFlags:
         self._actions = {action.name: action for action in actions}
 
     def routes(self) -> list[Route]:
-        """With and without a trailing slash."""
-        table = (
-            ("", ["GET", "POST"], self._collection),
-            ("/{flag_id}", ["GET", "PATCH", "DELETE"], self._item),
-            ("/{flag_id}/tenants", ["POST"], self._tenants),
+        """With and without a trailing slash; a method that there is not is refused as all else."""
+        table: Sequence[tuple[str, Mapping[str, Work]]] = (
+            ("", {"GET": self._list, "POST": self._post}),
+            ("/{flag_id}", {"GET": self._read, "PATCH": self._change, "DELETE": self._remove}),
+            ("/{flag_id}/tenants", {"POST": self._target}),
         )
         return [
-            Route(f"{PATH}{suffix}{slash}", endpoint, methods=methods)
-            for suffix, methods, endpoint in table
+            Route(f"{PATH}{suffix}{slash}", partial(self._answer, works), methods=_METHODS)
+            for suffix, works in table
             for slash in ("", "/")
         ]
 
-    async def _collection(self, request: Request) -> Response:
-        return await self._answer(request, self._list if request.method == "GET" else self._post)
-
-    async def _item(self, request: Request) -> Response:
-        return await self._answer(request, self._one)
-
-    async def _tenants(self, request: Request) -> Response:
-        return await self._answer(request, self._target)
-
-    async def _answer(self, request: Request, work: Work) -> Response:
+    async def _answer(self, works: Mapping[str, Work], request: Request) -> Response:
         try:
             async with self._engine.begin() as connection:
                 await _authorise(connection, request)
-                status, data = await work(connection, request)
+                status, data = await _work(works, request)(connection, request)
         except Refusal as refusal:
-            return JSONResponse(
-                {"success": False, "error": refusal.error, "code": refusal.code}, refusal.status
-            )
+            document = {"success": False, "error": refusal.error, "code": refusal.code}
+            headers = {"allow": ", ".join(works)} if refusal.status == 405 else None
+            return JSONResponse(document, refusal.status, headers)
         return JSONResponse({"success": True, "data": data}, status)
 
     async def _list(self, connection: AsyncConnection, _request: Request) -> Answer:
@@ -97,15 +95,17 @@ class PlatformFlags:
     async def _post(self, connection: AsyncConnection, request: Request) -> Answer:
         body = await _body(request)
         if "__action" in body:
-            return await self._act(connection, str(body["__action"]))
-        key = body.get("key")
-        if not isinstance(key, str) or not key.strip():
+            return await self._act(connection, str(_checked(body, _ACTION)["__action"]))
+        if body.get("key") in (None, ""):
             raise Refusal(400, "missing_field", "The field 'key' is missing.")
+        key = str(_checked(body, _CREATABLE)["key"]).strip()
+        if not 0 < len(key) <= _LONGEST_KEY:
+            raise _unsettable("key")
         table = FlagTable(connection)
         created = await table.create(
-            key.strip(),
+            key,
             title=str(body.get("title") or body.get("name") or key),
-            description=str(body.get("description") or ""),
+            description=str(body.get("description", "")),
             active=bool(body.get("active", True)),
         )
         if created is None:
@@ -127,21 +127,25 @@ class PlatformFlags:
             (existing if made is None else created).append(flag.key)
         return 200, {"createdKeys": created, "existingKeys": existing}
 
-    async def _one(self, connection: AsyncConnection, request: Request) -> Answer:
+    async def _read(self, connection: AsyncConnection, request: Request) -> Answer:
+        return 200, _document(await _flag(FlagTable(connection), _flag_id(request)))
+
+    async def _change(self, connection: AsyncConnection, request: Request) -> Answer:
         table = FlagTable(connection)
         flag = await _flag(table, _flag_id(request))
-        if request.method == "DELETE":
-            await table.remove(flag.id)
-            return 200, {"id": str(flag.id)}
-        if request.method == "PATCH":
-            await table.change(flag.id, _changes(await _body(request)))
-            flag = await _flag(table, flag.id)
-        return 200, _document(flag)
+        await table.change(flag.id, _checked(await _body(request), _CHANGEABLE))
+        return 200, _document(await _flag(table, flag.id))
+
+    async def _remove(self, connection: AsyncConnection, request: Request) -> Answer:
+        table = FlagTable(connection)
+        flag = await _flag(table, _flag_id(request))
+        await table.remove(flag.id)
+        return 200, {"id": str(flag.id)}
 
     async def _target(self, connection: AsyncConnection, request: Request) -> Answer:
         table = FlagTable(connection)
         flag = await _flag(table, _flag_id(request))
-        body = await _body(request)
+        body = _checked(await _body(request), _TARGET)
         try:
             tenant_id = UUID(str(body.get("tenantId")))
         except ValueError:
@@ -157,6 +161,13 @@ class PlatformFlags:
             case _:
                 raise Refusal(400, "unknown_action", "__action must be 'add' or 'remove'.")
         return 200, _document(await _flag(table, flag.id))
+
+
+def _work(works: Mapping[str, Work], request: Request) -> Work:
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in works:
+        raise Refusal(405, "method_not_allowed", f"There is no {method} here.")
+    return works[method]
 
 
 async def _authorise(connection: AsyncConnection, request: Request) -> None:
@@ -179,7 +190,7 @@ async def _authorise(connection: AsyncConnection, request: Request) -> None:
 async def _body(request: Request) -> Mapping[str, object]:
     try:
         body = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal(400, "malformed_request", "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Refusal(400, "malformed_request", "The body is not a JSON object.")
@@ -200,11 +211,17 @@ async def _flag(table: FlagTable, flag_id: UUID) -> FlagRow:
     return flag
 
 
-def _changes(body: Mapping[str, object]) -> dict[str, object]:
+def _checked(body: Mapping[str, object], fields: Mapping[str, type]) -> dict[str, object]:
+    """The body, if it has none but these fields, and each is of its type."""
     for name, value in body.items():
-        if name not in _CHANGEABLE or not isinstance(value, _CHANGEABLE[name]):
-            raise Refusal(400, "malformed_request", f"The field '{name}' cannot be set so.")
+        kind = fields.get(name)
+        if kind is None or not isinstance(value, kind) or (kind is str and not storable(value)):
+            raise _unsettable(name)
     return dict(body)
+
+
+def _unsettable(name: str) -> Refusal:
+    return Refusal(400, "malformed_request", f"The field {name[:100]!a} cannot be set so.")
 
 
 def _document(flag: FlagRow) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The platform flag API with our action, as the guide's curl lines use it."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -97,6 +98,66 @@ def test_bad_requests_are_told_apart(platform: httpx.Client) -> None:
         assert answer.status_code == status, (path, body, answer.text)
         assert answer.json()["success"] is False
     assert platform.get(f"{FLAGS}/{uuid4()}").status_code == 404
+
+
+REFUSED_TEXTS = ("a\x00b", "a\ud800b")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        *(({"key": text}, "key") for text in REFUSED_TEXTS),
+        *(({"key": "x1", "title": text}, "title") for text in REFUSED_TEXTS),
+        ({"key": 5}, "key"),
+        ({"key": " "}, "key"),
+        ({"key": "x" * 3000}, "key"),
+        ({"key": "x1", "title": 5}, "title"),
+        ({"key": "x1", "description": None}, "description"),
+        ({"key": "x1", "active": "yes"}, "active"),
+        ({"key": "x1", "colour": "red"}, "colour"),
+        ({"key": "x1", "a\x00b": "red"}, "a\\x00b"),
+        ({**ENSURE, "key": "x1"}, "key"),
+        ({"__action": ["ensure_entra_phase1_flags"]}, "__action"),
+    ],
+)
+def test_a_body_that_cannot_be_is_refused_by_its_field_and_creates_nothing(
+    platform: httpx.Client, body: dict[str, object], field: str
+) -> None:
+    before = flags(platform)
+    answer = platform.post(FLAGS, content=json.dumps(body))
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert f"'{field}'" in answer.json()["error"]
+    assert flags(platform) == before
+
+
+@pytest.mark.parametrize("text", REFUSED_TEXTS)
+def test_a_text_that_no_database_holds_changes_nothing(platform: httpx.Client, text: str) -> None:
+    path = f"{FLAGS}/{next(iter(flags(platform).values()))['id']}"
+    changed = platform.patch(path, content=json.dumps({"title": text}))
+    targeted = {"__action": "add", "tenantId": text}
+    for answer in (changed, platform.post(f"{path}/tenants", content=json.dumps(targeted))):
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("login", [*REFUSED_TEXTS, 5, None, ["admin@northwind.example"]])
+def test_a_login_that_no_account_has_is_malformed(platform: httpx.Client, login: object) -> None:
+    answer = platform.post("/session", content=json.dumps({"login": login}))
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert answer.json()["success"] is False
+    form = {"login": str(login).encode("utf-8", "surrogatepass")}
+    assert platform.post("/sign-in", data=form).status_code == 200, "the accounts again"
+
+
+@pytest.mark.parametrize("suffix", ["", "/", f"/{uuid4()}", f"/{uuid4()}/tenants"])
+def test_a_method_that_there_is_not_is_refused_in_the_envelope(
+    platform: httpx.Client, suffix: str
+) -> None:
+    answer = platform.put(f"{FLAGS}{suffix}", json={})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.json()["success"] is False
+    assert "POST" in answer.headers["allow"] or "DELETE" in answer.headers["allow"]
+    anybody = httpx.put(f"{platform.base_url}{FLAGS}{suffix}", json={}, trust_env=False)
+    assert anybody.status_code == 401
 
 
 def test_a_flag_of_ones_own_can_be_created_changed_and_deleted(platform: httpx.Client) -> None:
