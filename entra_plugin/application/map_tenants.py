@@ -24,14 +24,14 @@ from entra_plugin.domain.errors import Conflict, NotAcceptable
 from entra_plugin.domain.folding import contains
 from entra_plugin.domain.ids import ClientId, ManagedTenantId, TenantId
 from entra_plugin.domain.lookalikes import look_alikes
-from entra_plugin.domain.mapping.facts import Proposal, Suggestion
+from entra_plugin.domain.mapping.facts import FOR_REVIEW, Proposal, Suggestion
 from entra_plugin.domain.states import MappingState
 from entra_plugin.store.managed_tenants import ManagedTenant, ManagedTenants
 from entra_plugin.store.mapping_links import MappingLinks
 from entra_plugin.store.mappings import CurrentMapping, Mappings
 
 DOUBTFUL = 0.05
-"""With no candidate more likely than this, a managed tenant counts as unmatched."""
+"""With no candidate more likely than this, and none for review, a managed tenant is unmatched."""
 DECIDED = frozenset({MappingState.MAPPED, MappingState.CREATE_NEW, MappingState.SKIPPED})
 
 
@@ -73,7 +73,9 @@ class PreviewRow:
             return PreviewList.DECIDED
         if self.proposal.match:
             return PreviewList.AUTO_MATCHED
-        worth_a_look = any(found.score >= DOUBTFUL for found in self.proposal.candidates)
+        worth_a_look = any(
+            found.score >= DOUBTFUL or found.has(FOR_REVIEW) for found in self.proposal.candidates
+        )
         return PreviewList.NEEDS_REVIEW if worth_a_look else PreviewList.UNMATCHED
 
 

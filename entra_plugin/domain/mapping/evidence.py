@@ -43,6 +43,16 @@ class Measured:
     disguised: float
 
     @property
+    def exact(self) -> bool:
+        """True when there is evidence that is ``EXACT``."""
+        return bool(self.directory or self.domain)
+
+    @property
+    def for_review(self) -> bool:
+        """True when there is evidence ``FOR_REVIEW``."""
+        return self.exact or bool(self.secondary)
+
+    @property
     def numbers(self) -> tuple[float, ...]:
         """What the score weighs, in the order of ``NUMBERS``."""
         alike = self.alike

@@ -1,6 +1,6 @@
 """What is known of managed tenants and clients, and what is proposed for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -26,6 +26,10 @@ class Evidence(StrEnum):
 
 
 AGAINST = frozenset({Evidence.OTHER_DOMAIN, Evidence.DISGUISED, Evidence.RIVAL})
+EXACT = frozenset({Evidence.DIRECTORY_ID, Evidence.DOMAIN})
+"""Somebody entered it at the client: a new client would be its double, or share its domain."""
+FOR_REVIEW = EXACT | {Evidence.SECONDARY_DOMAIN}
+"""A person has to look at it, however unlikely the client is for all that speaks against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,10 @@ class Suggestion:
     score: float
     reasons: tuple[Reason, ...]
     rivals: tuple[ManagedTenantId, ...] = ()
+
+    def has(self, kinds: Set[Evidence]) -> bool:
+        """True when one of its reasons is of these kinds."""
+        return any(reason.evidence in kinds for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,9 +107,8 @@ def _proposal(
     claimed: Mapping[int, set[ManagedTenantId]],
     wanted: Mapping[int, set[ManagedTenantId]],
 ) -> Proposal:
-    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:MAX_CANDIDATES]
-    likely = [item for rank, item in enumerate(best) if rank < _SHOWN or item[1] >= _WORTH_SHOWING]
-    shown = {at: _suggestion(row, at, score, wanted.get(at, set())) for at, score in likely}
+    best = _best(row, scores)
+    shown = {at: _suggestion(row, at, scores[at], wanted.get(at, set())) for at in best}
     shown = {at: found for at, found in shown.items() if _speaks(found)}
     match = None
     if shown:
@@ -119,6 +118,19 @@ def _proposal(
         if unique and needs_nobody(row.measured[at], first, [other for _, other in others]):
             match = first
     return Proposal(tenant=row.customer.facts, match=match, candidates=tuple(shown.values()))
+
+
+def _best(row: _Row, scores: Mapping[int, float]) -> Sequence[int]:
+    """The clients to be shown, likeliest first; none that a person has to look at is crowded out.
+
+    Of those with a billing or inbound domain, it is enough to show the best.
+    """
+    ranked = sorted(scores, key=lambda at: (-scores[at], at))
+    exact = [at for at in ranked if row.measured[at].exact]
+    for_review = [at for at in ranked if row.measured[at].for_review]
+    likely = [at for at in ranked[:MAX_CANDIDATES] if scores[at] >= _WORTH_SHOWING]
+    wanted = dict.fromkeys([*ranked[:_SHOWN], *exact, *for_review[:1], *likely])
+    return sorted(list(wanted)[:MAX_CANDIDATES], key=ranked.index)
 
 
 def _suggestion(row: _Row, at: int, score: float, wanted_by: set[ManagedTenantId]) -> Suggestion:

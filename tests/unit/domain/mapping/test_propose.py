@@ -291,6 +291,39 @@ def test_of_unlikely_candidates_three_are_shown() -> None:
     assert len(proposal(clients).candidates) == 3
 
 
+NAMESAKES = [client(f"Contoso {i}", census={"contoso.example": 9}) for i in range(MAX_CANDIDATES)]
+"""Clients that are likelier than one of which nothing but a domain is known."""
+
+
+def test_a_client_with_a_domain_of_the_tenant_is_not_crowded_out() -> None:
+    sold = [
+        client(f"Tailspin {i}", website="contoso.example", census={"tailspin.example": 9})
+        for i in range(2)
+    ]
+    assert _shown_last(sold) == sold
+
+
+def test_the_best_client_with_a_billing_domain_is_not_crowded_out() -> None:
+    payers = [
+        client(f"Tailspin {i}", billing_email="x@contoso.example", census={"tailspin.example": 9})
+        for i in range(2)
+    ]
+    (shown,) = _shown_last(payers)
+    assert shown in payers
+
+
+def _shown_last(unlikely: list[ClientFacts]) -> list[ClientFacts]:
+    """Those of them that are shown behind the namesakes, by name."""
+    proposed = proposal([*NAMESAKES, *unlikely])
+    assert len(proposed.candidates) == MAX_CANDIDATES
+    scores = [suggestion.score for suggestion in proposed.candidates]
+    assert scores == sorted(scores, reverse=True)
+    shown = [suggestion.client_id for suggestion in proposed.candidates]
+    found = [facts for facts in unlikely if facts.client_id in shown]
+    assert {facts.client_id for facts in found} == set(shown[MAX_CANDIDATES - len(found) :])
+    return found
+
+
 def test_candidates_with_equal_scores_keep_one_order() -> None:
     clients = [client(f"Contoso C{i}") for i in range(5)]
     clients += [client(f"Other {i}") for i in range(45)]
