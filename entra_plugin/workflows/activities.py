@@ -96,16 +96,17 @@ class _Tries:
 
     def __init__(self) -> None:
         told = activity.info().heartbeat_details
-        self._left_out, self._furthest = map(int, told) if told else (0, 0)
+        self._left_out, self._furthest, self._done = map(int, told) if told else (0, 0, 0)
 
     @property
     def counted(self) -> int:
         """Those that count, this one included."""
         return activity.info().attempt - self._left_out
 
-    def beat(self, _: int = 0) -> None:
-        """Tell Temporal that we are alive."""
-        activity.heartbeat(self._left_out, self._furthest)
+    def beat(self, done: int | None = None) -> None:
+        """Tell Temporal that we are alive, and how much is ``done``, for who looks there."""
+        self._done = self._done if done is None else done
+        activity.heartbeat(self._left_out, self._furthest, self._done)
 
     def got_ahead(self, page: int) -> None:
         """A page is done: if none was so far before, this try and those in vain are left out.
@@ -114,7 +115,7 @@ class _Tries:
         """
         if page > self._furthest:
             self._left_out, self._furthest = activity.info().attempt, page
-        self.beat()
+        self.beat(page)
 
     def was_told_to_wait(self) -> None:
         """The provider has named a time: leave this try out."""
