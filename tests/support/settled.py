@@ -216,14 +216,18 @@ class Settled:
         return self._claims(directory)[mine] > 1
 
     def _claims(self, directory: EntraTenantId) -> Counter[object]:
+        """What is claimed, and by how many, in all directories of the client."""
+        mapped = self.world.mapped
+        beside = [other for other in self.world.papers if mapped[other] == mapped[directory]]
         claims: Counter[object] = Counter()
-        for object_id, user in self.world.papers[directory].users.items():
-            key = (str(directory), str(object_id))
-            ignored = key in self.world.ignored or self._decided(key) in {"ignored", "undone"}
-            free = key not in self.state.links and not ignored
-            free = free and not self._is_left_behind(directory, key)
-            if free and not left_out(self.world, directory, user):
-                claims[self._subject(directory, user)] += 1
+        for other in beside:
+            for object_id, user in self.world.papers[other].users.items():
+                key = (str(other), str(object_id))
+                ignored = key in self.world.ignored or self._decided(key) in {"ignored", "undone"}
+                free = key not in self.state.links and not ignored
+                free = free and not self._is_left_behind(other, key)
+                if free and not left_out(self.world, other, user):
+                    claims[self._subject(other, user)] += 1
         return claims
 
     def _judge_claims(self, directory: EntraTenantId) -> None:
