@@ -1,6 +1,6 @@
 """One customer of one MSP whose directory is on paper: the application layer, without Temporal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -35,14 +35,25 @@ class Case:
         fields = {name: {"enabled": True, "mode": mode} for name, mode in modes.items()}
         self.office.settings(field_sync_config=fields, user_filter_config={}, guard_config=guard)
 
-    def sync(self, *, meanwhile: Callable[[], None] | None = None) -> RunId:
-        """Sync; ``meanwhile`` happens when all is planned."""
-        return self.stage.run(self._sync(meanwhile))
+    def sync(
+        self,
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        during: Callable[[], Awaitable[None]] | None = None,
+    ) -> RunId:
+        """Sync; ``meanwhile``, or ``during``, happens when all is planned."""
+        return self.stage.run(self._sync(meanwhile, during))
 
-    async def _sync(self, meanwhile: Callable[[], None] | None) -> RunId:
+    async def _sync(
+        self,
+        meanwhile: Callable[[], None] | None,
+        during: Callable[[], Awaitable[None]] | None,
+    ) -> RunId:
         async def happens() -> None:
             if meanwhile is not None:
                 meanwhile()
+            if during is not None:
+                await during()
 
         run_id = await self.engine.start()
         await self.engine.carry_out(run_id, meanwhile=happens)

@@ -19,6 +19,7 @@ from entra_plugin.application.sync.host_rows import (
     not_written,
     opens_link,
     refusal,
+    settled_since,
     stale,
     write_of,
 )
@@ -275,6 +276,8 @@ class ApplyBatch:
                 done.append(stale(row, {"found": "link_gone"}))
             elif off:
                 done.append(stale(row, {"found": "rule_off"}))
+            elif row.kind == ChangeKind.UPDATE and settled_since(row, link.base):
+                done.append(stale(row, {"found": "decided_meanwhile"}))
             else:
                 holding.append(row)
         edited, seen = await self._untouched(

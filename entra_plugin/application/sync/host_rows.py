@@ -64,11 +64,23 @@ def refusal(row: ChangeRow, pins: Pins) -> Done | None:
 def write_of(row: ChangeRow, version: int | None) -> Written:
     """What a link keeps of a write to its contact."""
     if row.kind == ChangeKind.UPDATE:
-        values = {name: normal(FieldName(name), str(v)) for name, v in (row.after or {}).items()}
-        base = {name: value for name, value in values.items() if value is not None}
-        return Written(object_id=row.object_id, version=version, base=base)
+        return Written(object_id=row.object_id, version=version, base=_base_of(row))
     inactive = row.kind == ChangeKind.INACTIVATE
     return Written(object_id=row.object_id, version=version, inactive=inactive)
+
+
+def settled_since(row: ChangeRow, base: Mapping[str, str]) -> bool:
+    """True when a value that the row would write was settled otherwise since it was planned.
+
+    A person has kept the contact's own: the base of the link is the directory's value then.
+    """
+    return any(base.get(name) == value for name, value in _base_of(row).items())
+
+
+def _base_of(row: ChangeRow) -> dict[str, str]:
+    """The values of an update, as the base of a link holds them."""
+    values = {name: normal(FieldName(name), str(v)) for name, v in (row.after or {}).items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def host_fields(values: Mapping[str, object]) -> dict[str, object]:
