@@ -13,6 +13,22 @@ from entra_plugin.store.links import ERASED
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.people_tables import contact_links, identities
 
+LINKED_PEOPLE = contact_links.join(
+    identities,
+    and_(
+        identities.c.tenant_id == contact_links.c.tenant_id,
+        identities.c.entra_tenant_id == contact_links.c.entra_tenant_id,
+        identities.c.object_id == contact_links.c.object_id,
+    ),
+).join(
+    managed_tenants,
+    and_(
+        managed_tenants.c.tenant_id == contact_links.c.tenant_id,
+        managed_tenants.c.entra_tenant_id == contact_links.c.entra_tenant_id,
+    ),
+)
+"""Links with their identities, and the managed tenants that those are of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
@@ -96,22 +112,7 @@ class Provenance:
                 identities.c.enabled,
                 managed_tenants.c.display_name.label("tenant_name"),
             )
-            .select_from(
-                contact_links.join(
-                    identities,
-                    and_(
-                        identities.c.tenant_id == contact_links.c.tenant_id,
-                        identities.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                        identities.c.object_id == contact_links.c.object_id,
-                    ),
-                ).join(
-                    managed_tenants,
-                    and_(
-                        managed_tenants.c.tenant_id == contact_links.c.tenant_id,
-                        managed_tenants.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                    ),
-                )
-            )
+            .select_from(LINKED_PEOPLE)
             .where(
                 contact_links.c.tenant_id == self._tenant_id,
                 contact_links.c.contact_id == contact_id,

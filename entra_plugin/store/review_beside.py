@@ -13,6 +13,7 @@ from entra_plugin.domain.states import ItemState, LinkState
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.people_tables import contact_links, identities
 from entra_plugin.store.people_tables import reconciliation_items as items
+from entra_plugin.store.provenance import LINKED_PEOPLE
 from entra_plugin.store.review import Item
 
 
@@ -94,22 +95,7 @@ class ReviewBeside:
                 identities.c.address,
                 managed_tenants.c.display_name.label("tenant_name"),
             )
-            .select_from(
-                contact_links.join(
-                    identities,
-                    and_(
-                        identities.c.tenant_id == contact_links.c.tenant_id,
-                        identities.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                        identities.c.object_id == contact_links.c.object_id,
-                    ),
-                ).join(
-                    managed_tenants,
-                    and_(
-                        managed_tenants.c.tenant_id == contact_links.c.tenant_id,
-                        managed_tenants.c.entra_tenant_id == contact_links.c.entra_tenant_id,
-                    ),
-                )
-            )
+            .select_from(LINKED_PEOPLE)
             .where(
                 contact_links.c.tenant_id == self._tenant_id,
                 contact_links.c.contact_id == func.any(list(contact_ids)),
