@@ -19,7 +19,7 @@ def test_a_value_that_is_kept_meanwhile_is_not_overwritten(case: Case) -> None:
     async def answered() -> None:
         await Desk(case.engine).answer(item["id"], keep)
 
-    run_id = case.sync(during=answered)
+    run_id = case.sync(meanwhile=answered)
     assert case.rows(run_id) == [("update", "stale")]
     assert case.contact("ada")["role"] == "Chief"
     assert case.rows(case.sync()) == []

@@ -35,25 +35,15 @@ class Case:
         fields = {name: {"enabled": True, "mode": mode} for name, mode in modes.items()}
         self.office.settings(field_sync_config=fields, user_filter_config={}, guard_config=guard)
 
-    def sync(
-        self,
-        *,
-        meanwhile: Callable[[], None] | None = None,
-        during: Callable[[], Awaitable[None]] | None = None,
-    ) -> RunId:
-        """Sync; ``meanwhile``, or ``during``, happens when all is planned."""
-        return self.stage.run(self._sync(meanwhile, during))
+    def sync(self, *, meanwhile: Callable[[], Awaitable[None] | None] | None = None) -> RunId:
+        """Sync; ``meanwhile`` happens when all is planned."""
+        return self.stage.run(self._sync(meanwhile))
 
-    async def _sync(
-        self,
-        meanwhile: Callable[[], None] | None,
-        during: Callable[[], Awaitable[None]] | None,
-    ) -> RunId:
+    async def _sync(self, meanwhile: Callable[[], Awaitable[None] | None] | None) -> RunId:
         async def happens() -> None:
-            if meanwhile is not None:
-                meanwhile()
-            if during is not None:
-                await during()
+            happening = meanwhile() if meanwhile is not None else None
+            if happening is not None:
+                await happening
 
         run_id = await self.engine.start()
         await self.engine.carry_out(run_id, meanwhile=happens)
