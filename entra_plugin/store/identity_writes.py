@@ -112,7 +112,12 @@ _STORE_APPLIED = text(f"""
         SELECT * FROM entra_sync_changes
         WHERE tenant_id = :tenant_id AND change_id = d.change_id LIMIT 1) c
     {_OVER}
+    WHERE (i.seen_fingerprint, i.acted_fingerprint, i.verdict, i.reason, i.departure,
+            i.departed_at, i.departure_settled)
+        IS DISTINCT FROM (excluded.seen_fingerprint, excluded.acted_fingerprint, excluded.verdict,
+            excluded.reason, excluded.departure, excluded.departed_at, excluded.departure_settled)
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("verdicts", type_=WordArray()))
+"""One whom the host rejects once more is as he was."""
 
 _REFRESH_LINKED = text(f"""
     UPDATE entra_identities i
