@@ -71,6 +71,26 @@ def test_an_open_question_is_asked_for_the_client_of_now(case: Case) -> None:
     assert case.questions() == []
 
 
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("mail", ["cyd@contoso.example", "dan@contoso.example"])
+def test_a_question_about_a_contact_that_moves_is_asked_once(
+    cyd: Case, mail: str, held: bool
+) -> None:
+    cyd.change("dan", mail=mail, aliases=("cyd@contoso.example",))
+    cyd.sync()
+    (asked,) = cyd.office.state().items.values()
+    assert asked["reason"] == "linked_elsewhere"
+    if held:
+        cyd.save(guard={"overwriteMin": 1, "overwritePercent": 1})
+    cyd.map(CLIENTS[1])
+    cyd.sync()
+    (item,) = cyd.office.state().items.values()
+    assert (item["reason"], item["candidates"]) == ("linked_elsewhere", asked["candidates"])
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
+
+
 def test_whose_contact_is_deleted_while_he_is_not_mapped_gets_a_new_one(cyd: Case) -> None:
     cyd.sync()
     cyd.map(None)

@@ -81,9 +81,11 @@ class Settled:
         found = self._matches(directory, user)
         if len(found) == 1:
             (contact,) = found
-            if contact["id"] in self.world.hands_off and contact["id"] not in self.state.holders:
+            free = contact["id"] not in self.state.holders
+            free = free and contact["client"] == str(self.world.mapped[directory])
+            if free and contact["id"] in self.world.hands_off:
                 return frozenset({"ignored"})
-            if contact["id"] not in self.state.holders and not self._is_contested(directory, user):
+            if free and not self._is_contested(directory, user):
                 return frozenset({"to be linked"})
         elif not found and not self._elsewhere(user) and not self._is_contested(directory, user):
             return frozenset({"to be created"})
@@ -194,13 +196,35 @@ class Settled:
 
     def _matches(self, directory: EntraTenantId, user: DirectoryUser) -> Sequence[Row]:
         client = str(self.world.mapped[directory])
-        inside = [c for c in self.state.contacts.values() if c["client"] == client]
+        coming = self._taken_along(directory, user)
+        inside = [
+            contact
+            for contact in self.state.contacts.values()
+            if contact["client"] == client or contact["id"] in coming
+        ]
         own = normal("email", value_of(user, "email"))
         found = [c for c in inside if normal("email", c["email"]) == own]
         if not found:
             names = {normal("email", n) for n in (user.user_principal_name, *user.aliases)}
             found = [c for c in inside if c["email"] and normal("email", c["email"]) in names]
         return [c for c in found if c["active"]] or found
+
+    def _taken_along(self, directory: EntraTenantId, but: DirectoryUser) -> frozenset[object]:
+        """Contacts of other clients that others will take along to this one."""
+        movers = {
+            (str(directory), str(object_id)): user
+            for object_id, user in self.world.papers[directory].users.items()
+            if object_id != but.object_id
+        }
+        return frozenset(
+            self.state.closed[key]["contact_id"]
+            for key, user in movers.items()
+            if key not in self.state.links
+            and key not in self.world.ignored
+            and self._decided(key) not in {"ignored", "undone"}
+            and self._may_move(directory, key, user)
+            and not self._is_to_stay(directory, key)
+        )
 
     def _elsewhere(self, user: DirectoryUser) -> bool:
         own = normal("email", value_of(user, "email"))
