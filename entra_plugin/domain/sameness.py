@@ -17,14 +17,23 @@ class SettledUsers:
     ids: Mapping[bytes, bytes] = field(default_factory=dict)
     filtered: Set[bytes] = frozenset()
     """The digests of those whom a filter leaves out."""
+    others: Set[bytes] | None = None
+    """The object ids of all others whom a listing should have; None when they are not known."""
 
     def without(self, object_ids: Iterable[bytes]) -> "SettledUsers":
         """All but these."""
-        others = frozenset(object_ids)
-        if not others:
+        those = frozenset(object_ids)
+        if not those:
             return self
-        left = {digest: id_ for digest, id_ in self.ids.items() if id_ not in others}
-        return SettledUsers(ids=left, filtered=self.filtered)
+        left = {digest: id_ for digest, id_ in self.ids.items() if id_ not in those}
+        others = None if self.others is None else self.others | those
+        return SettledUsers(ids=left, filtered=self.filtered, others=others)
+
+    def all_in(self, listed: Set[bytes]) -> bool:
+        """True if nobody who is known, and not known to be deleted, is missing in a listing."""
+        if self.others is None:
+            return False
+        return self.others <= listed and frozenset(self.ids.values()) <= listed
 
 
 NOBODY = SettledUsers()

@@ -371,7 +371,7 @@ class Changes:
             sync_changes.c.run_id == run_id,
             sync_changes.c.managed_tenant_id == managed_tenant_id,
             sync_changes.c.state == ChangeState.PLANNED.value,
-            sync_changes.c.kind.in_([kind.value for kind in kinds]),
+            sync_changes.c.kind == func.any([kind.value for kind in kinds]),
         )
         return (await self._connection.execute(statement.limit(1))).first() is not None
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Boolean, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.errors import Conflict
@@ -70,6 +70,7 @@ _ADVANCE = (
     .values(
         pages_read=table.c.pages_read + bindparam("pages"),
         users_read=table.c.users_read + bindparam("users"),
+        settled=table.c.settled | bindparam("is_whole", type_=Boolean()),
     )
 )
 
@@ -128,13 +129,23 @@ class Fences:
             state=RunState.HELD,
         )
 
-    async def advance(self, fence: Fence, *, pages: int = 0, users: int = 0) -> None:
+    async def advance(
+        self, fence: Fence, *, pages: int = 0, users: int = 0, settled: bool = False
+    ) -> None:
         """Hold the fence for the rest of this transaction, and count what was read.
+
+        ``settled``: the transaction makes the plan whole: a later attempt neither reads nor plans.
 
         Raises:
             Conflict: ``fence_lost``: a later attempt has taken over, or the row was closed.
         """
-        values = {**self._row(fence), "number": fence.number, "pages": pages, "users": users}
+        values = {
+            **self._row(fence),
+            "number": fence.number,
+            "pages": pages,
+            "users": users,
+            "is_whole": settled,
+        }
         if (await self._connection.execute(_ADVANCE, values)).rowcount != 1:
             raise Conflict("fence_lost")
 
@@ -172,11 +183,6 @@ class Fences:
     async def put_cursor(self, fence: Fence, link: str | None) -> None:
         """Keep where the next delta round starts, or that it is not known."""
         statement = update(table).where(THIS_ROW).values(cursor_link=link)
-        await self._connection.execute(statement, self._row(fence))
-
-    async def settle(self, fence: Fence) -> None:
-        """Note that the plan is whole: a later attempt neither reads nor plans."""
-        statement = update(table).where(THIS_ROW).values(settled=True)
         await self._connection.execute(statement, self._row(fence))
 
     async def start_reading_anew(self, fence: Fence) -> Fence:

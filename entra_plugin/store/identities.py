@@ -86,12 +86,15 @@ _KNOWN = text("""
 """LIMIT 1 keeps the plan at one look-up per identity, for the reason that ``looked_up`` tells."""
 
 _SETTLED = text("""
-    SELECT string_agg(substring(i.read_as FOR 16) || uuid_send(i.object_id), '') AS ids,
-        string_agg(substring(i.read_as FOR 16), '') FILTER (WHERE i.verdict = 'filtered')
-            AS filtered
-    FROM entra_identities i
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND substring(i.read_as FROM 17) = i.acted_fingerprint AND NOT i.unlisted
+    SELECT string_agg(substring(i.read_as FOR 16) || uuid_send(i.object_id), '')
+            FILTER (WHERE i.settled) AS ids,
+        string_agg(substring(i.read_as FOR 16), '')
+            FILTER (WHERE i.settled AND i.verdict = 'filtered') AS filtered,
+        string_agg(uuid_send(i.object_id), '') FILTER (WHERE NOT i.settled
+            AND (i.departure IS DISTINCT FROM 'deleted_upstream' OR NOT i.departure_settled))
+            AS others
+    FROM (SELECT
+        (substring(i.read_as FROM 17) = i.acted_fingerprint AND NOT i.unlisted
         AND (i.departure IS NULL
             OR (i.departure = 'disabled_upstream' AND i.departure_settled))
         AND (i.verdict IN ('filtered', 'ignored', 'undone') OR i.object_id IN (
@@ -105,10 +108,18 @@ _SETTLED = text("""
         AND (i.verdict <> 'undone' OR i.object_id IN (
             SELECT d.object_id FROM entra_decisions d
             WHERE d.tenant_id = :tenant_id AND d.entra_tenant_id = :entra_tenant_id
-                AND d.kind = 'undone'))
+                AND d.kind = 'undone'))) IS TRUE AS settled,
+        i.object_id, i.read_as, i.verdict, i.departure, i.departure_settled
+    FROM entra_identities i
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+    OFFSET 0) i
     HAVING count(*) <= :at_most
 """)
-"""The rule of ``domain.planning.set_aside_unchanged``, for everybody at once."""
+"""The rule of ``domain.planning.set_aside_unchanged``, for everybody at once.
+
+The others are those of whom a listing that lacks them says something new. OFFSET keeps the rule
+where it is: it would be worked out anew in each filter.
+"""
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _REASONS = {reason.value: reason for reason in VerdictReason}
@@ -175,20 +186,23 @@ class Identities:
         return {object_id: _known(*held) for object_id, *held in rows}
 
     async def settled(self, entra_tenant_id: EntraTenantId, *, at_most: int) -> SettledUsers:
-        """All settled identities of a directory; nobody if there are more than ``at_most``."""
+        """All settled identities of a directory, and the ids of the others.
+
+        Of a directory that has more than ``at_most`` identities it says nothing.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
             "at_most": at_most,
         }
         row = (await self._connection.execute(_SETTLED, values)).first()
-        if row is None or row.ids is None:
+        if row is None:
             return NOBODY
-        ids = bytes(row.ids)
-        filtered = bytes(row.filtered or b"")
+        ids = bytes(row.ids or b"")
         return SettledUsers(
             ids={ids[n : n + 16]: ids[n + 16 : n + 32] for n in range(0, len(ids), 32)},
-            filtered=frozenset(filtered[n : n + 16] for n in range(0, len(filtered), 16)),
+            filtered=_sixteens(row.filtered),
+            others=_sixteens(row.others),
         )
 
     async def unsettled(
@@ -331,6 +345,11 @@ def _active_link() -> ColumnElement[bool]:
         contact_links.c.object_id == identities.c.object_id,
         contact_links.c.state == "active",
     )
+
+
+def _sixteens(data: bytes | None) -> frozenset[bytes]:
+    ids = bytes(data or b"")
+    return frozenset(ids[n : n + 16] for n in range(0, len(ids), 16))
 
 
 def _known(

@@ -46,6 +46,16 @@ _ADD = text("""
         :unchanged, :filtered)
 """).bindparams(bindparam("object_ids", type_=PlainIdArray()))
 
+_TAKE = text("""
+    WITH gone AS (
+        DELETE FROM entra_sync_pages
+        WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        RETURNING unchanged, filtered
+    )
+    SELECT coalesce(sum(unchanged), 0) AS unchanged, coalesce(sum(filtered), 0) AS filtered
+    FROM gone
+""")
+
 
 class Pages:
     """The page rows of one tenant's runs."""
@@ -126,13 +136,14 @@ class Pages:
             .values(unchanged=sync_pages.c.unchanged + more)
         )
 
-    async def counts(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> PageCounts:
-        """Sums over the pages of a managed tenant."""
-        statement = select(
-            func.coalesce(func.sum(sync_pages.c.unchanged), 0).label("unchanged"),
-            func.coalesce(func.sum(sync_pages.c.filtered), 0).label("filtered"),
-        ).where(*self._of(run_id, managed_tenant_id))
-        row = (await self._connection.execute(statement)).one()
+    async def take(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> PageCounts:
+        """Sums over the pages of a managed tenant, whose rows have served with that."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "run_id": run_id,
+            "managed_tenant_id": managed_tenant_id,
+        }
+        row = (await self._connection.execute(_TAKE, values)).one()
         return PageCounts(unchanged=int(row.unchanged), filtered=int(row.filtered))
 
     async def remove(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> None:

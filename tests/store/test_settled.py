@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from devhost.servers.postgres import Urls
 from entra_plugin.domain.identity import DirectoryUser, fingerprint
-from entra_plugin.domain.ids import EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.ids import EntraTenantId, ManagedTenantId, ObjectId, RunId, TenantId
 from entra_plugin.domain.planning import PagePlan, read, set_aside_unchanged
+from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import DepartureKind, Verdict
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.people_tables import (
     contact_links,
@@ -22,11 +24,15 @@ from entra_plugin.store.people_tables import (
     reconciliation_items,
 )
 from entra_plugin.store.transaction import Store
+from entra_plugin.store.unlisted import UnlistedIdentities
 from support.schema import OURS, bring_up, row
 
 TENANT = TenantId(OURS)
 DIRECTORY = EntraTenantId(UUID("e0000000-0000-4000-8000-000000000001"))
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+NOTHING_READ = Fence(
+    run_id=RunId(DIRECTORY), managed_tenant_id=ManagedTenantId(DIRECTORY), number=1, reading=1
+)
 
 CASES = tuple(
     itertools.product(
@@ -143,11 +149,29 @@ async def test_the_query_says_of_a_directory_what_the_rule_says_of_each(store: S
     assert len(found.filtered) == plan.filtered > 0
 
 
+async def test_everybody_is_told_whom_a_listing_may_lack(store: Store) -> None:
+    async with store.tenant_transaction(TENANT) as connection:
+        found = await Identities(connection, TENANT).settled(DIRECTORY, at_most=len(CASES))
+        unlisted = await UnlistedIdentities(connection, TENANT).of(DIRECTORY, NOTHING_READ)
+
+    missed = {one.object_id.bytes for one in unlisted}
+    assert found.others is not None
+    assert missed == {*found.ids.values(), *found.others}
+    assert found.all_in(missed)
+    assert not any(found.all_in(missed - {one}) for one in missed)
+
+
 async def test_of_a_larger_directory_nobody_is_told(store: Store) -> None:
     async with store.tenant_transaction(TENANT) as connection:
-        identities_ = Identities(connection, TENANT)
-        everybody = await identities_.settled(DIRECTORY, at_most=len(CASES))
-        count = len(everybody.ids)
+        found = await Identities(connection, TENANT).settled(DIRECTORY, at_most=len(CASES) - 1)
 
-        assert (await identities_.settled(DIRECTORY, at_most=count)).ids == everybody.ids
-        assert not (await identities_.settled(DIRECTORY, at_most=count - 1)).ids
+    assert not found.ids
+    assert not found.all_in({user.object_id.bytes for user in USERS})
+
+
+def test_who_is_set_aside_is_still_to_be_listed() -> None:
+    everybody = SettledUsers(ids={b"a": b"1", b"b": b"2"}, others=frozenset({b"3"}))
+    assert everybody.without([b"1"]).ids == {b"b": b"2"}
+    assert everybody.without([b"1"]).all_in({b"1", b"2", b"3"})
+    assert not everybody.without([b"1"]).all_in({b"2", b"3"})
+    assert not NOBODY.without([b"1"]).all_in({b"1"})

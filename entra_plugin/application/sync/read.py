@@ -90,6 +90,10 @@ class _Listed:
         self.repeats = self._ids is None
         """Somebody may have been there twice."""
 
+    def has_all(self, expected: SettledUsers) -> bool:
+        """True if everybody was there for sure who was to be expected."""
+        return self._ids is not None and expected.all_in(self._ids)
+
     def may_have(self, ids: Collection[bytes]) -> bool:
         """Take these in; True if one of them may have been there before, or is here twice."""
         if self._ids is None:
@@ -132,12 +136,12 @@ class ReadAndPlan:
                 return await _has_additive(connection, tenant_id, begun.fence)
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
-        repeats = True
+        listed = _Listed(attempt.progress)
         for _ in range(_MAX_READINGS):
             if attempt.progress.complete:
                 break
             try:
-                repeats = await self._read(tenant_id, attempt, heartbeat)
+                listed = await self._read(tenant_id, attempt, heartbeat)
             except PageExpired:
                 attempt = await self._start_anew(tenant_id, attempt)
             except CursorExpired:
@@ -146,7 +150,7 @@ class ReadAndPlan:
                 break
         else:
             raise TransientFailure("listing_expired", retry_after=60)
-        return await self._finish(tenant_id, attempt, repeats=repeats)
+        return await self._finish(tenant_id, attempt, listed)
 
     async def _begin(
         self, tenant_id: TenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
@@ -238,8 +242,8 @@ class ReadAndPlan:
             key.object_id for key in holders.values() if key.entra_tenant_id == directory
         )
 
-    async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> bool:
-        """Read what is left; answers whether somebody may have been listed twice."""
+    async def _read(self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat) -> _Listed:
+        """Read what is left; answers who was listed."""
         number, listed = attempt.progress.pages, _Listed(attempt.progress)
         pages = ahead(self._pages(tenant_id, attempt), most=1)
         async with aclosing(ahead(self._plans(tenant_id, attempt, pages), most=1)) as plans:
@@ -247,7 +251,7 @@ class ReadAndPlan:
                 number += page.pages
                 await self._write_page(tenant_id, attempt, number, page, planned, listed)
                 heartbeat(number)
-        return listed.repeats
+        return listed
 
     def _pages(self, tenant_id: TenantId, attempt: _Attempt) -> AsyncGenerator[ReadPage, None]:
         directory, tenant = attempt.directory, attempt.policy.entra_tenant_id
@@ -346,16 +350,18 @@ class ReadAndPlan:
         chosen = await self._choose.everything(tenant_id, fence, attempt.policy, attempt.directory)
         return replace(anew, chosen=chosen)
 
-    async def _finish(self, tenant_id: TenantId, attempt: _Attempt, *, repeats: bool) -> bool:
+    async def _finish(self, tenant_id: TenantId, attempt: _Attempt, listed: _Listed) -> bool:
         """Look for those who are gone, then settle what the whole plan shows."""
         absent: Absent | None = None
         foreseen = await self._foreseen(tenant_id, attempt)
-        if attempt.chosen.kind == ReadingKind.FULL:
+        full = attempt.chosen.kind == ReadingKind.FULL
+        incomplete = full and not listed.has_all(attempt.settled)
+        if incomplete:
             absent = await self._absences(attempt).plan(
                 attempt.fence, attempt.planner.now, look=attempt.chosen.absences
             )
         async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Fences(connection, tenant_id).advance(attempt.fence)
+            await Fences(connection, tenant_id).advance(attempt.fence, settled=True)
             if absent is not None:
                 await attempt.planner.write(connection, absent.planned)
                 if not attempt.planner.preview:
@@ -365,18 +371,17 @@ class ReadAndPlan:
                     )
             if foreseen is not None:
                 await attempt.planner.write(connection, foreseen)
-            if _may_have_missed(attempt):
+            if incomplete and _looks_for_nobody(attempt):
                 await _look_again(connection, tenant_id, attempt)
             preview = attempt.planner.preview
-            await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
+            planned = await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
             if preview:
                 await _close_planned(connection, tenant_id, attempt)
             else:
                 await _take_over_held(connection, tenant_id, attempt)
-            if repeats and not preview and attempt.chosen.kind == ReadingKind.FULL:
+            if full and listed.repeats and not preview:
                 await _count_once(connection, tenant_id, attempt)
-            await Fences(connection, tenant_id).settle(attempt.fence)
-            return await _has_additive(connection, tenant_id, attempt.fence)
+            return planned and await _has_additive(connection, tenant_id, attempt.fence)
 
     async def _foreseen(self, tenant_id: TenantId, attempt: _Attempt) -> PlannedUsers | None:
         """The plan of those of whom the next sync would learn that they are gone.
@@ -405,10 +410,9 @@ class ReadAndPlan:
         return Absences(context=self._context, planner=attempt.planner, directory=attempt.directory)
 
 
-def _may_have_missed(attempt: _Attempt) -> bool:
-    """True for a reading of everybody that does not look for those who are missing in it."""
-    chosen = attempt.chosen
-    return chosen.kind == ReadingKind.FULL and not chosen.absences and not attempt.planner.preview
+def _looks_for_nobody(attempt: _Attempt) -> bool:
+    """True for a reading that does not look for those who are missing in it."""
+    return not attempt.chosen.absences and not attempt.planner.preview
 
 
 async def _look_again(connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt) -> None:
@@ -478,7 +482,7 @@ async def _close_planned(
 ) -> None:
     """A preview has come to its end with the plan; the rows stay planned until they are applied."""
     run_id, managed_tenant_id = attempt.fence.run_id, attempt.fence.managed_tenant_id
-    pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
+    pages = await Pages(connection, tenant_id).take(run_id, managed_tenant_id)
     await RunTenants(connection, tenant_id).close(
         run_id,
         [managed_tenant_id],
@@ -486,4 +490,3 @@ async def _close_planned(
         attempt.planner.now,
         counts={"unchanged": pages.unchanged, "filtered": pages.filtered},
     )
-    await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)

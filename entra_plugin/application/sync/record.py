@@ -51,7 +51,7 @@ class Record:
                 holds = row.started_at is None or found.mapping.decided_at <= row.started_at
             if await Changes(connection, tenant_id).has_left(run_id, managed_tenant_id):
                 return False
-            pages = await Pages(connection, tenant_id).counts(run_id, managed_tenant_id)
+            pages = await Pages(connection, tenant_id).take(run_id, managed_tenant_id)
             counts = await Changes(connection, tenant_id).counts(run_id, managed_tenant_id)
             plan = row.plan
             users, unchanged, filtered = row.users_read, pages.unchanged, pages.filtered
@@ -78,7 +78,6 @@ class Record:
                         now=now,
                         verified=plan.absences,
                     )
-            await Pages(connection, tenant_id).remove(run_id, managed_tenant_id)
         return True
 
     async def so_far(

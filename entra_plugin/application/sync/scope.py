@@ -195,9 +195,10 @@ class Scopes:
 
     async def _field_rules(self, tenant_id: TenantId, config: Mapping[str, object]) -> FieldRules:
         """The rules that are on; none while their flag is off."""
-        if not await self._context.flags.is_on_now(Flag.FIELD_SYNC, tenant_id):
+        rules = field_rules(config, self._context.host.contacts.capabilities)
+        if not rules or not await self._context.flags.is_on_now(Flag.FIELD_SYNC, tenant_id):
             return {}
-        return field_rules(config, self._context.host.contacts.capabilities)
+        return rules
 
 
 def _document(
