@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from struct import iter_unpack
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Text, and_, bindparam, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Text,
+    TextClause,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.folding import search_key
@@ -24,6 +36,7 @@ from entra_plugin.domain.planning import Known, Remembered
 from entra_plugin.domain.sameness import NOBODY, SettledUsers
 from entra_plugin.domain.states import DecisionKind, DepartureKind, Verdict, VerdictReason
 from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.looked_up import IDENTITIES
 from entra_plugin.store.mapping_tables import managed_tenants
 from entra_plugin.store.paging import Page, clamp, decode_cursor, encode_cursor
 from entra_plugin.store.people_tables import contact_links, decisions, identities
@@ -65,25 +78,40 @@ class Tally:
     unchanged: int
 
 
-_KNOWN = text("""
-    SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
-        q.reason AS question, q.candidates, q.client_id AS asked_for, i.departure, i.departed_at,
-        i.departure_settled, i.unlisted, i.attributes = '{}' AS erased
-    FROM entra_identities i
-    LEFT JOIN LATERAL (
-        SELECT contact_id FROM entra_contact_links
-        WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
-            AND object_id = i.object_id AND state = 'active'
-        LIMIT 1) l ON true
-    LEFT JOIN LATERAL (
-        SELECT reason, candidates, client_id FROM entra_reconciliation_items
-        WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
-            AND object_id = i.object_id AND state = 'open'
-        LIMIT 1) q ON true
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.object_id = ANY(:object_ids)
-""").bindparams(bindparam("object_ids", type_=IdArray()))
-"""LIMIT 1 keeps the plan at one look-up per identity, for the reason that ``looked_up`` tells."""
+def _known_of(those: str) -> TextClause:
+    """What is held of those identities, with link and open question.
+
+    LIMIT 1 keeps the plan at one look-up per identity, for the reason that ``looked_up`` tells.
+    """
+    return text(f"""
+        SELECT i.object_id, i.acted_fingerprint, i.verdict, i.reason, l.contact_id AS linked,
+            q.reason AS question, q.candidates, q.client_id AS asked_for,
+            i.departure, i.departed_at, i.departure_settled, i.unlisted,
+            i.attributes = '{{}}' AS erased
+        FROM {those} i
+        LEFT JOIN LATERAL (
+            SELECT contact_id FROM entra_contact_links
+            WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
+                AND object_id = i.object_id AND state = 'active'
+            LIMIT 1) l ON true
+        LEFT JOIN LATERAL (
+            SELECT reason, candidates, client_id FROM entra_reconciliation_items
+            WHERE tenant_id = i.tenant_id AND entra_tenant_id = i.entra_tenant_id
+                AND object_id = i.object_id AND state = 'open'
+            LIMIT 1) q ON true
+    """).bindparams(bindparam("object_ids", type_=IdArray()))
+
+
+_KNOWN = _known_of("""
+    (SELECT * FROM entra_identities
+    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+        AND object_id = ANY(:object_ids))
+""")
+
+_KNOWN_OF_FEW = _known_of(IDENTITIES)
+
+_FEW = 100
+"""Of so many a directory of thousands is not read as a whole, which may be quicker for a page."""
 
 _SETTLED = text("""
     SELECT string_agg(substring(i.read_as FOR 16) || uuid_send(i.object_id), '')
@@ -145,10 +173,8 @@ _UNSETTLED = text("""
 """Whoever is missing is left to the directory: to take him up as he was would be to see him."""
 
 
-_STORED = text("""
-    SELECT object_id, attributes FROM entra_identities
-    WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
-        AND object_id = ANY(:object_ids) AND attributes <> '{}'
+_STORED = text(f"""
+    SELECT i.object_id, i.attributes FROM {IDENTITIES} i WHERE i.attributes <> '{{}}'
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _TALLY = text("""
@@ -175,14 +201,13 @@ class Identities:
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId]
     ) -> dict[ObjectId, Known]:
         """What we hold of these identities, with link and open question."""
-        rows = await self._connection.execute(
-            _KNOWN,
-            {
-                "tenant_id": self._tenant_id,
-                "entra_tenant_id": entra_tenant_id,
-                "object_ids": list(object_ids),
-            },
-        )
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(object_ids),
+        }
+        statement = _KNOWN_OF_FEW if len(object_ids) <= _FEW else _KNOWN
+        rows = await self._connection.execute(statement, values)
         return {object_id: _known(*held) for object_id, *held in rows}
 
     async def settled(self, entra_tenant_id: EntraTenantId, *, at_most: int) -> SettledUsers:
@@ -198,11 +223,10 @@ class Identities:
         row = (await self._connection.execute(_SETTLED, values)).first()
         if row is None:
             return NOBODY
-        ids = bytes(row.ids or b"")
         return SettledUsers(
-            ids={ids[n : n + 16]: ids[n + 16 : n + 32] for n in range(0, len(ids), 32)},
-            filtered=_sixteens(row.filtered),
-            others=_sixteens(row.others),
+            ids=dict(iter_unpack("16s16s", row.ids or b"")),
+            filtered=frozenset(data for (data,) in iter_unpack("16s", row.filtered or b"")),
+            others=frozenset(data for (data,) in iter_unpack("16s", row.others or b"")),
         )
 
     async def unsettled(
@@ -345,11 +369,6 @@ def _active_link() -> ColumnElement[bool]:
         contact_links.c.object_id == identities.c.object_id,
         contact_links.c.state == "active",
     )
-
-
-def _sixteens(data: bytes | None) -> frozenset[bytes]:
-    ids = bytes(data or b"")
-    return frozenset(ids[n : n + 16] for n in range(0, len(ids), 16))
 
 
 def _known(

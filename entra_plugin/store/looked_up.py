@@ -13,6 +13,20 @@ CHANGES = """
 """
 """The change rows of ``:change_ids``."""
 
+IDENTITIES = """
+    (SELECT s.* FROM unnest(:object_ids) AS w (object_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM entra_identities
+        WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
+            AND object_id BETWEEN w.object_id AND w.object_id
+        ORDER BY object_id LIMIT 1) s)
+"""
+"""What is held of the identities ``:object_ids`` of one directory.
+
+While the table is small, another index costs the planner as much as the key, and it keeps to that
+one when there are thousands. Only the key gives a range, though of one id, in its order.
+"""
+
 ACTIVE_LINKS = """
     (SELECT s.* FROM unnest(:object_ids) AS w (object_id)
     CROSS JOIN LATERAL (

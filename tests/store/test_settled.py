@@ -149,6 +149,18 @@ async def test_the_query_says_of_a_directory_what_the_rule_says_of_each(store: S
     assert len(found.filtered) == plan.filtered > 0
 
 
+async def test_of_few_is_known_what_is_known_of_many(store: Store) -> None:
+    many = [user.object_id for user in USERS]
+    some, stranger = many[::25], ObjectId(TENANT)
+    async with store.tenant_transaction(TENANT) as connection:
+        identities_ = Identities(connection, TENANT)
+        of_many = await identities_.known(DIRECTORY, [*many, stranger])
+        of_few = await identities_.known(DIRECTORY, [*some, stranger, some[0]])
+
+    assert of_many.keys() == set(many)
+    assert of_few == {object_id: of_many[object_id] for object_id in some}
+
+
 async def test_everybody_is_told_whom_a_listing_may_lack(store: Store) -> None:
     async with store.tenant_transaction(TENANT) as connection:
         found = await Identities(connection, TENANT).settled(DIRECTORY, at_most=len(CASES))

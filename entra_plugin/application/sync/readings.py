@@ -117,8 +117,8 @@ def _read(page: UserPage, settled: SettledUsers) -> ReadPage:
             user.object_id: digest
             for user, digest in zip(page.users, page.digests, strict=bool(page.digests))
         },
-        same=tuple(settled.ids[digest] for digest in page.known),
-        filtered=sum(digest in settled.filtered for digest in page.known),
+        same=tuple(map(settled.ids.__getitem__, page.known)),
+        filtered=sum(map(settled.filtered.__contains__, page.known)),
         next_link=page.next_link,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress
 
 import msgspec
 
@@ -45,7 +46,8 @@ def user_page(page: RawPage, known: Collection[bytes]) -> UserPage:
         TransientFailure: ``unusable_answer``, as ``wire.decode``.
     """
     digests = [blake2b(raw, digest_size=16).digest() for raw in page.users]
-    left = [place for place, digest in enumerate(digests) if digest not in known]
+    same = list(map(known.__contains__, digests))
+    left = [place for place, is_same in enumerate(same) if not is_same]
     if len(left) == len(digests):
         users = wire.to_users(wire.decode(page.body, wire.UserList).value, page.body)
         return UserPage(users=users, next_link=page.next_link, digests=tuple(digests))
@@ -55,5 +57,5 @@ def user_page(page: RawPage, known: Collection[bytes]) -> UserPage:
         ),
         next_link=page.next_link,
         digests=tuple(digests[place] for place in left),
-        known=tuple(digest for digest in digests if digest in known),
+        known=tuple(compress(digests, same)),
     )
