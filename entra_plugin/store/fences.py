@@ -32,6 +32,11 @@ class Fence:
     reading: int
     state: RunState = RunState.RUNNING
 
+    @property
+    def is_first(self) -> bool:
+        """True of the first attempt: nothing was begun before it."""
+        return self.number == 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

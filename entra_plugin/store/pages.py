@@ -65,7 +65,9 @@ class Pages:
         self._tenant_id = tenant_id
 
     async def progress(self, fence: Fence) -> Progress:
-        """The last page of the current reading."""
+        """The last page of the current reading; before the first attempt there is none."""
+        if fence.is_first:
+            return Progress(pages=0, next_link=None)
         statement = (
             select(sync_pages.c.page, sync_pages.c.next_link)
             .where(*self._reading(fence))

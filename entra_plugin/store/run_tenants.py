@@ -247,10 +247,10 @@ class RunTenants:
         row = (await self._connection.execute(_ONE, values)).first()
         return run_tenant_of(row) if row is not None else None
 
-    async def lock_open(self, run_id: RunId) -> None:
+    async def lock_open(self, run_id: RunId) -> bool:
         """Keep attempts out of the open managed tenants of a run until this transaction ends.
 
-        Locked before any of their rows, as the attempts do.
+        Locked before any of their rows, as the attempts do. Answers whether there are any.
         """
         statement = (
             select(sync_run_tenants.c.managed_tenant_id)
@@ -261,7 +261,8 @@ class RunTenants:
             )
             .order_by(sync_run_tenants.c.managed_tenant_id)
         )
-        await self._connection.execute(statement.with_for_update())
+        rows = await self._connection.execute(statement.with_for_update())
+        return bool(rows.all())
 
     async def sharing(
         self, run_id: RunId, states: Collection[RunState]

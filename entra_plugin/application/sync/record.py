@@ -177,13 +177,14 @@ class Record:
         async with self._context.store.tenant_transaction(tenant_id) as connection:
             tenants, runs = RunTenants(connection, tenant_id), Runs(connection, tenant_id)
             await runs.lock(run_id)
-            await tenants.lock_open(run_id)
+            unfinished = await tenants.lock_open(run_id)
             run = await runs.get(run_id)
             if run is not None and run.type in PLANNED_FIRST:
                 applied = applied and run.applying
             if run is not None and run.type == RunType.PREVIEW and not run.applying:
                 await foresee_siblings(connection, tenant_id, run_id)
-            await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
+            if unfinished:
+                await Changes(connection, tenant_id).drop_unsettled_of_open(run_id)
             left = RunState.CANCELLED if cancelled else RunState.SKIPPED
             rows = await tenants.of_run(run_id)
             unreached = [row.managed_tenant_id for row in rows if row.state in OPEN_STATES]
