@@ -152,6 +152,20 @@ _HAS_LEFT = text(f"""
             AND state = 'planned' AND kind <> 'none')
 """)
 
+_HAS_WRITTEN = text("""
+    SELECT EXISTS (
+        SELECT FROM entra_sync_changes
+        WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+            AND state = 'applied' AND kind NOT IN ('queue', 'none'))
+""")
+
+_DROP_QUESTIONS = text("""
+    DELETE FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids) AND state = 'applied' AND kind = 'queue'
+        AND contact_id IS NULL
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
 _DROP_READING = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -374,6 +388,23 @@ class Changes:
             sync_changes.c.kind == func.any([kind.value for kind in kinds]),
         )
         return (await self._connection.execute(statement.limit(1))).first() is not None
+
+    async def has_written(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> bool:
+        """True when the run has written to a contact, or linked one."""
+        scope = self._scope(run_id, managed_tenant_id)
+        return bool(await self._connection.scalar(_HAS_WRITTEN, scope))
+
+    async def drop_questions(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        object_ids: Sequence[ObjectId],
+    ) -> None:
+        """Forget that a run asked about these, who had no link: it finds otherwise now."""
+        if not object_ids:
+            return
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+        await self._connection.execute(_DROP_QUESTIONS, values)
 
     async def outdated(self, change_ids: Sequence[ChangeId]) -> set[ChangeId]:
         """Rows whose identity a later run has seen otherwise than they were planned for."""

@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ChangeId, EntraTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.ids import ChangeId, ClientId, EntraTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.reviewing import LINKED_REASONS
 from entra_plugin.domain.states import ItemState
-from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.looked_up import CHANGES
 from entra_plugin.store.people_tables import reconciliation_items as items
 
@@ -57,6 +58,15 @@ _CLAIMED = text("""
         AND object_id <> ALL(:object_ids) AND state = 'open' AND reason = 'claimed_twice'
         AND coalesce(candidates[1]::text, details ->> 'email') IS NOT NULL
 """).bindparams(bindparam("object_ids", type_=IdArray()))
+
+_UNLINKED = text("""
+    SELECT q.object_id FROM entra_reconciliation_items q
+    JOIN entra_identities i ON i.tenant_id = q.tenant_id
+        AND i.entra_tenant_id = q.entra_tenant_id AND i.object_id = q.object_id
+    WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
+        AND q.client_id = :client_id AND q.reason <> ALL(:linked)
+        AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
+""").bindparams(bindparam("linked", type_=WordArray()))
 
 
 class Items:
@@ -118,6 +128,16 @@ class Items:
         }
         rows = await self._connection.execute(_CLAIMED, values)
         return frozenset(row.subject for row in rows)
+
+    async def unlinked(self, entra_tenant_id: EntraTenantId, client_id: ClientId) -> list[ObjectId]:
+        """Who is asked about for this client, has no link, and was there when it was looked for."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "client_id": client_id,
+            "linked": [reason.value for reason in LINKED_REASONS],
+        }
+        return list((await self._connection.scalars(_UNLINKED, values)).all())
 
     async def count_open(self) -> int:
         """How many questions wait for a person."""

@@ -1,0 +1,105 @@
+"""Who is asked about is looked at once more when a run has written: the next one finds the same."""
+
+import pytest
+
+from support.builders import person
+from support.case import Case
+from support.office import Row
+
+
+def address(local: str) -> str:
+    """The address of somebody."""
+    return f"{local}@contoso.example"
+
+
+def asked(case: Case) -> dict[str, Row]:
+    """The open questions, by whom they are about."""
+    names = {str(person(name).object_id): name for name in ("ada", "bob", "cyd", "dan", "eve")}
+    return {names[object_id]: item for (_, object_id), item in case.office.state().items.items()}
+
+
+def nothing_is_left(case: Case) -> None:
+    """The next sync does nothing."""
+    before = case.office.versions()
+    assert case.rows(case.sync()) == []
+    assert case.office.versions() == before
+
+
+def test_a_contact_that_a_run_makes_answers_the_questions_of_the_same_run(case: Case) -> None:
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.change("eve", mail=address("cyd"))
+    rows = case.rows(case.sync())
+    assert sorted(map(str, rows)) == sorted(
+        map(str, [("create", "applied"), ("create", "applied"), ("queue", "applied")])
+    )
+    (about,) = asked(case)
+    assert about == "cyd"
+    assert asked(case)["cyd"]["reason"] == "linked_elsewhere"
+    assert asked(case)["cyd"]["candidates"] == [case.contact("dan")["id"]]
+    nothing_is_left(case)
+
+
+def test_who_was_asked_about_before_is_looked_at_as_well(case: Case) -> None:
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.sync()
+    assert {about: item["reason"] for about, item in asked(case).items()} == {
+        "cyd": "claimed_twice",
+        "dan": "claimed_twice",
+    }
+    case.change("eve", mail=address("cyd"))
+    case.sync()
+    assert {about: item["reason"] for about, item in asked(case).items()} == {
+        "cyd": "linked_elsewhere"
+    }
+    nothing_is_left(case)
+
+
+def test_two_who_claim_the_same_are_asked_about_once(case: Case) -> None:
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.change("eve")
+    rows = case.rows(case.sync())
+    assert sorted(rows, key=str) == [
+        ("create", "applied"),
+        ("queue", "applied"),
+        ("queue", "applied"),
+    ]
+    nothing_is_left(case)
+
+
+def test_a_contact_that_a_run_makes_inactive_is_asked_about_no_more(case: Case) -> None:
+    """Active contacts come before inactive ones."""
+    case.change("eve", aliases=(address("ada"), address("bob")))
+    case.change("bob", enabled=False)
+    case.sync()
+    assert asked(case)["eve"]["reason"] == "linked_elsewhere"
+    assert asked(case)["eve"]["candidates"] == [case.contact("ada")["id"]]
+    nothing_is_left(case)
+
+
+def test_who_is_missing_is_not_taken_for_there(case: Case) -> None:
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.sync()
+    case.vanish("cyd")
+    case.engine.clock.move(days=8)
+    case.sync()
+    case.change("eve", mail=address("cyd"))
+    case.sync()
+    assert case.verdict("cyd") == "queued"
+    nothing_is_left(case)
+
+
+@pytest.mark.parametrize("crash_at", range(1, 60, 4))
+def test_a_run_that_dies_meanwhile_looks_at_them_all_the_same(case: Case, crash_at: int) -> None:
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.change("eve", mail=address("cyd"))
+    run = case.stage.run(case.engine.start())
+    case.stage.run(case.engine.carry_out(run, crash_at=crash_at))
+    assert [(about, item["reason"]) for about, item in asked(case).items()] == [
+        ("cyd", "linked_elsewhere")
+    ]
+    nothing_is_left(case)
