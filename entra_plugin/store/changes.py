@@ -152,6 +152,22 @@ _HAS_LEFT = text(f"""
             AND state = 'planned' AND kind <> 'none')
 """)
 
+_UNDISPUTED = text("""
+    SELECT c.change_id, c.after FROM entra_sync_changes c
+    JOIN entra_reconciliation_items q ON q.tenant_id = c.tenant_id
+        AND q.entra_tenant_id = c.entra_tenant_id AND q.object_id = c.object_id
+        AND q.state = 'open' AND q.reason = 'claimed_twice'
+    WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
+        AND c.managed_tenant_id = :managed_tenant_id AND c.state = 'planned' AND c.kind = 'create'
+""")
+
+_NOTE = text("""
+    UPDATE entra_sync_changes c
+    SET note = coalesce(c.note, '{}') || n.note
+    FROM unnest(:change_ids, CAST(:notes AS jsonb[])) AS n (change_id, note)
+    WHERE c.tenant_id = :tenant_id AND c.change_id = n.change_id
+""").bindparams(bindparam("change_ids", type_=IdArray()), bindparam("notes", type_=ARRAY(Text())))
+
 _HAS_WRITTEN = text("""
     SELECT EXISTS (
         SELECT FROM entra_sync_changes
@@ -388,6 +404,24 @@ class Changes:
             sync_changes.c.kind == func.any([kind.value for kind in kinds]),
         )
         return (await self._connection.execute(statement.limit(1))).first() is not None
+
+    async def undisputed(
+        self, run_id: RunId, managed_tenant_id: ManagedTenantId
+    ) -> dict[ChangeId, Mapping[str, object]]:
+        """Contacts to be created for identities that are still asked about as ``claimed_twice``."""
+        rows = await self._connection.execute(_UNDISPUTED, self._scope(run_id, managed_tenant_id))
+        return {ChangeId(change_id): after for change_id, after in rows}
+
+    async def note(self, notes: Mapping[ChangeId, Mapping[str, object]]) -> None:
+        """Add these notes to planned rows."""
+        if not notes:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "change_ids": list(notes),
+            "notes": [msgspec.json.encode(note).decode() for note in notes.values()],
+        }
+        await self._connection.execute(_NOTE, values)
 
     async def has_written(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> bool:
         """True when the run has written to a contact, or linked one."""

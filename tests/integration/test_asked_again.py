@@ -4,7 +4,7 @@ import pytest
 
 from support.builders import person
 from support.case import Case
-from support.office import Row
+from support.office import CLIENTS, Row
 
 
 def address(local: str) -> str:
@@ -77,6 +77,28 @@ def test_a_contact_that_a_run_makes_inactive_is_asked_about_no_more(case: Case) 
     assert asked(case)["eve"]["reason"] == "linked_elsewhere"
     assert asked(case)["eve"]["candidates"] == [case.contact("ada")["id"]]
     nothing_is_left(case)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_who_is_made_when_nobody_disputes_it_is_noted_beside_his_namesakes(
+    case: Case, at_once: bool
+) -> None:
+    """Whether the other one's address changes, or a new contact of the same run settles it."""
+    case.office.hire(CLIENTS[0], "Dan", address("another"))
+    namesake = case.contact("another")["id"]
+    case.change("cyd", mail=address("dan"), display_name="Cyd")
+    case.change("dan", display_name="Dan")
+    if at_once:
+        case.change("eve", mail=address("cyd"))
+    else:
+        case.sync()
+        case.change("cyd", mail=address("cyd"))
+    run = case.sync()
+    rows = case.office.state().of_run(run)
+    notes = {(row["object"], row["kind"]): row["note"] for row in rows}
+    dan, cyd = str(person("dan").object_id), str(person("cyd").object_id)
+    assert notes[dan, "create"] == {"lookAlikes": [namesake]}
+    assert notes[cyd, "queue" if at_once else "create"] is None
 
 
 def test_who_is_missing_is_not_taken_for_there(case: Case) -> None:

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.application.sync.plan_users import UserPlanner
+from entra_plugin.application.sync.plan_users import UserPlanner, name_of
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
@@ -35,7 +36,13 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
         fence.managed_tenant_id,
         [change.user.object_id for change in planned.plan.changes],
     )
-    await planner.write(connection, planned)
+    created = {
+        change.change_id: name_of(change.after or {})
+        for change in planned.plan.changes
+        if change.kind == ChangeKind.CREATE
+    }
+    notes = await planner.look_alikes(connection, created)
+    await planner.write(connection, replace(planned, notes=notes))
     return bool(planned.plan.changes)
 
 

@@ -18,7 +18,6 @@ from entra_plugin.domain.ids import ChangeId, ObjectId, RunId, TenantId
 from entra_plugin.domain.leaving import Departure
 from entra_plugin.domain.planner import Planner
 from entra_plugin.domain.planning import (
-    Change,
     PagePlan,
     Remembered,
     Rules,
@@ -27,7 +26,7 @@ from entra_plugin.domain.planning import (
     set_aside_unchanged,
 )
 from entra_plugin.domain.sameness import NO_DIGESTS
-from entra_plugin.domain.states import ChangeKind, Verdict
+from entra_plugin.domain.states import ChangeKind, Verdict, VerdictReason
 from entra_plugin.host import Contacts
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.identities import Identities
@@ -76,7 +75,11 @@ class UserPlanner:
         users: Sequence[DirectoryUser],
         digests: Mapping[ObjectId, bytes] = NO_DIGESTS,
     ) -> PlannedUsers:
-        """Compare these users with what we hold and with the contacts; writes nothing."""
+        """Compare these users with what we hold and with the contacts; writes nothing.
+
+        Of those who are asked about because two claim one address, no contacts of the same name
+        are noted: in the whole plan most of them meet again (``note_undisputed``).
+        """
         known = await Identities(connection, self.tenant_id).known(
             self.policy.entra_tenant_id, [user.object_id for user in users]
         )
@@ -93,7 +96,19 @@ class UserPlanner:
         if pending:
             around = await self._around(connection).of_page(pending)
             self._planner().plan(pending, around, plan)
-        notes = await self._look_alikes(connection, plan.changes)
+        claimed = {
+            object_id
+            for object_id, held in known.items()
+            if held.question is not None and held.question[0] == VerdictReason.CLAIMED_TWICE
+        }
+        notes = await self.look_alikes(
+            connection,
+            {
+                change.change_id: name_of(change.after or {})
+                for change in plan.changes
+                if change.kind == ChangeKind.CREATE and change.user.object_id not in claimed
+            },
+        )
         return PlannedUsers(plan=plan, notes=notes, digests=digests)
 
     async def plan_absent(
@@ -179,12 +194,18 @@ class UserPlanner:
             alone=self.alone,
         )
 
-    async def _look_alikes(
-        self, connection: AsyncConnection, changes: Sequence[Change]
+    async def note_undisputed(self, connection: AsyncConnection) -> None:
+        """Note look-alikes of those whose claim nobody disputes any more, once all are planned."""
+        changes = Changes(connection, self.tenant_id)
+        created = await changes.undisputed(self.run_id, self.policy.managed_tenant_id)
+        names = {change_id: name_of(after) for change_id, after in created.items()}
+        await changes.note(await self.look_alikes(connection, names))
+
+    async def look_alikes(
+        self, connection: AsyncConnection, created: Mapping[ChangeId, str]
     ) -> dict[ChangeId, dict[str, object]]:
         """Contacts of the client with the same name as one to be created: noted, never linked."""
-        creates = [change for change in changes if change.kind == ChangeKind.CREATE]
-        names = sorted({form for change in creates for form in compositions(_name(change))})
+        names = sorted({form for name in created.values() for form in compositions(name)})
         if not names:
             return {}
         found = await self.contacts.by_names(
@@ -194,11 +215,12 @@ class UserPlanner:
         for contact in found:
             by_name.setdefault(search_key(contact.full_name), []).append(str(contact.id))
         return {
-            change.change_id: {"lookAlikes": by_name[key]}
-            for change in creates
-            if (key := search_key(_name(change))) in by_name
+            change_id: {"lookAlikes": by_name[key]}
+            for change_id, name in created.items()
+            if (key := search_key(name)) in by_name
         }
 
 
-def _name(change: Change) -> str:
-    return str((change.after or {})["fullName"]).strip().lower()
+def name_of(contact: Mapping[str, object]) -> str:
+    """The name of a contact to be created, as names are compared."""
+    return str(contact["fullName"]).strip().lower()

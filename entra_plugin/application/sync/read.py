@@ -373,15 +373,8 @@ class ReadAndPlan:
                 await attempt.planner.write(connection, foreseen)
             if incomplete and _looks_for_nobody(attempt):
                 await _look_again(connection, tenant_id, attempt)
-            preview = attempt.planner.preview
-            planned = await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
-            if preview:
-                await _close_planned(connection, tenant_id, attempt)
-            else:
-                await _take_over_held(connection, tenant_id, attempt)
-            if full and listed.repeats and not preview:
-                await _count_once(connection, tenant_id, attempt)
-            return planned and await _has_additive(connection, tenant_id, attempt.fence)
+            repeats = full and listed.repeats
+            return await _settle(connection, tenant_id, attempt, repeats=repeats)
 
     async def _foreseen(self, tenant_id: TenantId, attempt: _Attempt) -> PlannedUsers | None:
         """The plan of those of whom the next sync would learn that they are gone.
@@ -444,6 +437,27 @@ async def _count_once(connection: AsyncConnection, tenant_id: TenantId, attempt:
         attempt.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id
     )
     await pages.recount(fence, PageCounts(unchanged=tally.unchanged, filtered=tally.filtered))
+
+
+async def _settle(
+    connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt, *, repeats: bool
+) -> bool:
+    """Settle the whole plan; answers whether something is left that does not wait for the guard.
+
+    ``repeats``: somebody may have been listed twice.
+    """
+    preview = attempt.planner.preview
+    planned = await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
+    if preview:
+        await _close_planned(connection, tenant_id, attempt)
+    else:
+        await _take_over_held(connection, tenant_id, attempt)
+        if repeats:
+            await _count_once(connection, tenant_id, attempt)
+    if not planned or not await _has_additive(connection, tenant_id, attempt.fence):
+        return False
+    await attempt.planner.note_undisputed(connection)
+    return True
 
 
 async def _forget_questions(
