@@ -96,7 +96,8 @@ _CLAIMED_TWICE = text("""
                 PARTITION BY coalesce(c.contact_id::text, c.after ->> 'email')), NULL) AS claimed
         FROM entra_sync_changes c
         JOIN (
-            SELECT coalesce(contact_id::text, after ->> 'email') AS subject
+            SELECT coalesce(contact_id::text, after ->> 'email') AS subject,
+                count(*) FILTER (WHERE reason = 'decided') AS decided
             FROM entra_sync_changes
             WHERE tenant_id = :tenant_id AND run_id = :run_id
                 AND managed_tenant_id = ANY(:managed_tenant_ids)
@@ -106,6 +107,7 @@ _CLAIMED_TWICE = text("""
         WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
             AND c.managed_tenant_id = ANY(:managed_tenant_ids)
             AND c.state = 'planned' AND c.kind IN ('create', 'link')
+            AND (c.reason <> 'decided' OR twice.decided > 1)
     )
     UPDATE entra_sync_changes c
     SET kind = 'queue', reason = 'claimed_twice', contact_id = NULL,
@@ -113,6 +115,7 @@ _CLAIMED_TWICE = text("""
     FROM contested
     WHERE c.tenant_id = :tenant_id AND c.change_id = contested.change_id
 """).bindparams(bindparam("managed_tenant_ids", type_=IdArray()))
+"""What a person decided is a claim that nobody disputes, unless he decided it for two."""
 
 _DROP_COMPANIONS = text("""
     DELETE FROM entra_sync_changes o
@@ -129,6 +132,12 @@ _DROP_COMPANIONS = text("""
                 AND managed_tenant_id = ANY(:managed_tenant_ids)
                 AND state = 'planned' AND kind = 'link'
             GROUP BY contact_id HAVING count(*) > 1)
+        AND (c.reason <> 'decided' OR c.contact_id IN (
+            SELECT contact_id FROM entra_sync_changes
+            WHERE tenant_id = :tenant_id AND run_id = :run_id
+                AND managed_tenant_id = ANY(:managed_tenant_ids)
+                AND state = 'planned' AND kind = 'link' AND reason = 'decided'
+            GROUP BY contact_id HAVING count(*) > 1))
 """).bindparams(bindparam("managed_tenant_ids", type_=IdArray()))
 """What a link would have let the field rules do goes with the link."""
 

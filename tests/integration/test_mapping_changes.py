@@ -123,3 +123,21 @@ def test_a_contact_of_another_client_that_was_chosen_is_linked_again(case: Case)
     assert case.rows(case.sync()) == []
     assert case.questions() == []
     assert len(case.office.state().links) == 3
+
+
+def test_who_was_linked_by_a_person_is_so_again_whoever_else_matches(case: Case) -> None:
+    case.office.hire(CLIENTS[1], "Dan", "dan@contoso.example")
+    contact = str(case.contact("dan")["id"])
+    case.change("cyd", mail="dan@contoso.example")
+    case.sync()
+    assert case.questions() == [("cyd", "other_client")]
+    case.answer(Action.LINK)
+    case.change("dan")
+    case.map(CLIENTS[1])
+    case.sync()
+    assert case.office.state().holders[contact][1] == str(person("cyd").object_id)
+    (item,) = case.office.state().items.values()
+    assert (item["reason"], item["candidates"]) == ("linked_elsewhere", [contact])
+    before = case.office.versions()
+    assert case.rows(case.sync()) == []
+    assert case.office.versions() == before

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.sync.plan_users import UserPlanner, name_of
 from entra_plugin.domain.planning import Change
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.states import ChangeKind, VerdictReason
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence
 from entra_plugin.store.identities import Identities
@@ -48,11 +48,14 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
 
 def _uncontested(changes: Sequence[Change]) -> list[Change]:
     """The rows of those who alone claim what they claim: the others are asked about that."""
-    claims = Counter(_subject(change) for change in changes if change.kind in _CLAIMING)
+    claiming = [change for change in changes if change.kind in _CLAIMING]
+    claims = Counter(map(_subject, claiming))
+    decided = Counter(_subject(c) for c in claiming if c.reason == VerdictReason.DECIDED)
     contested = {
         change.user.object_id
-        for change in changes
-        if change.kind in _CLAIMING and claims[_subject(change)] > 1
+        for change in claiming
+        if claims[_subject(change)] > 1
+        and (change.reason != VerdictReason.DECIDED or decided[_subject(change)] > 1)
     }
     return [change for change in changes if change.user.object_id not in contested]
 
