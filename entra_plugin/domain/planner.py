@@ -37,6 +37,11 @@ _CLAIMED = VerdictReason.CLAIMED_TWICE
 _MISSING = VerdictReason.MISSING_UPSTREAM
 
 
+def _may_answer(change: Change) -> bool:
+    """True for a row that answers a question once it is applied, or asks one."""
+    return change.kind != ChangeKind.UPDATE
+
+
 class Planner(LinkedPlanner):
     """Plans the identities of one managed tenant for one run."""
 
@@ -51,7 +56,7 @@ class Planner(LinkedPlanner):
             known, object_id = reading.known, reading.user.object_id
             if known is not None and known.unlisted:
                 plan.found.append(object_id)
-            asked = len(plan.changes) > rows or object_id in plan.asked
+            asked = object_id in plan.asked or any(map(_may_answer, plan.changes[rows:]))
             if known is not None and known.question is not None and not asked:
                 plan.answered.append(object_id)
 

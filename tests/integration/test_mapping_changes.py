@@ -141,3 +141,22 @@ def test_who_was_linked_by_a_person_is_so_again_whoever_else_matches(case: Case)
     before = case.office.versions()
     assert case.rows(case.sync()) == []
     assert case.office.versions() == before
+
+
+def test_a_question_is_closed_with_the_mapping_that_answers_it_whatever_else_is_to_do(
+    cyd: Case,
+) -> None:
+    """Cyd is linked again as before, and a rule has something to write."""
+    cyd.office.edit(str(cyd.contact("cyd")["id"]), "role", "Boss")
+    cyd.map(CLIENTS[1])
+    cyd.sync()
+    assert cyd.questions() == [("cyd", "other_client")]
+    cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0}, displayName="directory_wins")
+    cyd.change("cyd", display_name="Cyd Doe")
+    cyd.map(CLIENTS[0])
+    cyd.sync()
+    assert cyd.verdict("cyd") == "linked"
+    assert cyd.questions() == []
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
