@@ -66,6 +66,10 @@ _UNLINKED = text("""
     WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
         AND q.client_id = :client_id AND q.reason <> ALL(:linked)
         AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND NOT EXISTS (
+            SELECT FROM entra_client_tenant_mappings m
+            WHERE m.tenant_id = q.tenant_id AND m.client_id = q.client_id
+                AND m.ended_at IS NULL AND m.managed_tenant_id <> q.managed_tenant_id)
 """).bindparams(bindparam("linked", type_=WordArray()))
 
 
@@ -130,7 +134,11 @@ class Items:
         return frozenset(row.subject for row in rows)
 
     async def unlinked(self, entra_tenant_id: EntraTenantId, client_id: ClientId) -> list[ObjectId]:
-        """Who is asked about for this client, has no link, and was there when it was looked for."""
+        """Who is asked about for this client, has no link, and was there when it was looked for.
+
+        Nobody, if other directories are mapped to the client: what their people claim is not seen
+        in the plan of one.
+        """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
