@@ -6,7 +6,15 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ChangeId, ClientId, EntraTenantId, ObjectId, RunId, TenantId
+from entra_plugin.domain.ids import (
+    ChangeId,
+    ClientId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+)
 from entra_plugin.domain.reviewing import LINKED_REASONS
 from entra_plugin.domain.states import ItemState
 from entra_plugin.store.arrays import IdArray, WordArray
@@ -68,8 +76,8 @@ _UNLINKED = text("""
         AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
         AND NOT EXISTS (
             SELECT FROM entra_client_tenant_mappings m
-            WHERE m.tenant_id = q.tenant_id AND m.client_id = q.client_id
-                AND m.ended_at IS NULL AND m.managed_tenant_id <> q.managed_tenant_id)
+            WHERE m.tenant_id = :tenant_id AND m.client_id = :client_id
+                AND m.ended_at IS NULL AND m.managed_tenant_id <> :managed_tenant_id)
 """).bindparams(bindparam("linked", type_=WordArray()))
 
 
@@ -133,7 +141,12 @@ class Items:
         rows = await self._connection.execute(_CLAIMED, values)
         return frozenset(row.subject for row in rows)
 
-    async def unlinked(self, entra_tenant_id: EntraTenantId, client_id: ClientId) -> list[ObjectId]:
+    async def unlinked(
+        self,
+        entra_tenant_id: EntraTenantId,
+        managed_tenant_id: ManagedTenantId,
+        client_id: ClientId,
+    ) -> list[ObjectId]:
         """Who is asked about for this client, has no link, and was there when it was looked for.
 
         Nobody, if other directories are mapped to the client: what their people claim is not seen
@@ -142,6 +155,7 @@ class Items:
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
+            "managed_tenant_id": managed_tenant_id,
             "client_id": client_id,
             "linked": [reason.value for reason in LINKED_REASONS],
         }

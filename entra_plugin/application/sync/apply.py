@@ -4,28 +4,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.asked import plan_asked
+from entra_plugin.application.sync.again import PlanAgain, plan_asked, plan_stale
 from entra_plugin.application.sync.batch import ApplyBatch, Batch
-from entra_plugin.application.sync.guard import guard_late
-from entra_plugin.application.sync.plan_users import UserPlanner
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
-from entra_plugin.application.sync.settle import settle_plan
 from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
-from entra_plugin.domain.filters import FilterRule
-from entra_plugin.domain.identity import from_attributes
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
 from entra_plugin.domain.states import ChangeKind, RunType
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.fences import Fence, Fences
-from entra_plugin.store.identities import Identities
 from entra_plugin.store.mappings import Mappings
 
 ADDITIVE = frozenset(
@@ -168,98 +161,14 @@ class Apply:
         aged = found.run.type == RunType.PREVIEW
         application = sync_application(tenant_id, fence, policy, kinds, aged=aged)
         judged = not GUARDED.isdisjoint(kinds)
+        again = PlanAgain(self._context, tenant_id, fence, policy, judged=judged)
         await self._rows(application)
-        if ChangeKind.CREATE in kinds and await self._plan_stale_again(
-            tenant_id, fence, policy, judged=judged
-        ):
+        if ChangeKind.CREATE in kinds and await again(plan_stale):
             await self._rows(application)
         for _ in range(_LOOKS if found.run.type in WHOLE else 0):
-            if not await self._plan_asked_again(tenant_id, fence, policy, judged=judged):
+            if not await again(plan_asked):
                 break
             await self._rows(application)
-
-    async def _plan_stale_again(
-        self, tenant_id: TenantId, fence: Fence, policy: Policy, *, judged: bool
-    ) -> bool:
-        """Plan the identities whose create met a contact that was not there when it was planned.
-
-        ``judged``: the guard has looked at the whole plan, so that it has to look at this as well.
-        """
-        now = self._context.clock()
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Fences(connection, tenant_id).advance(fence)
-            stale = await Changes(connection, tenant_id).take_stale(
-                fence.run_id, fence.managed_tenant_id
-            )
-            if not stale:
-                return False
-            planner = await self._planner(connection, tenant_id, fence, policy, now)
-            plan = await planner.plan(connection, [from_attributes(user) for user in stale])
-            await planner.write(connection, plan)
-            await settle_plan(connection, tenant_id, fence)
-            if judged:
-                await self._guard_late(connection, tenant_id, fence, policy, now)
-        return True
-
-    async def _plan_asked_again(
-        self, tenant_id: TenantId, fence: Fence, policy: Policy, *, judged: bool
-    ) -> bool:
-        """Plan those again who are asked about, if the run wrote to contacts since they were.
-
-        Otherwise the next sync would find other answers, though nothing has changed. Answers
-        whether it found any now.
-        """
-        now = self._context.clock()
-        async with self._context.store.tenant_transaction(tenant_id) as connection:
-            await Fences(connection, tenant_id).advance(fence)
-            if not await Changes(connection, tenant_id).has_written(
-                fence.run_id, fence.managed_tenant_id
-            ):
-                return False
-            planner = await self._planner(connection, tenant_id, fence, policy, now)
-            if not await plan_asked(connection, planner, fence):
-                return False
-            if judged:
-                await self._guard_late(connection, tenant_id, fence, policy, now)
-        return True
-
-    async def _planner(
-        self,
-        connection: AsyncConnection,
-        tenant_id: TenantId,
-        fence: Fence,
-        policy: Policy,
-        now: datetime,
-    ) -> UserPlanner:
-        """Plans people who were planned before, so that no group is asked for once more."""
-        return UserPlanner(
-            tenant_id=tenant_id,
-            run_id=fence.run_id,
-            policy=policy,
-            contacts=self._context.host.contacts,
-            rule=FilterRule(policy.filters),
-            decisions=await Identities(connection, tenant_id).decided(policy.entra_tenant_id),
-            now=now,
-            everybody=policy.changed,
-        )
-
-    async def _guard_late(
-        self,
-        connection: AsyncConnection,
-        tenant_id: TenantId,
-        fence: Fence,
-        policy: Policy,
-        now: datetime,
-    ) -> None:
-        await guard_late(
-            connection,
-            tenant_id,
-            fence.run_id,
-            fence.managed_tenant_id,
-            policy.client_id,
-            policy.guard,
-            now,
-        )
 
 
 async def _together(*lanes: Coroutine[object, object, None]) -> None:

@@ -1,0 +1,140 @@
+"""People who are planned once more while a plan is applied: what they met is not what was planned.
+
+It is done in one transaction, and what comes of it passes the guard like everything else.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from entra_plugin.application.context import Context
+from entra_plugin.application.sync.guard import guard_late
+from entra_plugin.application.sync.plan_users import UserPlanner, name_of
+from entra_plugin.application.sync.policy import Policy
+from entra_plugin.application.sync.settle import settle_plan
+from entra_plugin.domain.filters import FilterRule
+from entra_plugin.domain.identity import from_attributes
+from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.planning import Change
+from entra_plugin.domain.states import ChangeKind, VerdictReason
+from entra_plugin.store.changes import Changes
+from entra_plugin.store.fences import Fence, Fences
+from entra_plugin.store.identities import Identities
+from entra_plugin.store.items import Items
+
+_CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
+"""Kinds that claim a contact, or an address for one."""
+
+Plan = Callable[[AsyncConnection, UserPlanner, Fence], Awaitable[bool]]
+"""Plans some people; answers whether there are rows to be applied."""
+
+
+class PlanAgain:
+    """Plans people of one managed tenant while its plan is applied.
+
+    ``judged``: the guard has looked at the whole plan, so that it has to look at this as well.
+    """
+
+    def __init__(
+        self, context: Context, tenant_id: TenantId, fence: Fence, policy: Policy, *, judged: bool
+    ) -> None:
+        self._context = context
+        self._tenant_id = tenant_id
+        self._fence = fence
+        self._policy = policy
+        self._judged = judged
+
+    async def __call__(self, plan: Plan) -> bool:
+        """Plan; no group is asked for once more, for those people passed the filters before."""
+        tenant_id, fence, policy = self._tenant_id, self._fence, self._policy
+        now = self._context.clock()
+        async with self._context.store.tenant_transaction(tenant_id) as connection:
+            await Fences(connection, tenant_id).advance(fence)
+            planner = UserPlanner(
+                tenant_id=tenant_id,
+                run_id=fence.run_id,
+                policy=policy,
+                contacts=self._context.host.contacts,
+                rule=FilterRule(policy.filters),
+                decisions=await Identities(connection, tenant_id).decided(policy.entra_tenant_id),
+                now=now,
+                everybody=policy.changed,
+            )
+            planned = await plan(connection, planner, fence)
+            if planned and self._judged:
+                await guard_late(
+                    connection,
+                    tenant_id,
+                    fence.run_id,
+                    fence.managed_tenant_id,
+                    policy.client_id,
+                    policy.guard,
+                    now,
+                )
+        return planned
+
+
+async def plan_stale(connection: AsyncConnection, planner: UserPlanner, fence: Fence) -> bool:
+    """Plan those whose create met a contact that was not there when it was planned."""
+    stale = await Changes(connection, planner.tenant_id).take_stale(
+        fence.run_id, fence.managed_tenant_id
+    )
+    if not stale:
+        return False
+    planned = await planner.plan(connection, [from_attributes(user) for user in stale])
+    await planner.write(connection, planned)
+    await settle_plan(connection, planner.tenant_id, fence)
+    return True
+
+
+async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: Fence) -> bool:
+    """Plan those without a link who are asked about, if the run has written to contacts.
+
+    Otherwise the next sync would find other answers, though nothing has changed. What the run has
+    asked them gives way to what it asks or does now.
+    """
+    policy, tenant_id = planner.policy, planner.tenant_id
+    changes = Changes(connection, tenant_id)
+    if not await changes.has_written(fence.run_id, fence.managed_tenant_id):
+        return False
+    asked = await Items(connection, tenant_id).unlinked(
+        policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
+    )
+    if not asked:
+        return False
+    users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, asked)
+    planned = await planner.plan(connection, list(users.values()))
+    planned.plan.changes = _uncontested(planned.plan.changes)
+    await changes.drop_questions(
+        fence.run_id,
+        fence.managed_tenant_id,
+        [change.user.object_id for change in planned.plan.changes],
+    )
+    created = {
+        change.change_id: name_of(change.after or {})
+        for change in planned.plan.changes
+        if change.kind == ChangeKind.CREATE
+    }
+    notes = await planner.look_alikes(connection, created)
+    await planner.write(connection, replace(planned, notes=notes))
+    return bool(planned.plan.changes)
+
+
+def _uncontested(changes: Sequence[Change]) -> list[Change]:
+    """The rows of those who alone claim what they claim: the others are asked about that."""
+    claiming = [change for change in changes if change.kind in _CLAIMING]
+    claims = Counter(map(_subject, claiming))
+    decided = Counter(_subject(c) for c in claiming if c.reason == VerdictReason.DECIDED)
+    contested = {
+        change.user.object_id
+        for change in claiming
+        if claims[_subject(change)] > 1
+        and (change.reason != VerdictReason.DECIDED or decided[_subject(change)] > 1)
+    }
+    return [change for change in changes if change.user.object_id not in contested]
+
+
+def _subject(change: Change) -> object:
+    return change.contact_id or (change.after or {}).get("email")
