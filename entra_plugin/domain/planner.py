@@ -37,9 +37,9 @@ _CLAIMED = VerdictReason.CLAIMED_TWICE
 _MISSING = VerdictReason.MISSING_UPSTREAM
 
 
-def _may_answer(change: Change) -> bool:
-    """True for a row that answers a question once it is applied, or asks one."""
-    return change.kind != ChangeKind.UPDATE
+def _may_answer(change: Change, question: VerdictReason) -> bool:
+    """True for a row that answers this question once it is applied, or asks another."""
+    return change.kind != ChangeKind.UPDATE or question == VerdictReason.FIELD_CONFLICT
 
 
 class Planner(LinkedPlanner):
@@ -56,8 +56,10 @@ class Planner(LinkedPlanner):
             known, object_id = reading.known, reading.user.object_id
             if known is not None and known.unlisted:
                 plan.found.append(object_id)
-            asked = object_id in plan.asked or any(map(_may_answer, plan.changes[rows:]))
-            if known is not None and known.question is not None and not asked:
+            if known is None or known.question is None or object_id in plan.asked:
+                continue
+            question, _ = known.question
+            if not any(_may_answer(change, question) for change in plan.changes[rows:]):
                 plan.answered.append(object_id)
 
     def plan_absent(

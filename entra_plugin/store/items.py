@@ -21,6 +21,8 @@ from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.looked_up import CHANGES
 from entra_plugin.store.people_tables import reconciliation_items as items
 
+_LINKED = [reason.value for reason in LINKED_REASONS]
+
 _OPEN_FROM_CHANGES = text(f"""
     INSERT INTO entra_reconciliation_items AS i (tenant_id, item_id, managed_tenant_id,
         entra_tenant_id, object_id, client_id, state, reason, label, candidates, details, run_id,
@@ -38,7 +40,8 @@ _OPEN_FROM_CHANGES = text(f"""
 
 _CLOSE_ANSWERED = text("""
     UPDATE entra_reconciliation_items i
-    SET state = 'resolved', settled_at = :now, settled_as = 'linked', version = i.version + 1
+    SET state = 'resolved', settled_at = :now, version = i.version + 1,
+        settled_as = CASE WHEN i.reason = ANY(:linked) THEN 'answered_itself' ELSE 'linked' END
     WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
         AND i.object_id = ANY(:object_ids) AND i.state = 'open'
         AND (
@@ -47,7 +50,7 @@ _CLOSE_ANSWERED = text("""
                 AND q.managed_tenant_id = i.managed_tenant_id AND q.object_id = i.object_id
                 AND q.kind = 'queue' AND q.contact_id IS NOT NULL
             LIMIT 1) IS NULL
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("linked", type_=WordArray()))
 """The run may itself ask about the contact that it links: that question stays."""
 
 
@@ -103,7 +106,7 @@ class Items:
         run_id: RunId,
         now: datetime,
     ) -> None:
-        """Close the questions about identities whose creates and links a run has just applied."""
+        """Close the questions about identities whose answers a run has just applied."""
         if not object_ids:
             return
         values = {
@@ -112,6 +115,7 @@ class Items:
             "object_ids": list(object_ids),
             "run_id": run_id,
             "now": now,
+            "linked": _LINKED,
         }
         await self._connection.execute(_CLOSE_ANSWERED, values)
 
@@ -157,7 +161,7 @@ class Items:
             "entra_tenant_id": entra_tenant_id,
             "managed_tenant_id": managed_tenant_id,
             "client_id": client_id,
-            "linked": [reason.value for reason in LINKED_REASONS],
+            "linked": _LINKED,
         }
         return list((await self._connection.scalars(_UNLINKED, values)).all())
 

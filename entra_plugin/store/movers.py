@@ -32,12 +32,6 @@ _OF = text("""
         AND l.host_version IS NOT NULL
         AND i.departure IS NULL AND NOT i.unlisted AND i.verdict NOT IN ('ignored', 'undone')
         AND NOT EXISTS (
-            SELECT FROM entra_pins p
-            WHERE p.tenant_id = l.tenant_id
-                AND (p.kind = 'hands_off' AND p.contact_id = l.contact_id
-                    OR p.kind = 'ignore_identity' AND p.entra_tenant_id = l.entra_tenant_id
-                        AND p.object_id = l.object_id))
-        AND NOT EXISTS (
             SELECT FROM entra_contact_links o
             WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
                 AND o.object_id = l.object_id AND o.state = 'active')
@@ -60,7 +54,7 @@ class Movers:
     async def of(
         self, entra_tenant_id: EntraTenantId, contact_ids: Sequence[ContactId]
     ) -> dict[ContactId, Mover]:
-        """Who of a directory had these contacts made, is there, has no other, and may move."""
+        """Who of a directory had these contacts made, was there, and was not to be left alone."""
         if not contact_ids:
             return {}
         values = {

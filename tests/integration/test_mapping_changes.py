@@ -5,7 +5,7 @@ import pytest
 from entra_plugin.domain.reviewing import Action
 from support.builders import person
 from support.case import Case
-from support.office import CLIENTS, CUSTOMERS
+from support.office import CLIENTS, CUSTOMERS, DIRECTORIES
 
 FIRST, SECOND, THIRD = (str(client) for client in CLIENTS[:3])
 
@@ -86,6 +86,38 @@ def test_a_question_about_a_contact_that_moves_is_asked_once(
     cyd.sync()
     (item,) = cyd.office.state().items.values()
     assert (item["reason"], item["candidates"]) == ("linked_elsewhere", asked["candidates"])
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
+
+
+@pytest.mark.parametrize(
+    "why", ["left", "edited", "contact pinned", "user pinned", "move discarded"]
+)
+def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
+    cyd: Case, why: str
+) -> None:
+    contact = str(cyd.contact("cyd")["id"])
+    if why == "left":
+        cyd.change("cyd", enabled=False)
+        cyd.sync()
+    elif why == "edited":
+        cyd.office.edit(contact, "role", "Boss")
+    elif why == "contact pinned":
+        cyd.office.pin("hands_off", contact_id=contact)
+    elif why == "user pinned":
+        user = person("cyd").object_id
+        cyd.office.pin("ignore_identity", directory=DIRECTORIES[0], object_id=user)
+    else:
+        cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0})
+    cyd.map(CLIENTS[1])
+    if why == "move discarded":
+        cyd.stage.run(cyd.engine.discard(cyd.sync()))
+    cyd.change("dan", mail="cyd@contoso.example")
+    cyd.sync()
+    items = cyd.office.state().items
+    item = items[str(DIRECTORIES[0]), str(person("dan").object_id)]
+    assert (item["reason"], item["candidates"]) == ("other_client", [contact])
     before = cyd.office.versions()
     assert cyd.rows(cyd.sync()) == []
     assert cyd.office.versions() == before

@@ -18,7 +18,7 @@ from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.planning import Change
-from entra_plugin.domain.states import ChangeKind, VerdictReason
+from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
@@ -90,14 +90,14 @@ async def plan_stale(connection: AsyncConnection, planner: UserPlanner, fence: F
 
 
 async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: Fence) -> bool:
-    """Plan those without a link who are asked about, if the run has written to contacts.
+    """Plan those without a link who are asked about, once the run has done or asked something.
 
     Otherwise the next sync would find other answers, though nothing has changed. What the run has
     asked them gives way to what it asks or does now.
     """
     policy, tenant_id = planner.policy, planner.tenant_id
     changes = Changes(connection, tenant_id)
-    if not await changes.has_written(fence.run_id, fence.managed_tenant_id):
+    if not await changes.has_applied(fence.run_id, fence.managed_tenant_id):
         return False
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
@@ -123,16 +123,10 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
 
 
 def _uncontested(changes: Sequence[Change]) -> list[Change]:
-    """The rows of those who alone claim what they claim: the others are asked about that."""
+    """The rows of those who alone claim what they claim: the others stay for the next sync."""
     claiming = [change for change in changes if change.kind in _CLAIMING]
     claims = Counter(map(_subject, claiming))
-    decided = Counter(_subject(c) for c in claiming if c.reason == VerdictReason.DECIDED)
-    contested = {
-        change.user.object_id
-        for change in claiming
-        if claims[_subject(change)] > 1
-        and (change.reason != VerdictReason.DECIDED or decided[_subject(change)] > 1)
-    }
+    contested = {change.user.object_id for change in claiming if claims[_subject(change)] > 1}
     return [change for change in changes if change.user.object_id not in contested]
 
 

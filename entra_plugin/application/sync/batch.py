@@ -164,7 +164,7 @@ class ApplyBatch:
             if outcome.state == ChangeState.APPLIED
             and (
                 opens_link(rows[outcome.change_id])
-                or rows[outcome.change_id].kind == ChangeKind.INACTIVATE
+                or rows[outcome.change_id].kind in (ChangeKind.UPDATE, ChangeKind.INACTIVATE)
             )
         ]
         await Items(self._connection, self._batch.tenant_id).close_answered(

@@ -14,7 +14,7 @@ from entra_plugin.domain.matching import Candidate, other_addresses
 from entra_plugin.domain.merging import Values
 from entra_plugin.domain.pins import NO_PINS
 from entra_plugin.domain.planning import Dormant, Link, Reading, Remembered, Surroundings
-from entra_plugin.domain.states import DecisionKind, FieldName, VerdictReason
+from entra_plugin.domain.states import DecisionKind, FieldName
 from entra_plugin.host import Contact, Contacts
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import DormantLink, HeldLink, Links
@@ -158,7 +158,8 @@ class Around:
     async def _moved(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
         """The candidates as they will be when those have moved who move with this mapping.
 
-        So everybody else is asked about them once, and not anew when it has happened.
+        So nobody else gets a contact of his own for whose alias one is on its way. Who has just
+        come to stay is known when those who are asked about are planned once more.
         """
         here = self.policy.client_id
         elsewhere = {
@@ -173,23 +174,13 @@ class Around:
         movers = await Movers(self.connection, self.tenant_id).of(directory, list(elsewhere))
         for contact_id, mover in movers.items():
             candidate = elsewhere[contact_id]
-            if mover.version == candidate.version and self._moves(mover.object_id, contact_id):
+            if mover.version == candidate.version:
                 key = IdentityKey(entra_tenant_id=directory, object_id=mover.object_id)
                 elsewhere[contact_id] = replace(candidate, client_id=here, linked_to=key)
         return {
             address: [elsewhere.get(c.contact_id, c) for c in candidates]
             for address, candidates in index.items()
         }
-
-    def _moves(self, object_id: ObjectId, contact_id: ContactId) -> bool:
-        """False if a person decided about him so that he leaves his contact where it is."""
-        decision = self.decisions.get(object_id)
-        if decision is None:
-            return True
-        if decision.kind == DecisionKind.DISMISSED:
-            discarded = decision.question == VerdictReason.REMAPPED
-            return not discarded or decision.client_id != self.policy.client_id
-        return decision.kind == DecisionKind.LINKED and decision.contact_id == contact_id
 
     async def _with_holders(self, found: Iterable[Contact]) -> list[Candidate]:
         contacts = list(found)

@@ -1,0 +1,55 @@
+"""A question about fields ends with what decides them, and not before."""
+
+import pytest
+
+from support.case import Case
+from support.office import CUSTOMERS
+
+
+@pytest.fixture
+def torn(case: Case) -> Case:
+    """Ada was changed in the directory and at her contact, in two fields; a person is asked."""
+    case.save(guard={}, role="directory_wins", mobile="directory_wins")
+    case.sync()
+    case.change("ada", job_title="Pilot", mobile_phone="+1 555 0100")
+    contact = str(case.contact("ada")["id"])
+    case.office.edit(contact, "role", "Chief")
+    case.office.edit(contact, "mobile", "+1 555 0199")
+    case.save(guard={}, role="ask", mobile="ask")
+    case.sync()
+    assert case.questions() == [("ada", "field_conflict")]
+    return case
+
+
+def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case) -> None:
+    torn.save(guard={}, role="directory_wins", mobile="directory_wins")
+    torn.sync()
+    assert torn.contact("ada")["role"] == "Pilot"
+    assert torn.questions() == []
+    before = torn.office.versions()
+    assert torn.rows(torn.sync()) == []
+    assert torn.office.versions() == before
+
+
+def test_a_conflict_stays_open_as_long_as_what_decides_it_is_held(torn: Case) -> None:
+    torn.save(
+        guard={"overwriteMin": 0, "overwritePercent": 0},
+        role="directory_wins",
+        mobile="directory_wins",
+    )
+    run_id = torn.sync()
+    assert torn.questions() == [("ada", "field_conflict")]
+    torn.stage.run(torn.engine.approve(run_id, [CUSTOMERS[0]]))
+    assert torn.contact("ada")["role"] == "Pilot"
+    assert torn.questions() == []
+
+
+def test_what_is_left_of_a_conflict_is_asked_on(torn: Case) -> None:
+    torn.save(guard={}, role="directory_wins", mobile="ask")
+    torn.sync()
+    assert torn.contact("ada")["role"] == "Pilot"
+    assert torn.questions() == [("ada", "field_conflict")]
+    (item,) = torn.office.state().items.values()
+    details = item["details"]
+    assert isinstance(details, dict)
+    assert list(details["fields"]) == ["mobile"]
