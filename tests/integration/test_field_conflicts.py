@@ -2,7 +2,12 @@
 
 import pytest
 
+from entra_plugin.application.review.answers import Answer
+from entra_plugin.domain.errors import Conflict
+from entra_plugin.domain.reviewing import Action, Side
+from entra_plugin.domain.states import FieldName
 from support.case import Case
+from support.desk import Desk
 from support.office import CUSTOMERS
 
 
@@ -22,10 +27,15 @@ def torn(case: Case) -> Case:
 
 
 def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case) -> None:
+    (item,) = torn.office.state().items.values()
     torn.save(guard={}, role="directory_wins", mobile="directory_wins")
     torn.sync()
     assert torn.contact("ada")["role"] == "Pilot"
     assert torn.questions() == []
+    keep = Answer(action=Action.FIELDS, fields={FieldName.ROLE: Side.LOCAL})
+    with pytest.raises(Conflict) as late:
+        torn.stage.run(Desk(torn.engine).answer(item["id"], keep))
+    assert late.value.details["settledAs"] == "answered_itself"
     before = torn.office.versions()
     assert torn.rows(torn.sync()) == []
     assert torn.office.versions() == before
