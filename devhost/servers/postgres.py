@@ -30,7 +30,13 @@ DATABASE = "psa"
 _START_SECONDS = 30
 _PRELOAD = "shared_preload_libraries=pg_stat_statements"
 DURABLE: Sequence[str] = ()
-FORGETFUL: Sequence[str] = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FORGETFUL: Sequence[str] = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "authentication_timeout=10s",
+)
+"""For tests. Who gives up while he connects is waited for when a database is dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

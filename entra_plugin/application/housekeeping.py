@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from entra_plugin.application.context import Context
+from entra_plugin.application.discover_overdue import DiscoverOverdue
 from entra_plugin.application.reap import Reap
 from entra_plugin.application.retention import DeleteOldChanges, DiscardLapsed, EraseAbandoned
 from entra_plugin.application.warn_expiring import WarnExpiring
@@ -23,6 +24,7 @@ class KeepHouse:
             ("delete_old_changes", DeleteOldChanges(context)),
             ("erase_abandoned", EraseAbandoned(context)),
             ("warn_expiring", WarnExpiring(context)),
+            ("discover_overdue", DiscoverOverdue(context)),
         )
 
     def chores(self) -> Sequence[tuple[str, Chore]]:

@@ -9,12 +9,13 @@ from temporalio.service import RPCError
 from devhost.servers.postgres import Urls
 from entra_plugin.application.connect.direct import CompleteSignIn, StartSignIn
 from entra_plugin.application.remove_tenant import RemoveTenant
-from entra_plugin.workflows.interface import discovery_schedule_id
+from entra_plugin.workflows.interface import HOUSEKEEPING_SCHEDULE, discovery_schedule_id
 from support.devhost import NORTHWIND, running_host
 from support.inside import Inside
 from support.program import Json, Program
 from support.running import RunningHost, running_devhost
 from support.simulator import Simulator
+from support.temporal import gone, made
 
 UI = "entra-integration-ui"
 DAY = 86_400
@@ -106,6 +107,24 @@ async def test_disconnecting_pauses_it_and_connecting_again_resumes_it(
     assert (await schedule(temporal, host)).schedule.state.paused
     admin.connect(microsoft)
     assert not (await schedule(temporal, host)).schedule.state.paused
+
+
+async def test_a_schedule_that_temporal_lost_is_made_again_after_a_day(
+    admin: Program, temporal: Client, host: RunningHost
+) -> None:
+    """Housekeeping finds that no discovery has begun, and the discovery makes the schedules."""
+    lost = temporal.get_schedule_handle(discovery_schedule_id(host.tenant_id(0)))
+    await lost.delete()
+    await gone(lost)
+    inside = Inside(host.facts)
+    for table in ("entra_partner_connections", "entra_sync_runs"):
+        inside.write(f"UPDATE {table} SET created_at = created_at - interval '2 days'")
+    before = {run["runId"] for run in admin.items("/runs", type="discovery")}
+    await temporal.get_schedule_handle(HOUSEKEEPING_SCHEDULE).trigger()
+    found = await made(lost)
+    assert not found.schedule.state.paused
+    (run,) = (r for r in admin.items("/runs", type="discovery") if r["runId"] not in before)
+    assert (run["trigger"], run["actor"]) == ("scheduled", None)
 
 
 async def test_removing_the_tenant_deletes_it(
