@@ -40,6 +40,7 @@ from entra_plugin.web.pages.run_questions import PER_CUSTOMER
 from entra_plugin.web.pages.run_rows import FOUND as ROW_FOUND
 from entra_plugin.web.pages.run_rows import OTHER_FIELDS
 from entra_plugin.web.pages.run_view import Ask
+from entra_plugin.web.pages.run_words import CHECKED
 from entra_plugin.web.pages.schedule import Unit
 from entra_plugin.web.pages.steps import WHY_SKIPPED
 
@@ -83,7 +84,7 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     "connect.switch.*": values(states.ConnectionType),
     "connect.type.*": values(states.ConnectionType),
     "connection.at.*": values(Forewarning),
-    "count.*": frozenset(COUNTERS),
+    "count.*": frozenset((*COUNTERS, *CHECKED)),
     "customer.how.*": values(Decided),
     "customer.left_out.*": values(LeftOut),
     "customer.state.*": values(states.MappingState),

@@ -1,6 +1,6 @@
 """The history: runs, youngest first. Looking at it changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ from entra_plugin.store.run_rows import Finished
 from entra_plugin.store.runs import Run
 from entra_plugin.web.facts import Known, Started
 from entra_plugin.web.pages.render import Screen
-from entra_plugin.web.pages.run_words import took, why
+from entra_plugin.web.pages.run_words import counts_of, took, why
 from entra_plugin.web.pages.shared import is_open
 from entra_plugin.web.responses import Html
 
@@ -61,6 +61,7 @@ class ShownRun:
     client_name: str | None
     took: str | None
     why: str | None
+    counts: Mapping[str, int]
     finished: Finished | None
     """How far it is, while it is under way."""
 
@@ -136,6 +137,7 @@ async def _shown(screen: Screen, runs: Sequence[Run], clients: KnownClients) -> 
             client_name=clients.name(run.client_id),
             took=took(run, now, texts),
             why=why(run.state_reason, texts),
+            counts=counts_of(run),
             finished=finished.get(run.run_id),
         )
         for run in runs

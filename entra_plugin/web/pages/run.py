@@ -41,7 +41,7 @@ from entra_plugin.web.pages.run_view import (
     View,
     ViewQuery,
 )
-from entra_plugin.web.pages.run_words import is_check, took, why
+from entra_plugin.web.pages.run_words import counts_of, is_check, took, why
 from entra_plugin.web.pages.shared import is_open, told
 from entra_plugin.web.responses import Html
 
@@ -160,6 +160,7 @@ async def _state_values(
     return {
         "root": ROOT,
         "run": run,
+        "counts": counts_of(run),
         "here": view.query(),
         "view": view,
         "check": is_check(run),

@@ -1,5 +1,6 @@
-"""How the pages of runs say how long a run took, and why it stands as it does."""
+"""How the pages of runs say how long a run took, what came of it, and why it stands as it does."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from entra_plugin.application.close_run import CHECKS
@@ -8,6 +9,9 @@ from entra_plugin.resources import Locale
 from entra_plugin.store.runs import Run
 from entra_plugin.web.pages.shared import is_open
 from entra_plugin.web.pages.steps import WHY_SKIPPED
+
+CHECKED = ("checked", "failed", "new", "gone")
+"""What of a check is counted."""
 
 NO_TENANTS = "no_managed_tenants"
 """The reason of a discovery that found nobody."""
@@ -41,6 +45,14 @@ def why(reason: str | None, texts: Locale) -> str | None:
     if reason == NO_TENANTS:
         return texts.text("discover.none")
     return texts.error(reason).sentence if texts.known(f"error.{reason}.sentence") else None
+
+
+def counts_of(run: Run) -> Mapping[str, int]:
+    """What came of a run, in numbers: of a check, the customers it looked at."""
+    if not is_check(run):
+        return run.counts
+    found = run.progress or {}
+    return {name: n for name in CHECKED if isinstance(n := found.get(name), int)}
 
 
 def is_check(run: Run) -> bool:

@@ -30,7 +30,7 @@ from entra_plugin.web.pages.run import _pages
 from entra_plugin.web.pages.run_questions import PER_CUSTOMER, is_settling, offers, question
 from entra_plugin.web.pages.run_rows import FOUND, TONES, ShownRow, in_words
 from entra_plugin.web.pages.run_view import Ask, Part, Scope, View
-from entra_plugin.web.pages.run_words import took, why
+from entra_plugin.web.pages.run_words import counts_of, took, why
 from support.builders import client, contact
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -351,3 +351,17 @@ def test_customers_are_shown_fifty_at_a_time(
 ) -> None:
     found = _pages(total, page)
     assert (found.first_row, found.last_row, found.before, found.after) == wanted
+
+
+def test_what_came_of_a_check_is_what_it_found() -> None:
+    """Other runs are told by what they did, whatever they have as progress."""
+    progress = {"listed": 8, "checked": 8, "failed": 1, "new": 0, "gone": 2, "steps": []}
+    done = {"created": 3}
+    discovery = run(RunType.DISCOVERY, RunState.PARTIAL, progress=progress, counts=done)
+    assert counts_of(discovery) == {"checked": 8, "failed": 1, "new": 0, "gone": 2}
+    assert counts_of(run(RunType.VALIDATION, progress={"checked": 5, "failed": 0})) == {
+        "checked": 5,
+        "failed": 0,
+    }
+    assert counts_of(run(RunType.VALIDATION)) == {}
+    assert counts_of(run(progress=progress, counts=done)) == done
