@@ -54,6 +54,19 @@ _CLOSE_ANSWERED = text("""
 """The run may itself ask about the contact that it links: that question stays."""
 
 
+_CLOSE_OVERWRITTEN = text(f"""
+    UPDATE entra_reconciliation_items i
+    SET state = 'resolved', settled_at = :now, settled_as = 'answered_itself',
+        version = i.version + 1
+    FROM {CHANGES} c
+    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = c.entra_tenant_id
+        AND i.object_id = c.object_id AND i.state = 'open' AND i.reason = 'field_conflict'
+        AND NOT EXISTS (
+            SELECT FROM jsonb_object_keys(i.details -> 'fields') AS asked
+            WHERE NOT jsonb_exists(c.after, asked))
+""").bindparams(bindparam("change_ids", type_=IdArray()))
+
+
 _CLOSE_MOOT = text("""
     UPDATE entra_reconciliation_items
     SET state = 'resolved', settled_at = :now, settled_as = 'answered_itself', version = version + 1
@@ -118,6 +131,13 @@ class Items:
             "linked": _LINKED,
         }
         await self._connection.execute(_CLOSE_ANSWERED, values)
+
+    async def close_overwritten(self, change_ids: Sequence[ChangeId], now: datetime) -> None:
+        """Close the questions about fields all of which these applied updates have written."""
+        if not change_ids:
+            return
+        values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids), "now": now}
+        await self._connection.execute(_CLOSE_OVERWRITTEN, values)
 
     async def close_moot(
         self, entra_tenant_id: EntraTenantId, object_ids: Sequence[ObjectId], now: datetime

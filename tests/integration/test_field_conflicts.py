@@ -2,12 +2,7 @@
 
 import pytest
 
-from entra_plugin.application.review.answers import Answer
-from entra_plugin.domain.errors import Conflict
-from entra_plugin.domain.reviewing import Action, Side
-from entra_plugin.domain.states import FieldName
 from support.case import Case
-from support.desk import Desk
 from support.office import CUSTOMERS
 
 
@@ -26,19 +21,21 @@ def torn(case: Case) -> Case:
     return case
 
 
+def nothing_is_left(case: Case) -> None:
+    """Another sync finds nothing to do, and touches no contact."""
+    before = case.office.versions()
+    assert case.rows(case.sync()) == []
+    assert case.office.versions() == before
+
+
 def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case) -> None:
     (item,) = torn.office.state().items.values()
     torn.save(guard={}, role="directory_wins", mobile="directory_wins")
     torn.sync()
     assert torn.contact("ada")["role"] == "Pilot"
     assert torn.questions() == []
-    keep = Answer(action=Action.FIELDS, fields={FieldName.ROLE: Side.LOCAL})
-    with pytest.raises(Conflict) as late:
-        torn.stage.run(Desk(torn.engine).answer(item["id"], keep))
-    assert late.value.details["settledAs"] == "answered_itself"
-    before = torn.office.versions()
-    assert torn.rows(torn.sync()) == []
-    assert torn.office.versions() == before
+    assert torn.office.settled_as(item["id"]) == "answered_itself"
+    nothing_is_left(torn)
 
 
 def test_a_conflict_stays_open_as_long_as_what_decides_it_is_held(torn: Case) -> None:
@@ -63,3 +60,24 @@ def test_what_is_left_of_a_conflict_is_asked_on(torn: Case) -> None:
     details = item["details"]
     assert isinstance(details, dict)
     assert list(details["fields"]) == ["mobile"]
+
+
+def test_a_conflict_stays_open_when_another_field_is_written(torn: Case) -> None:
+    torn.office.edit(str(torn.contact("ada")["id"]), "full_name", "Countess")
+    torn.save(guard={}, role="ask", mobile="ask", displayName="directory_wins")
+    assert torn.rows(torn.sync()) == [("update", "applied")]
+    assert torn.questions() == [("ada", "field_conflict")]
+    nothing_is_left(torn)
+    assert torn.questions() == [("ada", "field_conflict")]
+
+
+def test_a_conflict_that_a_person_settles_at_the_contact_ends_with_the_next_sync(
+    torn: Case,
+) -> None:
+    torn.save(guard={}, role="directory_wins", mobile="ask")
+    torn.office.edit(str(torn.contact("ada")["id"]), "mobile", "+1 555 0100")
+    torn.sync()
+    assert torn.contact("ada")["role"] == "Pilot"
+    torn.sync()
+    assert torn.questions() == []
+    nothing_is_left(torn)

@@ -82,6 +82,17 @@ def test_nobody_is_asked_about_a_missing_user_whose_contact_is_deleted(cyd: Case
     assert cyd.rows(cyd.sync()) == [("create", "applied")]
 
 
+def test_the_question_about_a_missing_user_answers_itself_with_the_proof(cyd: Case) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    cyd.vanish("cyd")
+    cyd.sync()
+    (item,) = cyd.office.state().items.values()
+    cyd.capable(proves_absence=True)
+    cyd.sync()
+    assert not cyd.contact("cyd")["active"]
+    assert cyd.office.settled_as(item["id"]) == "answered_itself"
+
+
 @pytest.mark.parametrize("kept", ["pinned", "in grace"])
 def test_a_proof_that_is_not_acted_on_yet_is_written_once(cyd: Case, kept: str) -> None:
     cyd.capable(delta=False, proves_absence=False)

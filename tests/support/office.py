@@ -219,6 +219,16 @@ class Office:
         )
         return state
 
+    def settled_as(self, item_id: object) -> object:
+        """How a question was settled; None while it is open."""
+        ((found,),) = self._rows(
+            "SELECT settled_as FROM entra_reconciliation_items"
+            " WHERE tenant_id = %s AND item_id = %s",
+            self.tenant_id,
+            item_id,
+        )
+        return found
+
     def versions(self, *, but: str = "") -> list[tuple[object, ...]]:
         """Which transaction wrote each row of the tables that must keep still."""
         looks = sql.SQL(" UNION ALL ").join(

@@ -158,20 +158,16 @@ class ApplyBatch:
     async def _close_answered(self, done: Sequence[Done]) -> None:
         """Close the questions that applied rows answer, before new ones are asked."""
         rows = {row.change_id: row for row in self._batch.rows}
-        answered = [
-            rows[outcome.change_id].object_id
-            for outcome in done
-            if outcome.state == ChangeState.APPLIED
-            and (
-                opens_link(rows[outcome.change_id])
-                or rows[outcome.change_id].kind in (ChangeKind.UPDATE, ChangeKind.INACTIVATE)
-            )
-        ]
-        await Items(self._connection, self._batch.tenant_id).close_answered(
+        applied = [rows[one.change_id] for one in done if one.state == ChangeState.APPLIED]
+        items = Items(self._connection, self._batch.tenant_id)
+        await items.close_answered(
             self._batch.entra_tenant_id,
-            answered,
+            [r.object_id for r in applied if opens_link(r) or r.kind == ChangeKind.INACTIVATE],
             run_id=self._batch.run_id,
             now=self._batch.now,
+        )
+        await items.close_overwritten(
+            [row.change_id for row in applied if row.kind == ChangeKind.UPDATE], self._batch.now
         )
 
     async def _pins(self) -> Pins:
