@@ -45,12 +45,11 @@ class History(Answers):
     def settle(self) -> None:
         """Days went by, so that a sync may have something to do; the next one has nothing.
 
-        Of two directories of one client, one may have made the contact that answers a question of
-        the other: that takes a sync more.
+        One customer may have got the contact that answers a question of another: that takes a sync
+        more.
         """
         self.synced()
-        clients = [client for client in self.world.mapped.values() if client is not None]
-        if len(set(clients)) < len(clients):
+        if self.world.hangs_together():
             self.synced()
         versions = self.office.versions()
         run_id = self.synced()

@@ -79,6 +79,21 @@ class World:
             self.left_at[key] = now
             self.departures[key] += 1
 
+    def hangs_together(self) -> bool:
+        """Two directories have a client or an address in common: one may wait for the other."""
+        mapped = {d: client for d, client in self.mapped.items() if client is not None}
+        addresses = Counter(
+            address
+            for directory in mapped
+            for address in {
+                normal("email", name)
+                for user in self.papers[directory].users.values()
+                for name in (user.mail, user.user_principal_name, *user.aliases)
+                if name is not None
+            }
+        )
+        return len(set(mapped.values())) < len(mapped) or any(n > 1 for n in addresses.values())
+
     def client_of(self, key: Key) -> ClientId | None:
         """The client that the identity's directory is mapped to."""
         return next(c for d, c in self.mapped.items() if str(d) == key[0])
