@@ -184,6 +184,12 @@ _HAS_APPLIED = text("""
             AND state = 'applied')
 """)
 
+_WITH_ROWS = text("""
+    SELECT count(DISTINCT object_id) FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids)
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
 _DROP_QUESTIONS = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -437,6 +443,16 @@ class Changes:
         scope = self._scope(run_id, managed_tenant_id)
         return bool(await self._connection.scalar(_HAS_APPLIED, scope))
 
+    async def count_with_rows(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        object_ids: Sequence[ObjectId],
+    ) -> int:
+        """Of how many of these a run has rows."""
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+        return int((await self._connection.execute(_WITH_ROWS, values)).scalar_one())
+
     async def drop_questions(
         self,
         run_id: RunId,
@@ -444,8 +460,6 @@ class Changes:
         object_ids: Sequence[ObjectId],
     ) -> None:
         """Forget that a run asked about these, who had no link: it finds otherwise now."""
-        if not object_ids:
-            return
         values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
         await self._connection.execute(_DROP_QUESTIONS, values)
 

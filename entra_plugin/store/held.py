@@ -61,7 +61,8 @@ _PLANS = text("""
         count(*) FILTER (WHERE c.kind IN ('update', 'move')) AS overwrites
     FROM entra_sync_changes c
     WHERE c.tenant_id = :tenant_id AND c.run_id = :run_id
-        AND c.state IN ('planned', 'held') AND c.kind IN ('inactivate', 'update', 'move')
+        AND c.state IN ('planned', 'held', 'applied')
+        AND c.kind IN ('inactivate', 'update', 'move')
     GROUP BY c.client_id
 """)
 

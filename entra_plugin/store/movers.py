@@ -30,7 +30,8 @@ _OF = text("""
         AND l.contact_id = ANY(:contact_ids) AND l.state = 'closed'
         AND l.closed_reason = 'mapping_changed' AND l.reason = 'created'
         AND l.host_version IS NOT NULL
-        AND i.departure IS NULL AND NOT i.unlisted AND i.verdict NOT IN ('ignored', 'undone')
+        AND i.enabled AND i.departure IS NULL AND NOT i.unlisted
+        AND i.verdict NOT IN ('ignored', 'undone')
         AND NOT EXISTS (
             SELECT FROM entra_contact_links o
             WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
@@ -54,7 +55,7 @@ class Movers:
     async def of(
         self, entra_tenant_id: EntraTenantId, contact_ids: Sequence[ContactId]
     ) -> dict[ContactId, Mover]:
-        """Who of a directory had these contacts made, was there, and was not to be left alone."""
+        """Who of a directory had these contacts made, was there when last seen, and may move."""
         if not contact_ids:
             return {}
         values = {

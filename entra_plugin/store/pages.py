@@ -129,7 +129,7 @@ class Pages:
         )
 
     async def count_unchanged(self, fence: Fence, more: int) -> None:
-        """Add to the unchanged ones of the reading what turned out so once it was complete."""
+        """Add to the unchanged ones of the reading, or take off, what turned out since."""
         if more == 0:
             return
         await self._connection.execute(

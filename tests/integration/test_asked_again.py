@@ -129,3 +129,30 @@ def test_a_run_that_dies_meanwhile_looks_at_them_all_the_same(case: Case, crash_
         ("cyd", "linked_elsewhere")
     ]
     nothing_is_left(case)
+
+
+def test_who_is_asked_otherwise_does_not_count_as_unchanged_as_well(case: Case) -> None:
+    case.capable(delta=False)
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.sync()
+    case.change("eve", mail=address("cyd"))
+    run_id = case.sync()
+    (counts,) = (c for c in case.office.state().parts if c["run_id"] == str(run_id))
+    found = {name: counts[name] for name in ("users_read", "created", "queued", "unchanged")}
+    assert found == {"users_read": 5, "created": 2, "queued": 1, "unchanged": 2}
+
+
+def test_what_a_second_look_overwrites_counts_for_the_guard_with_what_is_written(
+    case: Case,
+) -> None:
+    """One may be overwritten: Ada is; then Cyd is linked, whose contact has to wait."""
+    case.save(guard={"overwriteMin": 1, "overwritePercent": 0}, role="directory_wins")
+    case.office.hire(CLIENTS[0], "Pia", address("pia"))
+    case.office.edit(str(case.contact("pia")["id"]), "role", "Chief")
+    case.office.edit(str(case.contact("ada")["id"]), "role", "Chief")
+    case.change("cyd", aliases=(address("pia"), address("bob")), job_title="Boss")
+    case.change("bob", enabled=False)
+    case.change("ada", job_title="Pilot")
+    updates = [state for kind, state in case.rows(case.sync()) if kind == "update"]
+    assert sorted(map(str, updates)) == ["applied", "held"]

@@ -2,7 +2,11 @@
 
 import pytest
 
+from entra_plugin.application.review.answers import Answer
+from entra_plugin.domain.reviewing import Action, Side
+from entra_plugin.domain.states import FieldName
 from support.case import Case
+from support.desk import Desk
 from support.office import CUSTOMERS
 
 
@@ -81,3 +85,20 @@ def test_a_conflict_that_a_person_settles_at_the_contact_ends_with_the_next_sync
     torn.sync()
     assert torn.questions() == []
     nothing_is_left(torn)
+
+
+def test_an_answer_is_carried_out_though_a_rule_has_settled_the_field_meanwhile(
+    torn: Case,
+) -> None:
+    """Of two fields one is to stay by now, and what the other gets is held."""
+    torn.save(
+        guard={"overwriteMin": 0, "overwritePercent": 0},
+        role="local_wins",
+        mobile="directory_wins",
+    )
+    torn.sync()
+    (item,) = torn.office.state().items.values()
+    sides: dict[str, Side] = {FieldName.ROLE: Side.DIRECTORY, FieldName.MOBILE: Side.LOCAL}
+    answer = Answer(action=Action.FIELDS, fields=sides)
+    torn.stage.run(Desk(torn.engine).answer(item["id"], answer))
+    assert torn.contact("ada")["role"] == "Pilot"

@@ -92,7 +92,8 @@ def test_a_question_about_a_contact_that_moves_is_asked_once(
 
 
 @pytest.mark.parametrize(
-    "why", ["left", "edited", "contact pinned", "user pinned", "move discarded"]
+    "why",
+    ["left", "leaves", "left at once", "edited", "contact pinned", "user pinned", "move discarded"],
 )
 def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
     cyd: Case, why: str
@@ -101,6 +102,8 @@ def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
     if why == "left":
         cyd.change("cyd", enabled=False)
         cyd.sync()
+    elif why in {"leaves", "left at once"}:
+        cyd.change("cyd", enabled=False)
     elif why == "edited":
         cyd.office.edit(contact, "role", "Boss")
     elif why == "contact pinned":
@@ -111,6 +114,8 @@ def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
     else:
         cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0})
     cyd.map(CLIENTS[1])
+    if why == "left at once":
+        cyd.sync()
     if why == "move discarded":
         cyd.stage.run(cyd.engine.discard(cyd.sync()))
     cyd.change("dan", mail="cyd@contoso.example")

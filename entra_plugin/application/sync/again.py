@@ -1,4 +1,4 @@
-"""People who are planned once more while a plan is applied: what they met is not what was planned.
+"""People who are planned once more while a plan is applied: the contacts are others by now.
 
 It is done in one transaction, and what comes of it passes the guard like everything else.
 """
@@ -16,13 +16,14 @@ from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.settle import settle_plan
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
-from entra_plugin.domain.ids import TenantId
+from entra_plugin.domain.ids import ObjectId, TenantId
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
 from entra_plugin.store.items import Items
+from entra_plugin.store.pages import Pages
 
 _CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
 """Kinds that claim a contact, or an address for one."""
@@ -96,8 +97,8 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     asked them gives way to what it asks or does now.
     """
     policy, tenant_id = planner.policy, planner.tenant_id
-    changes = Changes(connection, tenant_id)
-    if not await changes.has_applied(fence.run_id, fence.managed_tenant_id):
+    has_applied = Changes(connection, tenant_id).has_applied
+    if not await has_applied(fence.run_id, fence.managed_tenant_id):
         return False
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
@@ -107,11 +108,9 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, asked)
     planned = await planner.plan(connection, list(users.values()))
     planned.plan.changes = _uncontested(planned.plan.changes)
-    await changes.drop_questions(
-        fence.run_id,
-        fence.managed_tenant_id,
-        [change.user.object_id for change in planned.plan.changes],
-    )
+    concerned = list({change.user.object_id for change in planned.plan.changes})
+    if concerned:
+        await _take_back(connection, tenant_id, fence, concerned)
     created = {
         change.change_id: name_of(change.after or {})
         for change in planned.plan.changes
@@ -119,7 +118,20 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     }
     notes = await planner.look_alikes(connection, created)
     await planner.write(connection, replace(planned, notes=notes))
-    return bool(planned.plan.changes)
+    return bool(concerned)
+
+
+async def _take_back(
+    connection: AsyncConnection,
+    tenant_id: TenantId,
+    fence: Fence,
+    object_ids: Sequence[ObjectId],
+) -> None:
+    """Forget that the run asked about these, or found them unchanged."""
+    changes = Changes(connection, tenant_id)
+    known = await changes.count_with_rows(fence.run_id, fence.managed_tenant_id, object_ids)
+    await Pages(connection, tenant_id).count_unchanged(fence, known - len(object_ids))
+    await changes.drop_questions(fence.run_id, fence.managed_tenant_id, object_ids)
 
 
 def _uncontested(changes: Sequence[Change]) -> list[Change]:

@@ -142,8 +142,8 @@ class Apply:
     ) -> None:
         """Apply rows of these kinds; creates that met a new contact are planned once more.
 
-        So are those who are asked about, as the contacts are now. What comes of that passes the
-        guard, like everything else.
+        So are those who are asked about in a sync of whole customers, as the contacts are now. What
+        comes of that passes the guard, like everything else.
 
         Raises:
             NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``; nothing of

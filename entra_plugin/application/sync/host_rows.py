@@ -72,8 +72,11 @@ def write_of(row: ChangeRow, version: int | None) -> Written:
 def settled_since(row: ChangeRow, base: Mapping[str, str]) -> bool:
     """True when a value that the row would write was settled otherwise since it was planned.
 
-    A person has kept the contact's own: the base of the link is the directory's value then.
+    A person has kept the contact's own: the base of the link is the directory's value then. What a
+    person answers holds, whatever was settled before.
     """
+    if row.reason == VerdictReason.DECIDED:
+        return False
     return any(base.get(name) == value for name, value in _base_of(row).items())
 
 

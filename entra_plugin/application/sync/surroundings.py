@@ -46,7 +46,7 @@ class Around:
                 *decided,
             ]
         )
-        index = await self._moved(await self._candidates(pending, links, by_id))
+        index = await self._moved(pending, await self._candidates(pending, links, by_id))
         around = Surroundings(
             index=index,
             links={
@@ -155,7 +155,9 @@ class Around:
             return (address,) if FieldName.EMAIL in self.policy.fields else ()
         return (address, *other_addresses(reading.user, address))
 
-    async def _moved(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    async def _moved(
+        self, pending: Sequence[Reading], index: Mapping[str, list[Candidate]]
+    ) -> dict[str, list[Candidate]]:
         """The candidates as they will be when those have moved who move with this mapping.
 
         So nobody else gets a contact of his own for whose alias one is on its way. Who has just
@@ -172,9 +174,10 @@ class Around:
             return dict(index)
         directory = self.policy.entra_tenant_id
         movers = await Movers(self.connection, self.tenant_id).of(directory, list(elsewhere))
+        leaving = {r.user.object_id for r in pending if not r.user.enabled}
         for contact_id, mover in movers.items():
             candidate = elsewhere[contact_id]
-            if mover.version == candidate.version:
+            if mover.version == candidate.version and mover.object_id not in leaving:
                 key = IdentityKey(entra_tenant_id=directory, object_id=mover.object_id)
                 elsewhere[contact_id] = replace(candidate, client_id=here, linked_to=key)
         return {
