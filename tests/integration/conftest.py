@@ -8,6 +8,7 @@ import pytest
 from devhost.servers.postgres import Urls
 from support.case import Case, customer_on
 from support.graph import Signed, signed_in
+from support.house import House, housed
 from support.inside import Inside
 from support.program import Program
 from support.ruling import Meet
@@ -85,3 +86,17 @@ def stage(postgres_server: Urls) -> Iterator[Stage]:
 def case(stage: Stage) -> Case:
     """A customer on paper."""
     return customer_on(stage)
+
+
+@pytest.fixture(scope="module")
+async def lasting(postgres_server: Urls) -> AsyncIterator[House]:
+    """One MSP's rows, without Temporal."""
+    async with housed(postgres_server) as house:
+        yield house
+
+
+@pytest.fixture
+async def house(lasting: House) -> House:
+    """The same, begun anew."""
+    await lasting.clear()
+    return lasting

@@ -1,6 +1,6 @@
 """People are told of what needs them, each thing once, and only of what they want to hear."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,6 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from devhost.ports.flags import DatabaseFlags
-from devhost.servers.postgres import Urls
 from entra_plugin.access import FlagUnread
 from entra_plugin.application.discover import Discover
 from entra_plugin.application.notices import Notices
@@ -22,22 +21,10 @@ from entra_plugin.store.connection_tables import partner_connections
 from entra_plugin.store.run_tables import sync_settings
 from entra_plugin.workflows.activities import Activities
 from entra_plugin.workflows.messages import RunRef
-from support.house import START, House, housed
+from support.house import START, House
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-async def lasting(postgres_server: Urls) -> AsyncIterator[House]:
-    async with housed(postgres_server) as house:
-        yield house
-
-
-@pytest.fixture
-async def house(lasting: House) -> House:
-    await lasting.clear()
-    return lasting
 
 
 async def keys(house: House) -> list[str]:

@@ -1,34 +1,20 @@
 """Where no discovery has begun for more than a day, one is started: its schedule is gone."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from devhost.servers.postgres import Urls
 from entra_plugin.application.discover_overdue import OVERDUE, DiscoverOverdue
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import RunId, TenantId
 from entra_plugin.domain.states import RunType
 from entra_plugin.store.connection_tables import partner_connections
-from support.house import House, Row, housed
+from support.house import House, Row
 from support.mortal import NoWorkflows
 
 LATE, IN_TIME = OVERDUE + timedelta(minutes=1), OVERDUE - timedelta(minutes=1)
 LONG = timedelta(days=9)
-
-
-@pytest.fixture(scope="module")
-async def lasting(postgres_server: Urls) -> AsyncIterator[House]:
-    async with housed(postgres_server) as house:
-        yield house
-
-
-@pytest.fixture
-async def house(lasting: House) -> House:
-    await lasting.clear()
-    return lasting
 
 
 async def connected(house: House, age: timedelta, *, ended: timedelta | None = None) -> None:

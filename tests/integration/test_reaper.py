@@ -1,33 +1,19 @@
 """Nothing stays running whose workflow is gone, and nothing is closed whose workflow is not."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from devhost.servers.postgres import Urls
 from entra_plugin.application.housekeeping import KeepHouse
 from entra_plugin.application.reap import YOUNG, Reap
 from entra_plugin.application.runs import CancelRun
 from entra_plugin.domain.errors import TransientFailure
 from entra_plugin.domain.ids import RunId
-from support.house import House, Row, housed
+from support.house import House, Row
 from support.mortal import NoWorkflows
 
 OLD = YOUNG + timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module")
-async def lasting(postgres_server: Urls) -> AsyncIterator[House]:
-    async with housed(postgres_server) as house:
-        yield house
-
-
-@pytest.fixture
-async def house(lasting: House) -> House:
-    await lasting.clear()
-    return lasting
 
 
 async def stored(house: House, run_id: RunId) -> Row:

@@ -1,31 +1,17 @@
 """What was kept long enough goes: held rows, old change rows, people whom nobody syncs."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from devhost.servers.postgres import Urls
 from entra_plugin.application import retention
 from entra_plugin.application.retention import DeleteOldChanges, DiscardLapsed, EraseAbandoned
 from entra_plugin.domain.ids import RunId
 from entra_plugin.store.run_tables import sync_settings
-from support.house import House, Row, housed
+from support.house import House, Row
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-async def lasting(postgres_server: Urls) -> AsyncIterator[House]:
-    async with housed(postgres_server) as house:
-        yield house
-
-
-@pytest.fixture
-async def house(lasting: House) -> House:
-    await lasting.clear()
-    return lasting
 
 
 async def changes(house: House) -> dict[UUID, Row]:
