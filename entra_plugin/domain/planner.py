@@ -6,7 +6,7 @@ The order of the rules is here, with what is planned for identities that have no
 from collections.abc import Mapping, Sequence
 
 from entra_plugin.domain.filters import address_of
-from entra_plugin.domain.ids import ContactId
+from entra_plugin.domain.ids import ContactId, ObjectId
 from entra_plugin.domain.leaving import Departure, on_seeing
 from entra_plugin.domain.matching import Candidate, Doubt, Match, match
 from entra_plugin.domain.merging import normal, values_of
@@ -37,11 +37,6 @@ _CLAIMED = VerdictReason.CLAIMED_TWICE
 _MISSING = VerdictReason.MISSING_UPSTREAM
 
 
-def _may_answer(change: Change, question: VerdictReason) -> bool:
-    """True for a row that answers this question once it is applied, or asks another."""
-    return change.kind != ChangeKind.UPDATE or question == VerdictReason.FIELD_CONFLICT
-
-
 class Planner(LinkedPlanner):
     """Plans the identities of one managed tenant for one run."""
 
@@ -56,11 +51,27 @@ class Planner(LinkedPlanner):
             known, object_id = reading.known, reading.user.object_id
             if known is not None and known.unlisted:
                 plan.found.append(object_id)
-            if known is None or known.question is None or object_id in plan.asked:
-                continue
-            question, _ = known.question
-            if not any(_may_answer(change, question) for change in plan.changes[rows:]):
-                plan.answered.append(object_id)
+            if known is not None and known.question is not None and object_id not in plan.asked:
+                self._answer(object_id, known.question[0], plan.changes[rows:], plan)
+
+    def _answer(
+        self,
+        object_id: ObjectId,
+        question: VerdictReason,
+        changes: Sequence[Change],
+        plan: PagePlan,
+    ) -> None:
+        """Drop an open question that is not asked any more, as far as no row will answer it.
+
+        What a row answers is closed when it is applied: of fields those that an update writes.
+        """
+        if any(change.kind != ChangeKind.UPDATE for change in changes):
+            return
+        written = [name for change in changes for name in change.after or {}]
+        if question == VerdictReason.FIELD_CONFLICT and written:
+            plan.narrowed[object_id] = written
+        else:
+            plan.answered.append(object_id)
 
     def plan_absent(
         self,

@@ -180,7 +180,7 @@ class PagePlan:
 
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
-    stands. ``standing`` are questions that are open already, word for word. ``waiting`` are
+    stands, ``narrowed`` those whose question about fields is left with these fields only. ``standing`` are questions that are open already, word for word. ``waiting`` are
     identities whose address somebody else has, or a contact that is to be left alone. ``found`` are
     those who had been missing when they were looked for.
     """
@@ -190,6 +190,7 @@ class PagePlan:
     rebased: dict[ObjectId, Mapping[str, str]] = field(default_factory=dict)
     answered: list[ObjectId] = field(default_factory=list)
     asked: set[ObjectId] = field(default_factory=set)
+    narrowed: dict[ObjectId, list[str]] = field(default_factory=dict)
     standing: list[Settled] = field(default_factory=list)
     waiting: set[ObjectId] = field(default_factory=set)
     found: list[ObjectId] = field(default_factory=list)

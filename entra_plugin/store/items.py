@@ -1,9 +1,11 @@
 """Queries on review items as a sync asks and withdraws them: one open per identity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, text
+import msgspec
+from sqlalchemy import Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.domain.ids import (
@@ -73,6 +75,31 @@ _CLOSE_MOOT = text("""
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
         AND object_id = ANY(:object_ids) AND state = 'open'
 """).bindparams(bindparam("object_ids", type_=IdArray()))
+
+
+_NARROW = text("""
+    WITH narrowed AS (
+        SELECT i.item_id, i.details -> 'fields' AS before, (
+            SELECT jsonb_object_agg(f.key, f.value)
+            FROM jsonb_each(i.details -> 'fields') f
+            WHERE jsonb_exists(n.names, f.key)) AS fields
+        FROM entra_reconciliation_items i
+        JOIN unnest(:object_ids, CAST(:names AS jsonb[])) AS n (object_id, names)
+            ON n.object_id = i.object_id
+        WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
+            AND i.state = 'open' AND i.reason = 'field_conflict'
+    )
+    UPDATE entra_reconciliation_items i
+    SET details = CASE WHEN n.fields IS NULL THEN i.details
+            ELSE jsonb_set(i.details, '{fields}', n.fields) END,
+        state = CASE WHEN n.fields IS NULL THEN 'resolved' ELSE i.state END,
+        settled_at = CASE WHEN n.fields IS NULL THEN CAST(:now AS timestamptz) END,
+        settled_as = CASE WHEN n.fields IS NULL THEN 'answered_itself' END,
+        version = i.version + 1
+    FROM narrowed n
+    WHERE i.tenant_id = :tenant_id AND i.item_id = n.item_id
+        AND n.fields IS DISTINCT FROM n.before
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("names", type_=ARRAY(Text())))
 
 
 _CLAIMED = text("""
@@ -152,6 +179,24 @@ class Items:
             "now": now,
         }
         await self._connection.execute(_CLOSE_MOOT, values)
+
+    async def narrow(
+        self,
+        entra_tenant_id: EntraTenantId,
+        fields: Mapping[ObjectId, Sequence[str]],
+        now: datetime,
+    ) -> None:
+        """Leave of the questions about fields only these fields; without any they are closed."""
+        if not fields:
+            return
+        values = {
+            "tenant_id": self._tenant_id,
+            "entra_tenant_id": entra_tenant_id,
+            "object_ids": list(fields),
+            "names": [msgspec.json.encode(names).decode() for names in fields.values()],
+            "now": now,
+        }
+        await self._connection.execute(_NARROW, values)
 
     async def claimed(
         self, entra_tenant_id: EntraTenantId, besides: Sequence[ObjectId]

@@ -1,5 +1,7 @@
 """A question about fields ends with what decides them, and not before."""
 
+from typing import Final
+
 import pytest
 
 from entra_plugin.application.review.answers import Answer
@@ -8,6 +10,9 @@ from entra_plugin.domain.states import FieldName
 from support.case import Case
 from support.desk import Desk
 from support.office import CUSTOMERS
+
+HELD: Final = {"overwriteMin": 0, "overwritePercent": 0}
+"""A guard that holds every overwrite."""
 
 
 @pytest.fixture
@@ -43,11 +48,7 @@ def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case
 
 
 def test_a_conflict_stays_open_as_long_as_what_decides_it_is_held(torn: Case) -> None:
-    torn.save(
-        guard={"overwriteMin": 0, "overwritePercent": 0},
-        role="directory_wins",
-        mobile="directory_wins",
-    )
+    torn.save(guard=HELD, role="directory_wins", mobile="directory_wins")
     run_id = torn.sync()
     assert torn.questions() == [("ada", "field_conflict")]
     torn.stage.run(torn.engine.approve(run_id, [CUSTOMERS[0]]))
@@ -75,30 +76,65 @@ def test_a_conflict_stays_open_when_another_field_is_written(torn: Case) -> None
     assert torn.questions() == [("ada", "field_conflict")]
 
 
-def test_a_conflict_that_a_person_settles_at_the_contact_ends_with_the_next_sync(
-    torn: Case,
-) -> None:
+def test_a_field_that_a_person_settles_at_the_contact_is_asked_about_no_more(torn: Case) -> None:
     torn.save(guard={}, role="directory_wins", mobile="ask")
     torn.office.edit(str(torn.contact("ada")["id"]), "mobile", "+1 555 0100")
     torn.sync()
     assert torn.contact("ada")["role"] == "Pilot"
-    torn.sync()
     assert torn.questions() == []
     nothing_is_left(torn)
+
+
+def test_a_field_that_is_to_stay_is_asked_about_no_more(torn: Case) -> None:
+    torn.save(guard={}, role="local_wins", mobile="directory_wins")
+    torn.sync()
+    assert torn.contact("ada")["role"] == "Chief"
+    assert torn.contact("ada")["mobile"] == "+1 555 0100"
+    assert torn.questions() == []
+    nothing_is_left(torn)
+
+
+def test_what_is_held_is_asked_on_without_what_is_settled(torn: Case) -> None:
+    torn.save(guard=HELD, role="local_wins", mobile="directory_wins")
+    torn.sync()
+    (item,) = torn.office.state().items.values()
+    details = item["details"]
+    assert isinstance(details, dict)
+    assert list(details["fields"]) == ["mobile"]
+    answer = Answer(action=Action.FIELDS, fields={FieldName.MOBILE: Side.DIRECTORY})
+    torn.stage.run(Desk(torn.engine).answer(item["id"], answer))
+    assert torn.contact("ada")["mobile"] == "+1 555 0100"
+
+
+def test_a_conflict_that_is_none_any_more_ends_though_something_else_is_held(torn: Case) -> None:
+    contact = str(torn.contact("ada")["id"])
+    torn.office.edit(contact, "role", "Pilot")
+    torn.office.edit(contact, "mobile", "+1 555 0100")
+    torn.office.edit(contact, "full_name", "Countess")
+    (item,) = torn.office.state().items.values()
+    torn.save(guard=HELD, role="ask", mobile="ask", displayName="directory_wins")
+    assert torn.rows(torn.sync()) == [("update", "held")]
+    assert torn.questions() == []
+    assert torn.office.settled_as(item["id"]) == "answered_itself"
+
+
+def test_a_preview_leaves_a_conflict_as_it_is(torn: Case) -> None:
+    torn.save(guard={}, role="local_wins", mobile="directory_wins")
+    before = torn.office.state().items
+    torn.preview()
+    assert torn.office.state().items == before
 
 
 def test_an_answer_is_carried_out_though_a_rule_has_settled_the_field_meanwhile(
     torn: Case,
 ) -> None:
-    """Of two fields one is to stay by now, and what the other gets is held."""
-    torn.save(
-        guard={"overwriteMin": 0, "overwritePercent": 0},
-        role="local_wins",
-        mobile="directory_wins",
-    )
-    torn.sync()
     (item,) = torn.office.state().items.values()
+    desk = Desk(torn.engine)
+    torn.stage.run(desk.answer(item["id"], Answer(action=Action.DISMISS)))
+    torn.save(guard={}, role="local_wins", mobile="local_wins")
+    torn.sync()
+    torn.stage.run(desk.answer(item["id"], Answer(action=Action.REOPEN)))
     sides: dict[str, Side] = {FieldName.ROLE: Side.DIRECTORY, FieldName.MOBILE: Side.LOCAL}
     answer = Answer(action=Action.FIELDS, fields=sides)
-    torn.stage.run(Desk(torn.engine).answer(item["id"], answer))
+    torn.stage.run(desk.answer(item["id"], answer))
     assert torn.contact("ada")["role"] == "Pilot"

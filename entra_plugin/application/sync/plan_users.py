@@ -167,7 +167,9 @@ class UserPlanner:
             directory, plan.settled, self.now, digests=planned.digests
         )
         await Links(connection, self.tenant_id).rebase(directory, plan.rebased)
-        await Items(connection, self.tenant_id).close_moot(directory, plan.answered, self.now)
+        items = Items(connection, self.tenant_id)
+        await items.close_moot(directory, plan.answered, self.now)
+        await items.narrow(directory, plan.narrowed, self.now)
         await UnlistedIdentities(connection, self.tenant_id).find(directory, plan.found)
 
     def _planner(self) -> Planner:
