@@ -180,9 +180,10 @@ class PagePlan:
 
     ``rebased`` are links whose base moves without a write to the contact; ``answered`` are
     identities whose open question nobody needs to answer any more, ``asked`` those whose question
-    stands, ``narrowed`` those whose question about fields is left with these fields only. ``standing`` are questions that are open already, word for word. ``waiting`` are
-    identities whose address somebody else has, or a contact that is to be left alone. ``found`` are
-    those who had been missing when they were looked for.
+    stands, ``narrowed`` those whose question about fields is left with these only. ``standing``
+    are questions that are open already, word for word. ``waiting`` are identities whose address
+    somebody else has, or a contact that is to be left alone. ``found`` are those who had been
+    missing when they were looked for.
     """
 
     changes: list[Change] = field(default_factory=list)

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from entra_plugin.domain.ids import ContactId, EntraTenantId, ObjectId, TenantId
+from entra_plugin.domain.ids import (
+    ContactId,
+    EntraTenantId,
+    ManagedTenantId,
+    ObjectId,
+    RunId,
+    TenantId,
+)
 from entra_plugin.store.arrays import IdArray
 
 
@@ -44,6 +51,17 @@ _OF = text("""
                     OR (o.closed_at = l.closed_at AND o.link_id < l.link_id)))
 """).bindparams(bindparam("contact_ids", type_=IdArray()))
 
+_PLANNED = text("""
+    SELECT object_id FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids) AND kind = 'move' AND state IN ('planned', 'held')
+        AND run_id IN (
+            SELECT unnest(:run_ids)
+            UNION SELECT run_id FROM entra_sync_run_tenants
+            WHERE tenant_id = :tenant_id AND managed_tenant_id = :managed_tenant_id
+                AND state = 'held')
+""").bindparams(bindparam("run_ids", type_=IdArray()), bindparam("object_ids", type_=IdArray()))
+
 
 class Movers:
     """The movers of one tenant."""
@@ -67,3 +85,18 @@ class Movers:
         return {
             row.contact_id: Mover(object_id=row.object_id, version=row.host_version) for row in rows
         }
+
+    async def planned(
+        self,
+        managed_tenant_id: ManagedTenantId,
+        run_ids: Sequence[RunId],
+        object_ids: Sequence[ObjectId],
+    ) -> frozenset[ObjectId]:
+        """Whose move is planned in one of these runs, or held in any."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "managed_tenant_id": managed_tenant_id,
+            "run_ids": list(run_ids),
+            "object_ids": list(object_ids),
+        }
+        return frozenset((await self._connection.scalars(_PLANNED, values)).all())

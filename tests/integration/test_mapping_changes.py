@@ -1,5 +1,8 @@
 """What a change of the mapping leaves behind, and what becomes of it at the next sync."""
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import pytest
 
 from entra_plugin.domain.reviewing import Action
@@ -91,33 +94,44 @@ def test_a_question_about_a_contact_that_moves_is_asked_once(
     assert cyd.office.versions() == before
 
 
-@pytest.mark.parametrize(
-    "why",
-    ["left", "leaves", "left at once", "edited", "contact pinned", "user pinned", "move discarded"],
-)
-def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
-    cyd: Case, why: str
-) -> None:
-    contact = str(cyd.contact("cyd")["id"])
-    if why == "left":
-        cyd.change("cyd", enabled=False)
-        cyd.sync()
-    elif why in {"leaves", "left at once"}:
-        cyd.change("cyd", enabled=False)
-    elif why == "edited":
-        cyd.office.edit(contact, "role", "Boss")
-    elif why == "contact pinned":
-        cyd.office.pin("hands_off", contact_id=contact)
-    elif why == "user pinned":
-        user = person("cyd").object_id
-        cyd.office.pin("ignore_identity", directory=DIRECTORIES[0], object_id=user)
-    else:
-        cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0})
+def _discard(cyd: Case) -> None:
+    cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0})
     cyd.map(CLIENTS[1])
-    if why == "left at once":
+    cyd.stage.run(cyd.engine.discard(cyd.sync()))
+
+
+def _leave(cyd: Case) -> None:
+    cyd.change("cyd", enabled=False)
+    cyd.sync()
+
+
+STAYING: Final[Mapping[str, Callable[[Case], object]]] = {
+    "left": _leave,
+    "leaves": lambda cyd: cyd.change("cyd", enabled=False),
+    "deleted": lambda cyd: cyd.fire("cyd"),
+    "missing": lambda cyd: cyd.vanish("cyd"),
+    "edited": lambda cyd: cyd.office.edit(str(cyd.contact("cyd")["id"]), "role", "Boss"),
+    "contact pinned": lambda cyd: cyd.office.pin(
+        "hands_off", contact_id=str(cyd.contact("cyd")["id"])
+    ),
+    "user pinned": lambda cyd: cyd.office.pin(
+        "ignore_identity", directory=DIRECTORIES[0], object_id=person("cyd").object_id
+    ),
+    "move discarded": _discard,
+}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("why", STAYING)
+def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
+    cyd: Case, why: str, at_once: bool
+) -> None:
+    """Whether somebody else wants it in the sync that leaves it there, or later."""
+    contact = str(cyd.contact("cyd")["id"])
+    STAYING[why](cyd)
+    cyd.map(CLIENTS[1])
+    if not at_once:
         cyd.sync()
-    if why == "move discarded":
-        cyd.stage.run(cyd.engine.discard(cyd.sync()))
     cyd.change("dan", mail="cyd@contoso.example")
     cyd.sync()
     items = cyd.office.state().items

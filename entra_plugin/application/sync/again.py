@@ -62,6 +62,7 @@ class PlanAgain:
                 decisions=await Identities(connection, tenant_id).decided(policy.entra_tenant_id),
                 now=now,
                 everybody=policy.changed,
+                again=True,
             )
             planned = await plan(connection, planner, fence)
             if planned and self._judged:

@@ -68,6 +68,8 @@ class UserPlanner:
     """One person is planned, and nobody who may claim the same."""
     vanished: frozenset[ObjectId] = frozenset()
     """Linked identities whose contact the host does not have any more."""
+    again: bool = False
+    """Everybody has been planned in this run already."""
 
     async def plan(
         self,
@@ -194,6 +196,8 @@ class UserPlanner:
             contacts=self.contacts,
             decisions=self.decisions,
             alone=self.alone,
+            run_id=self.run_id,
+            again=self.again,
         )
 
     async def note_undisputed(self, connection: AsyncConnection) -> None:

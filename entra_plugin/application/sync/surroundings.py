@@ -9,7 +9,7 @@ from entra_plugin.application.sync.policy import Policy
 from entra_plugin.domain.addresses import normalise, spellings
 from entra_plugin.domain.filters import address_of
 from entra_plugin.domain.identity import IdentityKey
-from entra_plugin.domain.ids import ContactId, ObjectId, TenantId
+from entra_plugin.domain.ids import ContactId, ObjectId, RunId, TenantId
 from entra_plugin.domain.matching import Candidate, other_addresses
 from entra_plugin.domain.merging import Values
 from entra_plugin.domain.pins import NO_PINS
@@ -18,7 +18,7 @@ from entra_plugin.domain.states import DecisionKind, FieldName
 from entra_plugin.host import Contact, Contacts
 from entra_plugin.store.items import Items
 from entra_plugin.store.links import DormantLink, HeldLink, Links
-from entra_plugin.store.movers import Movers
+from entra_plugin.store.movers import Mover, Movers
 from entra_plugin.store.pins import Pins
 
 
@@ -33,6 +33,10 @@ class Around:
     decisions: Mapping[ObjectId, Remembered]
     alone: bool = False
     """Nobody else is planned: who claims the same is known from open questions only."""
+    run_id: RunId | None = None
+    """The run that is planned."""
+    again: bool = False
+    """Everybody has been planned in this run already."""
 
     async def of_page(self, pending: Sequence[Reading]) -> Surroundings:
         """Everything that these identities may have to do with."""
@@ -46,7 +50,7 @@ class Around:
                 *decided,
             ]
         )
-        index = await self._moved(pending, await self._candidates(pending, links, by_id))
+        index = await self._moved(await self._candidates(pending, links, by_id))
         around = Surroundings(
             index=index,
             links={
@@ -155,13 +159,11 @@ class Around:
             return (address,) if FieldName.EMAIL in self.policy.fields else ()
         return (address, *other_addresses(reading.user, address))
 
-    async def _moved(
-        self, pending: Sequence[Reading], index: Mapping[str, list[Candidate]]
-    ) -> dict[str, list[Candidate]]:
+    async def _moved(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
         """The candidates as they will be when those have moved who move with this mapping.
 
-        So nobody else gets a contact of his own for whose alias one is on its way. Who has just
-        come to stay is known when those who are asked about are planned once more.
+        So nobody else gets a contact of his own for whose alias one is on its way. Who is found to
+        stay, or to be gone, is known when those who are asked about are planned once more.
         """
         here = self.policy.client_id
         elsewhere = {
@@ -173,17 +175,28 @@ class Around:
         if not elsewhere:
             return dict(index)
         directory = self.policy.entra_tenant_id
-        movers = await Movers(self.connection, self.tenant_id).of(directory, list(elsewhere))
-        leaving = {r.user.object_id for r in pending if not r.user.enabled}
-        for contact_id, mover in movers.items():
+        for contact_id, mover in (await self._movers(list(elsewhere))).items():
             candidate = elsewhere[contact_id]
-            if mover.version == candidate.version and mover.object_id not in leaving:
+            if mover.version == candidate.version:
                 key = IdentityKey(entra_tenant_id=directory, object_id=mover.object_id)
                 elsewhere[contact_id] = replace(candidate, client_id=here, linked_to=key)
         return {
             address: [elsewhere.get(c.contact_id, c) for c in candidates]
             for address, candidates in index.items()
         }
+
+    async def _movers(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, Mover]:
+        """Who may move; once everybody was planned under this mapping, whose move has a row."""
+        movers = Movers(self.connection, self.tenant_id)
+        found = await movers.of(self.policy.entra_tenant_id, contact_ids)
+        if not found or (self.policy.changed and not self.again):
+            return found
+        planned = await movers.planned(
+            self.policy.managed_tenant_id,
+            [self.run_id] if self.run_id is not None else [],
+            [mover.object_id for mover in found.values()],
+        )
+        return {contact: mover for contact, mover in found.items() if mover.object_id in planned}
 
     async def _with_holders(self, found: Iterable[Contact]) -> list[Candidate]:
         contacts = list(found)
