@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Text, bindparam, func, select, text
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from entra_plugin.domain.ids import (
     ChangeId,
     ClientId,
+    ContactId,
     EntraTenantId,
     ManagedTenantId,
     ObjectId,
@@ -18,7 +20,7 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.domain.reviewing import LINKED_REASONS
-from entra_plugin.domain.states import ItemState
+from entra_plugin.domain.states import ItemState, VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
 from entra_plugin.store.looked_up import CHANGES
 from entra_plugin.store.people_tables import reconciliation_items as items
@@ -111,17 +113,27 @@ _CLAIMED = text("""
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
 _UNLINKED = text("""
-    SELECT q.object_id FROM entra_reconciliation_items q
+    SELECT q.object_id, q.reason, q.candidates, q.details FROM entra_reconciliation_items q
     JOIN entra_identities i ON i.tenant_id = q.tenant_id
         AND i.entra_tenant_id = q.entra_tenant_id AND i.object_id = q.object_id
     WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
         AND q.client_id = :client_id AND q.reason <> ALL(:linked)
         AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND i.verdict <> 'failed'
         AND NOT EXISTS (
             SELECT FROM entra_client_tenant_mappings m
             WHERE m.tenant_id = :tenant_id AND m.client_id = :client_id
                 AND m.ended_at IS NULL AND m.managed_tenant_id <> :managed_tenant_id)
+    ORDER BY q.object_id
 """).bindparams(bindparam("linked", type_=WordArray()))
+
+
+class Question(NamedTuple):
+    """What is asked about an identity."""
+
+    reason: VerdictReason
+    candidates: tuple[ContactId, ...]
+    details: Mapping[str, object]
 
 
 class Items:
@@ -215,10 +227,11 @@ class Items:
         entra_tenant_id: EntraTenantId,
         managed_tenant_id: ManagedTenantId,
         client_id: ClientId,
-    ) -> list[ObjectId]:
-        """Who is asked about for this client, has no link, and was there when it was looked for.
+    ) -> dict[ObjectId, Question]:
+        """What is asked for this client about those who have no link, and who they are.
 
-        Nobody, if other directories are mapped to the client: what their people claim is not seen
+        Not about who was missing when it was looked for, nor about whom the host rejected. About
+        nobody, if other directories are mapped to the client: what their people claim is not seen
         in the plan of one.
         """
         values = {
@@ -228,7 +241,11 @@ class Items:
             "client_id": client_id,
             "linked": _LINKED,
         }
-        return list((await self._connection.scalars(_UNLINKED, values)).all())
+        rows = await self._connection.execute(_UNLINKED, values)
+        return {
+            row.object_id: Question(VerdictReason(row.reason), tuple(row.candidates), row.details)
+            for row in rows
+        }
 
     async def count_open(self) -> int:
         """How many questions wait for a person."""

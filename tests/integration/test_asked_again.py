@@ -69,6 +69,21 @@ def test_two_who_claim_the_same_are_asked_about_once(case: Case) -> None:
     nothing_is_left(case)
 
 
+def test_two_who_come_to_claim_the_same_are_asked_about_that(case: Case) -> None:
+    """Active contacts come before inactive ones, and Bob's becomes one."""
+    case.office.hire(CLIENTS[0], "Pia", address("pia"))
+    for local in ("cyd", "dan"):
+        case.change(local, aliases=(address("pia"), address("bob")))
+    case.change("bob", enabled=False)
+    case.sync()
+    pia = case.contact("pia")["id"]
+    assert {about: (item["reason"], item["candidates"]) for about, item in asked(case).items()} == {
+        "cyd": ("claimed_twice", [pia]),
+        "dan": ("claimed_twice", [pia]),
+    }
+    nothing_is_left(case)
+
+
 def test_a_contact_that_a_run_makes_inactive_is_asked_about_no_more(case: Case) -> None:
     """Active contacts come before inactive ones."""
     case.change("eve", aliases=(address("ada"), address("bob")))

@@ -3,30 +3,34 @@
 It is done in one transaction, and what comes of it passes the guard like everything else.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
 from entra_plugin.application.sync.guard import guard_late
-from entra_plugin.application.sync.plan_users import UserPlanner, name_of
+from entra_plugin.application.sync.plan_users import PlannedUsers, UserPlanner, name_of
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.settle import settle_plan
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
-from entra_plugin.domain.ids import ObjectId, TenantId
+from entra_plugin.domain.ids import ChangeId, ObjectId, TenantId
 from entra_plugin.domain.planning import Change
-from entra_plugin.domain.states import ChangeKind
+from entra_plugin.domain.states import ChangeKind, VerdictReason
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
-from entra_plugin.store.items import Items
+from entra_plugin.store.items import Items, Question
 from entra_plugin.store.pages import Pages
 
 _CLAIMING = frozenset({ChangeKind.CREATE, ChangeKind.LINK})
 """Kinds that claim a contact, or an address for one."""
+
+_PAGE = 1000
+"""People that are planned at once."""
 
 Plan = Callable[[AsyncConnection, UserPlanner, Fence], Awaitable[bool]]
 """Plans some people; answers whether there are rows to be applied."""
@@ -104,14 +108,30 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
     )
-    if not asked:
-        return False
-    users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, asked)
-    planned = await planner.plan(connection, list(users.values()))
-    planned.plan.changes = _uncontested(planned.plan.changes)
+    plans: list[PlannedUsers] = []
+    object_ids = list(asked)
+    for start in range(0, len(object_ids), _PAGE):
+        page = object_ids[start : start + _PAGE]
+        users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, page)
+        plans.append(await planner.plan(connection, list(users.values())))
+    settled = _settle_claims([change for one in plans for change in one.plan.changes], asked)
+    for planned in plans:
+        planned.plan.changes = [
+            settled[change.change_id]
+            for change in planned.plan.changes
+            if change.change_id in settled
+        ]
+        await _write(connection, planner, fence, planned)
+    return bool(settled)
+
+
+async def _write(
+    connection: AsyncConnection, planner: UserPlanner, fence: Fence, planned: PlannedUsers
+) -> None:
+    """Write what is planned once more in place of what the run has asked, or found unchanged."""
     concerned = list({change.user.object_id for change in planned.plan.changes})
     if concerned:
-        await _take_back(connection, tenant_id, fence, concerned)
+        await _take_back(connection, planner.tenant_id, fence, concerned)
     created = {
         change.change_id: name_of(change.after or {})
         for change in planned.plan.changes
@@ -119,7 +139,6 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     }
     notes = await planner.look_alikes(connection, created)
     await planner.write(connection, replace(planned, notes=notes))
-    return bool(concerned)
 
 
 async def _take_back(
@@ -135,12 +154,38 @@ async def _take_back(
     await changes.drop_questions(fence.run_id, fence.managed_tenant_id, object_ids)
 
 
-def _uncontested(changes: Sequence[Change]) -> list[Change]:
-    """The rows of those who alone claim what they claim: the others stay for the next sync."""
-    claiming = [change for change in changes if change.kind in _CLAIMING]
-    claims = Counter(map(_subject, claiming))
-    contested = {change.user.object_id for change in claiming if claims[_subject(change)] > 1}
-    return [change for change in changes if change.user.object_id not in contested]
+def _settle_claims(
+    changes: Sequence[Change], asked: Mapping[ObjectId, Question]
+) -> dict[ChangeId, Change]:
+    """The rows, where two claim the same turned into questions; none of what is asked already."""
+    claims: defaultdict[object, list[Change]] = defaultdict(list)
+    for change in changes:
+        if change.kind in _CLAIMING:
+            claims[_subject(change)].append(change)
+    disputed = {
+        change.user.object_id: _claimed_twice(change)
+        for claiming in claims.values()
+        if len(claiming) > 1
+        for change in claiming
+    }
+    settled = [change for change in changes if change.user.object_id not in disputed]
+    settled += [
+        question
+        for object_id, question in disputed.items()
+        if asked[object_id] != Question(question.reason, question.candidates, question.after or {})
+    ]
+    return {change.change_id: change for change in settled}
+
+
+def _claimed_twice(change: Change) -> Change:
+    """The question that a disputed claim becomes."""
+    return msgspec.structs.replace(
+        change,
+        kind=ChangeKind.QUEUE,
+        reason=VerdictReason.CLAIMED_TWICE,
+        contact_id=None,
+        candidates=(change.contact_id,) if change.contact_id is not None else (),
+    )
 
 
 def _subject(change: Change) -> object:
