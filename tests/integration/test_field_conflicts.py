@@ -138,3 +138,23 @@ def test_an_answer_is_carried_out_though_a_rule_has_settled_the_field_meanwhile(
     answer = Answer(action=Action.FIELDS, fields=sides)
     torn.stage.run(desk.answer(item["id"], answer))
     assert torn.contact("ada")["role"] == "Pilot"
+
+
+@pytest.mark.parametrize("previewed", [False, True])
+def test_a_conflict_that_outlives_an_undo_stays_open(case: Case, previewed: bool) -> None:
+    case.change("cyd")
+    created = case.sync()
+    case.office.edit(str(case.contact("cyd")["id"]), "full_name", "Two")
+    case.save(guard={}, displayName="ask")
+    case.sync()
+    assert case.questions() == [("cyd", "field_conflict")]
+    undo = case.undo(created)
+    case.apply(undo)
+    case.stage.run(Desk(case.engine).resume(undo, None))
+    if previewed:
+        case.apply(case.preview())
+    else:
+        case.sync()
+    assert case.contacts()["cyd"][0]
+    assert case.questions() == [("cyd", "field_conflict")]
+    nothing_is_left(case)
