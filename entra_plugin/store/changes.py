@@ -190,6 +190,13 @@ _WITH_ROWS = text("""
         AND object_id = ANY(:object_ids)
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
+_TRIED = text("""
+    SELECT DISTINCT object_id FROM entra_sync_changes
+    WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
+        AND object_id = ANY(:object_ids)
+        AND (kind, state) IN (('create', 'failed'), ('link', 'failed'), ('link', 'stale'))
+""").bindparams(bindparam("object_ids", type_=IdArray()))
+
 _DROP_QUESTIONS = text("""
     DELETE FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -452,6 +459,16 @@ class Changes:
         """Of how many of these a run has rows."""
         values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
         return int((await self._connection.execute(_WITH_ROWS, values)).scalar_one())
+
+    async def tried(
+        self,
+        run_id: RunId,
+        managed_tenant_id: ManagedTenantId,
+        object_ids: Sequence[ObjectId],
+    ) -> frozenset[ObjectId]:
+        """Whom of these a run could not link: the host refused, or there was something else."""
+        values = {**self._scope(run_id, managed_tenant_id), "object_ids": list(object_ids)}
+        return frozenset((await self._connection.scalars(_TRIED, values)).all())
 
     async def drop_questions(
         self,

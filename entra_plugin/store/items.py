@@ -81,7 +81,7 @@ _CLOSE_MOOT = text("""
 
 _NARROW = text("""
     WITH narrowed AS (
-        SELECT i.item_id, i.details -> 'fields' AS before, (
+        SELECT i.item_id, i.version, i.details -> 'fields' AS before, (
             SELECT jsonb_object_agg(f.key, f.value)
             FROM jsonb_each(i.details -> 'fields') f
             WHERE jsonb_exists(n.names, f.key)) AS fields
@@ -99,10 +99,10 @@ _NARROW = text("""
         settled_as = CASE WHEN n.fields IS NULL THEN 'answered_itself' END,
         version = i.version + 1
     FROM narrowed n
-    WHERE i.tenant_id = :tenant_id AND i.item_id = n.item_id
+    WHERE i.tenant_id = :tenant_id AND i.item_id = n.item_id AND i.version = n.version
         AND n.fields IS DISTINCT FROM n.before
 """).bindparams(bindparam("object_ids", type_=IdArray()), bindparam("names", type_=ARRAY(Text())))
-
+"""An answer that comes meanwhile has another version: it stays as it is."""
 
 _CLAIMED = text("""
     SELECT DISTINCT coalesce(candidates[1]::text, details ->> 'email') AS subject
@@ -119,7 +119,6 @@ _UNLINKED = text("""
     WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
         AND q.client_id = :client_id AND q.reason <> ALL(:linked)
         AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
-        AND i.verdict <> 'failed'
         AND NOT EXISTS (
             SELECT FROM entra_client_tenant_mappings m
             WHERE m.tenant_id = :tenant_id AND m.client_id = :client_id
@@ -230,9 +229,8 @@ class Items:
     ) -> dict[ObjectId, Question]:
         """What is asked for this client about those who have no link, and who they are.
 
-        Not about who was missing when it was looked for, nor about whom the host rejected. About
-        nobody, if other directories are mapped to the client: what their people claim is not seen
-        in the plan of one.
+        Not about who was missing when it was looked for. About nobody, if other directories are
+        mapped to the client: what their people claim is not seen in the plan of one.
         """
         values = {
             "tenant_id": self._tenant_id,

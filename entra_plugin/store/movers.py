@@ -22,14 +22,18 @@ from entra_plugin.store.arrays import IdArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
-    """An identity that takes its contact along, unless the contact has another ``version``."""
+    """An identity that takes its contact along, unless the contact has another ``version``.
+
+    ``refused``: the host rejected that; it is tried again.
+    """
 
     object_id: ObjectId
     version: int
+    refused: bool
 
 
 _OF = text("""
-    SELECT l.contact_id, l.object_id, l.host_version
+    SELECT l.contact_id, l.object_id, l.host_version, i.verdict = 'failed' AS refused
     FROM entra_contact_links l
     JOIN entra_identities i ON i.tenant_id = l.tenant_id
         AND i.entra_tenant_id = l.entra_tenant_id AND i.object_id = l.object_id
@@ -83,7 +87,10 @@ class Movers:
         }
         rows = await self._connection.execute(_OF, values)
         return {
-            row.contact_id: Mover(object_id=row.object_id, version=row.host_version) for row in rows
+            row.contact_id: Mover(
+                object_id=row.object_id, version=row.host_version, refused=row.refused
+            )
+            for row in rows
         }
 
     async def planned(

@@ -103,6 +103,11 @@ class _Tries:
         """Those that count, this one included."""
         return activity.info().attempt - self._left_out
 
+    @property
+    def first(self) -> bool:
+        """True for the first of all."""
+        return activity.info().attempt == 1
+
     def beat(self, done: int | None = None) -> None:
         """Tell Temporal that we are alive, and how much is ``done``, for who looks there."""
         self._done = self._done if done is None else done
@@ -229,13 +234,18 @@ class Activities:
 
     @activity.defn(name=interface.FINISH)
     async def finish(self, customer: CustomerRef) -> Step:
-        """Apply what the guard let through, and record the outcome."""
+        """Apply what the guard let through, and record the outcome.
+
+        A try before this one may have applied the last row, and not have looked at what it changed.
+        """
 
         async def work() -> None:
             if await self._is_undo(customer):
                 await self._apply_undo(*_customer(customer))
                 await self._record.undone(*_customer(customer))
                 return
+            if not _tries.get().first:
+                await self._apply(*_customer(customer))
             while not await self._record.completed(*_customer(customer)):
                 await self._apply(*_customer(customer))
 

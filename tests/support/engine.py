@@ -6,7 +6,7 @@ be its last before or after any of its commits. The database and the host's cont
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 from uuid import uuid4
@@ -198,9 +198,11 @@ class Engine:
         async def working() -> Result:
             return await work()
 
-        tries = 0
+        attempt = tries = 0
         while True:
+            attempt += 1
             environment = ActivityEnvironment()
+            environment.info = replace(environment.info, attempt=attempt)
             try:
                 return await environment.run(working)
             except Killed:

@@ -17,7 +17,7 @@ from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.settle import settle_plan
 from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
-from entra_plugin.domain.ids import ChangeId, ObjectId, TenantId
+from entra_plugin.domain.ids import ObjectId, TenantId
 from entra_plugin.domain.planning import Change
 from entra_plugin.domain.states import ChangeKind, VerdictReason
 from entra_plugin.store.changes import Changes
@@ -99,11 +99,12 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     """Plan those without a link who are asked about, once the run has done or asked something.
 
     Otherwise the next sync would find other answers, though nothing has changed. What the run has
-    asked them gives way to what it asks or does now.
+    asked them gives way to what it asks or does now. Whom it could not link claims what he claims,
+    but is not tried again.
     """
     policy, tenant_id = planner.policy, planner.tenant_id
-    has_applied = Changes(connection, tenant_id).has_applied
-    if not await has_applied(fence.run_id, fence.managed_tenant_id):
+    changes = Changes(connection, tenant_id)
+    if not await changes.has_applied(fence.run_id, fence.managed_tenant_id):
         return False
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
@@ -114,7 +115,9 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
         page = object_ids[start : start + _PAGE]
         users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, page)
         plans.append(await planner.plan(connection, list(users.values())))
-    settled = _settle_claims([change for one in plans for change in one.plan.changes], asked)
+    claimed = _settle_claims([change for one in plans for change in one.plan.changes], asked)
+    tried = await changes.tried(fence.run_id, fence.managed_tenant_id, object_ids)
+    settled = {change.change_id: change for change in claimed if change.user.object_id not in tried}
     for planned in plans:
         planned.plan.changes = [
             settled[change.change_id]
@@ -154,9 +157,7 @@ async def _take_back(
     await changes.drop_questions(fence.run_id, fence.managed_tenant_id, object_ids)
 
 
-def _settle_claims(
-    changes: Sequence[Change], asked: Mapping[ObjectId, Question]
-) -> dict[ChangeId, Change]:
+def _settle_claims(changes: Sequence[Change], asked: Mapping[ObjectId, Question]) -> list[Change]:
     """The rows, where two claim the same turned into questions; none of what is asked already."""
     claims: defaultdict[object, list[Change]] = defaultdict(list)
     for change in changes:
@@ -174,7 +175,7 @@ def _settle_claims(
         for object_id, question in disputed.items()
         if asked[object_id] != Question(question.reason, question.candidates, question.after or {})
     ]
-    return {change.change_id: change for change in settled}
+    return settled
 
 
 def _claimed_twice(change: Change) -> Change:

@@ -50,7 +50,7 @@ class Around:
                 *decided,
             ]
         )
-        index = await self._moved(await self._candidates(pending, links, by_id))
+        index = await self._moved(pending, await self._candidates(pending, links, by_id))
         around = Surroundings(
             index=index,
             links={
@@ -159,7 +159,9 @@ class Around:
             return (address,) if FieldName.EMAIL in self.policy.fields else ()
         return (address, *other_addresses(reading.user, address))
 
-    async def _moved(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    async def _moved(
+        self, pending: Sequence[Reading], index: Mapping[str, list[Candidate]]
+    ) -> dict[str, list[Candidate]]:
         """The candidates as they will be when those have moved who move with this mapping.
 
         So nobody else gets a contact of his own for whose alias one is on its way. Who is found to
@@ -175,9 +177,10 @@ class Around:
         if not elsewhere:
             return dict(index)
         directory = self.policy.entra_tenant_id
+        leaving = {r.user.object_id for r in pending if not r.user.enabled}
         for contact_id, mover in (await self._movers(list(elsewhere))).items():
             candidate = elsewhere[contact_id]
-            if mover.version == candidate.version:
+            if mover.version == candidate.version and mover.object_id not in leaving:
                 key = IdentityKey(entra_tenant_id=directory, object_id=mover.object_id)
                 elsewhere[contact_id] = replace(candidate, client_id=here, linked_to=key)
         return {
@@ -186,7 +189,7 @@ class Around:
         }
 
     async def _movers(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, Mover]:
-        """Who may move; once everybody was planned under this mapping, whose move has a row."""
+        """Who may move; once everybody was planned under this mapping, whose move waits."""
         movers = Movers(self.connection, self.tenant_id)
         found = await movers.of(self.policy.entra_tenant_id, contact_ids)
         if not found or (self.policy.changed and not self.again):
@@ -196,7 +199,11 @@ class Around:
             [self.run_id] if self.run_id is not None else [],
             [mover.object_id for mover in found.values()],
         )
-        return {contact: mover for contact, mover in found.items() if mover.object_id in planned}
+        return {
+            contact_id: mover
+            for contact_id, mover in found.items()
+            if mover.refused or mover.object_id in planned
+        }
 
     async def _with_holders(self, found: Iterable[Contact]) -> list[Candidate]:
         contacts = list(found)
