@@ -177,13 +177,6 @@ _NOTE = text("""
     WHERE c.tenant_id = :tenant_id AND c.change_id = n.change_id
 """).bindparams(bindparam("change_ids", type_=IdArray()), bindparam("notes", type_=ARRAY(Text())))
 
-_HAS_APPLIED = text("""
-    SELECT EXISTS (
-        SELECT FROM entra_sync_changes
-        WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
-            AND state = 'applied')
-""")
-
 _WITH_ROWS = text("""
     SELECT count(DISTINCT object_id) FROM entra_sync_changes
     WHERE tenant_id = :tenant_id AND run_id = :run_id AND managed_tenant_id = :managed_tenant_id
@@ -444,11 +437,6 @@ class Changes:
             "notes": [msgspec.json.encode(note).decode() for note in notes.values()],
         }
         await self._connection.execute(_NOTE, values)
-
-    async def has_applied(self, run_id: RunId, managed_tenant_id: ManagedTenantId) -> bool:
-        """True when the run has written to a contact, linked one or asked about somebody."""
-        scope = self._scope(run_id, managed_tenant_id)
-        return bool(await self._connection.scalar(_HAS_APPLIED, scope))
 
     async def count_with_rows(
         self,

@@ -74,7 +74,7 @@ class Step:
     stop: str | None = None
     """A code that concerns every managed tenant."""
     rows: bool = True
-    """There are rows to be applied at once."""
+    """There may be rows to be applied at once."""
 
 
 @dataclass(frozen=True)

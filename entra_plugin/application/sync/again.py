@@ -96,16 +96,13 @@ async def plan_stale(connection: AsyncConnection, planner: UserPlanner, fence: F
 
 
 async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: Fence) -> bool:
-    """Plan those without a link who are asked about, once the run has done or asked something.
+    """Plan those without a link who are asked about, once the run has done what it had to do.
 
     Otherwise the next sync would find other answers, though nothing has changed. What the run has
     asked them gives way to what it asks or does now. Whom it could not link claims what he claims,
     but is not tried again.
     """
     policy, tenant_id = planner.policy, planner.tenant_id
-    changes = Changes(connection, tenant_id)
-    if not await changes.has_applied(fence.run_id, fence.managed_tenant_id):
-        return False
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
     )
@@ -116,7 +113,9 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
         users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, page)
         plans.append(await planner.plan(connection, list(users.values())))
     claimed = _settle_claims([change for one in plans for change in one.plan.changes], asked)
-    tried = await changes.tried(fence.run_id, fence.managed_tenant_id, object_ids)
+    tried = await Changes(connection, tenant_id).tried(
+        fence.run_id, fence.managed_tenant_id, object_ids
+    )
     settled = {change.change_id: change for change in claimed if change.user.object_id not in tried}
     for planned in plans:
         planned.plan.changes = [

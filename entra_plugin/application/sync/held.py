@@ -26,16 +26,17 @@ async def take_over_held(
     *,
     now: datetime,
     everybody: bool,
-) -> None:
+) -> bool:
     """Drop planned rows that wait already, and retire held rows whose plan is another today.
 
-    To be done once for a reading: what was dropped is not there to be compared with again.
+    Answers whether any was retired. To be done once for a reading: what was dropped is not there to
+    be compared with again.
     ``everybody``: the reading looked also for those who were not listed.
     """
     run_id, managed_tenant_id = fence.run_id, fence.managed_tenant_id
     held_runs = await RunTenants(connection, tenant_id).held_runs(managed_tenant_id)
     if not held_runs:
-        return
+        return False
     held = Held(connection, tenant_id)
     repeated = await held.repeated(run_id, managed_tenant_id, held_runs)
     await IdentityWrites(connection, tenant_id).refresh_linked(
@@ -51,6 +52,7 @@ async def take_over_held(
     )
     await Pages(connection, tenant_id).count_unchanged(fence, len(repeated))
     await recount(connection, tenant_id, changed, managed_tenant_id)
+    return bool(changed)
 
 
 async def settle_with_held(

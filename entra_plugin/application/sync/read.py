@@ -124,7 +124,8 @@ class ReadAndPlan:
     ) -> bool:
         """Read what is left to read, then settle what only the whole reading shows.
 
-        Answers whether something is planned that does not wait for the guard.
+        Answers whether something may be applied that does not wait for the guard; an attempt before
+        this one, which came to the end of the plan, may have found so.
 
         Raises:
             NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``.
@@ -132,8 +133,7 @@ class ReadAndPlan:
         """
         begun = await self._begin(tenant_id, run_id, managed_tenant_id)
         if begun.settled:
-            async with self._context.store.tenant_transaction(tenant_id) as connection:
-                return await _has_additive(connection, tenant_id, begun.fence)
+            return True
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
         listed = _Listed(attempt.progress)
@@ -442,22 +442,25 @@ async def _count_once(connection: AsyncConnection, tenant_id: TenantId, attempt:
 async def _settle(
     connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt, *, repeats: bool
 ) -> bool:
-    """Settle the whole plan; answers whether something is left that does not wait for the guard.
+    """Settle the whole plan; answers whether something may be applied before the guard.
 
-    ``repeats``: somebody may have been listed twice.
+    That is what is planned and does not wait for it, or what comes of a look at those who are asked
+    about, for the rules are others, or what was held is none any more. ``repeats``: somebody may
+    have been listed twice.
     """
     preview = attempt.planner.preview
     planned = await settle_plan(connection, tenant_id, attempt.fence, preview=preview)
+    retired = False
     if preview:
         await _close_planned(connection, tenant_id, attempt)
     else:
-        await _take_over_held(connection, tenant_id, attempt)
+        retired = await _take_over_held(connection, tenant_id, attempt)
         if repeats:
             await _count_once(connection, tenant_id, attempt)
-    if not planned or not await _has_additive(connection, tenant_id, attempt.fence):
-        return False
-    await attempt.planner.note_undisputed(connection)
-    return True
+    if planned and await _has_additive(connection, tenant_id, attempt.fence):
+        await attempt.planner.note_undisputed(connection)
+        return True
+    return retired or attempt.policy.changed
 
 
 async def _forget_questions(
@@ -474,8 +477,8 @@ async def _forget_questions(
 
 async def _take_over_held(
     connection: AsyncConnection, tenant_id: TenantId, attempt: _Attempt
-) -> None:
-    await take_over_held(
+) -> bool:
+    return await take_over_held(
         connection,
         tenant_id,
         attempt.fence,
