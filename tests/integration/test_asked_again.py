@@ -146,6 +146,33 @@ def test_a_run_that_dies_meanwhile_looks_at_them_all_the_same(case: Case, crash_
     nothing_is_left(case)
 
 
+@pytest.mark.parametrize("crash_at", range(40, 66, 2))
+def test_a_run_that_dies_after_its_last_row_looks_at_them_all_the_same(
+    case: Case, crash_at: int
+) -> None:
+    case.change("eve", aliases=(address("ada"), address("bob")))
+    case.change("bob", enabled=False)
+    run = case.stage.run(case.engine.start())
+    case.stage.run(case.engine.carry_out(run, crash_at=crash_at))
+    assert asked(case)["eve"]["reason"] == "linked_elsewhere"
+    nothing_is_left(case)
+
+
+def test_who_could_not_be_linked_once_is_looked_at_later(case: Case) -> None:
+    case.change("dan", aliases=(address("ada"), address("bob")))
+    case.sync()
+    case.office.hire(CLIENTS[0], "Pia", address("dan"))
+    pia = str(case.contact("dan")["id"])
+    case.sync(meanwhile=lambda: case.office.dismiss(pia))
+    assert case.verdict("dan") == "failed"
+    case.sync()
+    assert asked(case)["dan"]["reason"] == "multiple_matches"
+    case.change("bob", enabled=False)
+    case.sync()
+    assert asked(case)["dan"]["reason"] == "linked_elsewhere"
+    nothing_is_left(case)
+
+
 def test_who_is_asked_otherwise_does_not_count_as_unchanged_as_well(case: Case) -> None:
     case.capable(delta=False)
     case.change("cyd", mail=address("dan"))

@@ -1,7 +1,9 @@
 """A question about fields ends with what decides them, and not before."""
 
+from threading import Timer
 from typing import Final
 
+import psycopg
 import pytest
 
 from entra_plugin.application.review.answers import Answer
@@ -138,6 +140,27 @@ def test_an_answer_is_carried_out_though_a_rule_has_settled_the_field_meanwhile(
     answer = Answer(action=Action.FIELDS, fields=sides)
     torn.stage.run(desk.answer(item["id"], answer))
     assert torn.contact("ada")["role"] == "Pilot"
+
+
+@pytest.mark.parametrize("field", ["role", "displayName"])
+def test_an_answer_that_comes_meanwhile_stays_as_it_is(torn: Case, field: str) -> None:
+    """Whether something of the question is left, or nothing is."""
+    (item,) = torn.office.state().items.values()
+    torn.office.edit(str(torn.contact("ada")["id"]), "full_name", "Countess")
+    torn.save(guard={}, **{field: "directory_wins"})
+    database = torn.stage.administrator.info
+    with psycopg.connect(database.dsn, password=database.password) as beside:
+        beside.execute(
+            "UPDATE entra_reconciliation_items"
+            " SET state = 'dismissed', settled_as = 'dismissed', version = version + 1"
+            " WHERE item_id = %s",
+            [item["id"]],
+        )
+        answering = Timer(1, beside.commit)
+        answering.start()
+        torn.sync()
+        answering.join()
+    assert torn.office.settled_as(item["id"]) == "dismissed"
 
 
 @pytest.mark.parametrize("previewed", [False, True])

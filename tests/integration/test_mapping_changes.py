@@ -1,10 +1,13 @@
 """What a change of the mapping leaves behind, and what becomes of it at the next sync."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from devhost.ports.contacts import ContactPort, ContactUpdate, Outcome
 from entra_plugin.domain.reviewing import Action
 from support.builders import person
 from support.case import Case
@@ -137,6 +140,72 @@ def test_a_contact_that_stays_at_the_client_of_before_is_asked_about_as_such(
     items = cyd.office.state().items
     item = items[str(DIRECTORIES[0]), str(person("dan").object_id)]
     assert (item["reason"], item["candidates"]) == ("other_client", [contact])
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
+
+
+@pytest.mark.parametrize("why", ["deleted", "contact pinned", "user pinned"])
+def test_who_stays_while_his_move_waits_keeps_nobody_else_waiting(cyd: Case, why: str) -> None:
+    """Nothing else happens in the sync that finds out."""
+    cyd.save(guard={"overwriteMin": 0, "overwritePercent": 0})
+    cyd.map(CLIENTS[1])
+    cyd.change("dan", aliases=("cyd@contoso.example",))
+    cyd.sync()
+    key = str(DIRECTORIES[0]), str(person("dan").object_id)
+    assert cyd.office.state().items[key]["reason"] == "linked_elsewhere"
+    STAYING[why](cyd)
+    assert cyd.rows(cyd.sync()) == [("create", "applied")]
+    assert key not in cyd.office.state().items
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
+
+
+@pytest.mark.parametrize("why", ["leaves", "deleted", "missing"])
+def test_who_stays_is_found_out_after_a_preview_as_well(cyd: Case, why: str) -> None:
+    cyd.map(CLIENTS[1])
+    cyd.change("dan", aliases=("cyd@contoso.example",))
+    STAYING[why](cyd)
+    cyd.apply(cyd.preview())
+    cyd.sync()
+    assert "dan" in cyd.contacts()
+    before = cyd.office.versions()
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.office.versions() == before
+
+
+@pytest.mark.parametrize("alias", [False, True])
+def test_a_move_that_the_platform_refuses_is_waited_for(
+    cyd: Case, monkeypatch: pytest.MonkeyPatch, alias: bool
+) -> None:
+    """Nobody gets a contact meanwhile, nor is asked otherwise."""
+    contact = UUID(str(cyd.contact("cyd")["id"]))
+    write = ContactPort.update_many
+
+    async def refuse(
+        self: ContactPort,
+        connection: AsyncConnection,
+        tenant_id: UUID,
+        items: Sequence[ContactUpdate],
+    ) -> list[Outcome]:
+        taken = [item for item in items if item.id != contact]
+        written = {o.id: o for o in await write(self, connection, tenant_id, taken)}
+        return [written.get(item.id) or Outcome(status="rejected", code="busy") for item in items]
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(ContactPort, "update_many", refuse)
+        cyd.map(CLIENTS[1])
+        mail = person("dan").mail if alias else "cyd@contoso.example"
+        cyd.change("dan", mail=mail, aliases=("cyd@contoso.example",))
+        cyd.sync()
+        (asked,) = cyd.office.state().items.values()
+        assert (asked["reason"], asked["candidates"]) == ("linked_elsewhere", [str(contact)])
+        cyd.change("eve")
+        cyd.sync()
+        assert list(cyd.office.state().items.values()) == [asked]
+    assert ("move", "applied") in cyd.rows(cyd.sync())
+    assert list(cyd.office.state().items.values()) == [asked]
     before = cyd.office.versions()
     assert cyd.rows(cyd.sync()) == []
     assert cyd.office.versions() == before
