@@ -175,6 +175,13 @@ def test_who_stays_is_found_out_after_a_preview_as_well(cyd: Case, why: str) -> 
     assert cyd.office.versions() == before
 
 
+def test_a_preview_sees_that_a_leaver_takes_no_contact_along(cyd: Case) -> None:
+    cyd.map(CLIENTS[1])
+    cyd.change("dan", aliases=("cyd@contoso.example",))
+    cyd.change("cyd", enabled=False)
+    assert ("create", "planned") in cyd.rows(cyd.preview())
+
+
 @pytest.mark.parametrize("alias", [False, True])
 def test_a_move_that_the_platform_refuses_is_waited_for(
     cyd: Case, monkeypatch: pytest.MonkeyPatch, alias: bool
