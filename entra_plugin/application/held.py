@@ -109,13 +109,16 @@ class DiscardHeld:
         """
         async with self._context.store.tenant_transaction(command.tenant_id) as connection:
             rows = await _chosen(connection, command)
-            moves = [row.change_id for row in rows if row.kind == ChangeKind.MOVE]
+            moves = [row for row in rows if row.kind == ChangeKind.MOVE]
             now = self._context.clock()
-            await Decisions(connection, command.tenant_id).dismiss(
-                moves, user_id=command.user_id, name=command.name, now=now
+            staying = await Decisions(connection, command.tenant_id).dismiss(
+                [row.change_id for row in moves],
+                user_id=command.user_id,
+                name=command.name,
+                now=now,
             )
             await IdentityWrites(connection, command.tenant_id).store_from_changes(
-                dict.fromkeys(moves, Verdict.IGNORED), now
+                {row.change_id: Verdict.IGNORED for row in moves if row.object_id in staying}, now
             )
             await Held(connection, command.tenant_id).discard(
                 [row.change_id for row in rows],

@@ -83,7 +83,7 @@ _OVERRULED = text(f"""
 
 
 _DISMISS = text(f"""
-    INSERT INTO entra_decisions (tenant_id, entra_tenant_id, object_id, kind, contact_id,
+    INSERT INTO entra_decisions AS d (tenant_id, entra_tenant_id, object_id, kind, contact_id,
         fingerprint, question, client_id, decided_by, decided_by_name, decided_at)
     SELECT c.tenant_id, c.entra_tenant_id, c.object_id, 'dismissed', c.contact_id,
         decode(c.snapshot ->> 'fingerprint', 'hex'), c.reason, c.client_id, :user_id, :name, :now
@@ -93,6 +93,8 @@ _DISMISS = text(f"""
         fingerprint = excluded.fingerprint, question = excluded.question, fields = NULL,
         client_id = excluded.client_id, decided_by = excluded.decided_by,
         decided_by_name = excluded.decided_by_name, decided_at = excluded.decided_at
+    WHERE d.kind NOT IN ('ignored', 'undone')
+    RETURNING d.object_id
 """).bindparams(bindparam("change_ids", type_=IdArray()))
 
 
@@ -159,14 +161,18 @@ class Decisions:
         user_id: UserId | None,
         name: str | None,
         now: datetime,
-    ) -> None:
-        """Remember that these rows are not wanted while the directory is as they say."""
+    ) -> frozenset[ObjectId]:
+        """Remember that these rows are not wanted while the directory is as they say.
+
+        Answers of whom: who is left alone already, by an undo or a decision, stays so.
+        """
         if not change_ids:
-            return
+            return frozenset()
         values = {"tenant_id": self._tenant_id, "change_ids": list(change_ids)}
-        await self._connection.execute(
+        dismissed = await self._connection.scalars(
             _DISMISS, {**values, "user_id": user_id, "name": name, "now": now}
         )
+        return frozenset(dismissed.all())
 
     async def overruled(
         self,

@@ -7,6 +7,7 @@ import pytest
 from entra_plugin.domain.ids import RunId
 from entra_plugin.domain.reviewing import Action
 from support.case import Case
+from support.desk import Desk
 from support.office import CLIENTS
 
 HOLD_ALL = {"overwriteMin": 0, "overwritePercent": 0}
@@ -67,3 +68,22 @@ def test_an_undo_leaves_alone_whoever_was_not_to_be_moved(case: Case) -> None:
     case.apply(case.undo(RunId(UUID(first))))
     assert case.verdict("ada") == "undone"
     assert case.rows(case.sync()) == []
+
+
+def test_a_move_that_is_discarded_after_an_undo_does_not_lift_it(case: Case) -> None:
+    case.change("cyd")
+    created = case.sync()
+    case.save(guard=HOLD_ALL)
+    case.map(CLIENTS[1])
+    held = case.sync()
+    undo = case.undo(created)
+    case.apply(undo)
+    case.stage.run(case.engine.discard(held))
+    assert case.verdict("cyd") == "undone"
+    case.sync()
+    assert case.verdict("cyd") == "undone"
+    assert not case.contacts()["cyd"][0]
+    case.stage.run(Desk(case.engine).resume(undo, None))
+    case.map(CLIENTS[0])
+    case.sync()
+    assert case.contacts()["cyd"][0]
