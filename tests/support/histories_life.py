@@ -43,6 +43,8 @@ class Life(RuleBasedStateMachine):
             stage.host, self.directory, TenantId(self.office.tenant_id)
         )
         self.sound = False
+        self.misread = False
+        """A reading went wrong, so that somebody may not be known yet."""
         self.runs: list[RunId] = []
         """Those that may be undone, oldest first."""
         self.neighbour = stage.neighbour

@@ -82,6 +82,7 @@ class Syncs(Life):
         self, faults: list[str], number: int, lasting: bool, at: int | None
     ) -> None:
         self.count("a_sync_with_bad_readings")
+        self.misread = True
         paper = self.world.papers[DIRECTORIES[number]]
         paper.faults.extend(faults)
         paper.lasting = lasting and faults[0] not in {"empty_page", "cursor_expired"}
