@@ -23,7 +23,7 @@ from entra_plugin.domain.ids import (
 )
 from entra_plugin.domain.states import VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
-from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES
+from entra_plugin.store.looked_up import ACTIVE_LINKS, CHANGES, LAST_LINK
 
 UNDONE = "undone"
 """Why a link is closed: an undo."""
@@ -220,6 +220,22 @@ _CONTACTS = text("""
 _HOLDERS = text("""
     SELECT contact_id, entra_tenant_id, object_id FROM entra_contact_links
     WHERE tenant_id = :tenant_id AND contact_id = ANY(:contact_ids) AND state = 'active'
+""").bindparams(bindparam("contact_ids", type_=IdArray()))
+
+_ASLEEP = text(f"""
+    SELECT l.contact_id, l.inactive_version, l.entra_tenant_id, l.object_id
+    FROM entra_contact_links l
+    WHERE l.tenant_id = :tenant_id AND l.contact_id = ANY(:contact_ids) AND l.state = 'closed'
+        AND l.closed_reason = 'undone' AND l.inactive_version IS NOT NULL
+        AND {LAST_LINK}
+        AND NOT EXISTS (
+            SELECT FROM entra_decisions d
+            WHERE d.tenant_id = l.tenant_id AND d.entra_tenant_id = l.entra_tenant_id
+                AND d.object_id = l.object_id AND d.kind = 'ignored')
+        AND NOT EXISTS (
+            SELECT FROM entra_pins p
+            WHERE p.tenant_id = l.tenant_id AND p.entra_tenant_id = l.entra_tenant_id
+                AND p.object_id = l.object_id AND p.kind = 'ignore_identity')
 """).bindparams(bindparam("contact_ids", type_=IdArray()))
 
 _COUNT_BY_CLIENT = text("""
@@ -422,6 +438,24 @@ class Links:
                 entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
             )
             for row in await self._connection.execute(_HOLDERS, values)
+        }
+
+    async def asleep(
+        self, contact_ids: Sequence[ContactId]
+    ) -> dict[tuple[ContactId, int], IdentityKey]:
+        """Whose these contacts are, by their version when an undo made them inactive.
+
+        As long as nobody has touched one, its identity takes it up again once it is resumed; unless
+        a person has linked or ignored the identity since.
+        """
+        if not contact_ids:
+            return {}
+        values = {"tenant_id": self._tenant_id, "contact_ids": list(contact_ids)}
+        return {
+            (row.contact_id, row.inactive_version): IdentityKey(
+                entra_tenant_id=row.entra_tenant_id, object_id=row.object_id
+            )
+            for row in await self._connection.execute(_ASLEEP, values)
         }
 
     async def count_by_client(self, client_ids: Sequence[ClientId]) -> dict[ClientId, int]:

@@ -35,3 +35,17 @@ ACTIVE_LINKS = """
             AND object_id = w.object_id AND state = 'active' LIMIT 1) s)
 """
 """The links that the identities ``:object_ids`` of one directory have now."""
+
+LAST_LINK = """
+        NOT EXISTS (
+            SELECT FROM entra_contact_links o
+            WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
+                AND o.object_id = l.object_id AND o.state = 'active')
+        AND NOT EXISTS (
+            SELECT FROM entra_contact_links o
+            WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
+                AND o.object_id = l.object_id AND o.state = 'closed'
+                AND (o.closed_at > l.closed_at
+                    OR (o.closed_at = l.closed_at AND o.link_id < l.link_id)))
+"""
+"""True for the closed link ``l`` if its identity has none that is open, or was closed later."""

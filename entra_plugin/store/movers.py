@@ -18,6 +18,7 @@ from entra_plugin.domain.ids import (
     TenantId,
 )
 from entra_plugin.store.arrays import IdArray
+from entra_plugin.store.looked_up import LAST_LINK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Mover:
     refused: bool
 
 
-_OF = text("""
+_OF = text(f"""
     SELECT l.contact_id, l.object_id, l.host_version, i.verdict = 'failed' AS refused
     FROM entra_contact_links l
     JOIN entra_identities i ON i.tenant_id = l.tenant_id
@@ -43,16 +44,7 @@ _OF = text("""
         AND l.host_version IS NOT NULL
         AND i.enabled AND i.departure IS NULL AND NOT i.unlisted
         AND i.verdict NOT IN ('ignored', 'undone')
-        AND NOT EXISTS (
-            SELECT FROM entra_contact_links o
-            WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
-                AND o.object_id = l.object_id AND o.state = 'active')
-        AND NOT EXISTS (
-            SELECT FROM entra_contact_links o
-            WHERE o.tenant_id = l.tenant_id AND o.entra_tenant_id = l.entra_tenant_id
-                AND o.object_id = l.object_id AND o.state = 'closed'
-                AND (o.closed_at > l.closed_at
-                    OR (o.closed_at = l.closed_at AND o.link_id < l.link_id)))
+        AND {LAST_LINK}
 """).bindparams(bindparam("contact_ids", type_=IdArray()))
 
 _PLANNED = text("""

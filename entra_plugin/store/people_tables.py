@@ -125,6 +125,12 @@ contact_links = Table(
         "object_id",
         postgresql_where=text("state = 'closed'"),
     ),
+    Index(
+        "ix_entra_contact_links_left",
+        "tenant_id",
+        "contact_id",
+        postgresql_where=text("state = 'closed'"),
+    ),
 )
 """Identity to contact; closed, never deleted.
 

@@ -18,6 +18,7 @@ POSITION = "ix_entra_sync_changes_position"
 HELD = "ix_entra_sync_run_tenants_held"
 OF_CLIENT = "ix_entra_sync_run_tenants_client"
 CLOSED = "ix_entra_contact_links_closed"
+LEFT = "ix_entra_contact_links_left"
 REASONED = (
     "entra_identities",
     "entra_contact_links",
@@ -69,6 +70,12 @@ def upgrade() -> None:
         ["tenant_id", "entra_tenant_id", "object_id"],
         postgresql_where=sa.text("state = 'closed'"),
     )
+    op.create_index(
+        LEFT,
+        "entra_contact_links",
+        ["tenant_id", "contact_id"],
+        postgresql_where=sa.text("state = 'closed'"),
+    )
     op.drop_index(VERDICT, table_name="entra_identities")
     op.create_index(
         VERDICT, "entra_identities", ["tenant_id", "verdict", "reason", "entra_tenant_id"]
@@ -91,6 +98,7 @@ def downgrade() -> None:
     op.create_index(
         VERDICT, "entra_identities", ["tenant_id", "entra_tenant_id", "verdict", "reason"]
     )
+    op.drop_index(LEFT, table_name="entra_contact_links")
     op.drop_index(CLOSED, table_name="entra_contact_links")
     op.drop_index(UNSETTLED, table_name="entra_identities")
     for table in REASONED:

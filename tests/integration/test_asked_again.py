@@ -1,9 +1,18 @@
 """Who is asked about is looked at once more when a run has written: the next one finds the same."""
 
+from uuid import uuid4
+
 import pytest
 
+from entra_plugin.application.context import Person
+from entra_plugin.application.erase_person import ErasePerson
+from entra_plugin.application.review.answers import Answer
+from entra_plugin.domain.identity import IdentityKey
+from entra_plugin.domain.ids import RunId, UserId
+from entra_plugin.domain.reviewing import Action
 from support.builders import person
 from support.case import Case
+from support.desk import Desk
 from support.office import CLIENTS, DIRECTORIES, Row
 
 
@@ -198,3 +207,66 @@ def test_what_a_second_look_overwrites_counts_for_the_guard_with_what_is_written
     case.change("ada", job_title="Pilot")
     updates = [state for kind, state in case.rows(case.sync()) if kind == "update"]
     assert sorted(map(str, updates)) == ["applied", "held"]
+
+
+def made_and_undone(case: Case) -> RunId:
+    """Cyd and Dan have one address; Dan gets a new contact, which is undone."""
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.sync()
+    item = asked(case)["dan"]
+    made = case.stage.run(Desk(case.engine).answer(item["id"], Answer(action=Action.CREATE)))
+    assert made.run_id is not None
+    undo = case.undo(made.run_id)
+    case.apply(undo)
+    assert not case.contact("dan")["active"]
+    return undo
+
+
+def test_a_contact_that_an_undo_made_inactive_stays_with_its_user(case: Case) -> None:
+    undo = made_and_undone(case)
+    contact = case.contact("dan")["id"]
+    for resumed in (False, True):
+        if resumed:
+            assert case.stage.run(Desk(case.engine).resume(undo, None)) == 1
+        rows = case.rows(case.sync())
+        assert [kind for kind, _ in rows if kind != "queue"] == ["reactivate"] * resumed
+        assert {about: (i["reason"], i["candidates"]) for about, i in asked(case).items()} == {
+            "cyd": ("linked_elsewhere", [contact])
+        }
+        nothing_is_left(case)
+    assert case.contact("dan")["active"]
+
+
+def test_a_contact_that_was_edited_after_an_undo_is_nobodys(case: Case) -> None:
+    made_and_undone(case)
+    case.office.edit(str(case.contact("dan")["id"]), "role", "Chief")
+    assert case.rows(case.sync()) == [("link", "applied")]
+    assert case.verdict("cyd") == "linked"
+    nothing_is_left(case)
+
+
+def test_a_person_may_link_a_contact_that_an_undo_left_to_somebody_else(case: Case) -> None:
+    undo = made_and_undone(case)
+    case.sync()
+    case.answer(Action.LINK)
+    assert case.verdict("cyd") == "linked"
+    assert case.stage.run(Desk(case.engine).resume(undo, None)) == 1
+    case.sync()
+    assert asked(case)["dan"]["reason"] == "linked_elsewhere"
+    nothing_is_left(case)
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_who_was_undone_and_is_ignored_keeps_no_contact(case: Case, erased: bool) -> None:
+    made_and_undone(case)
+    dan = person("dan").object_id
+    if erased:
+        somebody = Person(tenant_id=case.engine.tenant_id, user_id=UserId(uuid4()), name="Somebody")
+        key = IdentityKey(entra_tenant_id=DIRECTORIES[0], object_id=dan)
+        case.stage.run(ErasePerson(case.engine.context)(somebody, key))
+    else:
+        case.office.pin("ignore_identity", directory=DIRECTORIES[0], object_id=dan)
+    assert ("link", "applied") in case.rows(case.sync())
+    assert case.verdict("cyd") == "linked"
+    nothing_is_left(case)

@@ -81,11 +81,13 @@ class Settled:
         found = self._matches(directory, user)
         if len(found) == 1:
             (contact,) = found
-            free = contact["id"] not in self.state.holders
+            owner = self._slept_of(contact)
+            mine = owner == (str(directory), str(user.object_id))
+            free = contact["id"] not in self.state.holders and (owner is None or mine)
             free = free and contact["client"] == str(self.world.mapped[directory])
             if free and contact["id"] in self.world.hands_off:
                 return frozenset({"ignored"})
-            if free and not self._is_contested(directory, user):
+            if free and (mine or not self._is_contested(directory, user)):
                 return frozenset({"to be linked"})
         elif not found and not self._elsewhere(user) and not self._is_contested(directory, user):
             return frozenset({"to be created"})
@@ -144,6 +146,20 @@ class Settled:
             and contact["id"] not in self.world.hands_off
             and contact["version"] == link["inactive_version"]
         )
+
+    def _slept_of(self, contact: Row) -> Key | None:
+        """Whose a contact is that an undo made inactive, and nobody touched since."""
+        owners = (
+            key
+            for key, link in self.state.closed.items()
+            if link["closed_reason"] == "undone"
+            and (link["contact_id"], link["inactive_version"])
+            == (contact["id"], contact["version"])
+            and key not in self.state.links
+            and key not in self.world.ignored
+            and self._decided(key) != "ignored"
+        )
+        return next(owners, None) if not contact["active"] else None
 
     def _closed_at(self, key: Key) -> object:
         """The client of the contact that his closed link led to."""

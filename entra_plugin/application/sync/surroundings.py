@@ -50,7 +50,8 @@ class Around:
                 *decided,
             ]
         )
-        index = await self._moved(pending, await self._candidates(pending, links, by_id))
+        index = await self._candidates(pending, links, by_id)
+        index = await self._moved(pending, await self._asleep(index))
         around = Surroundings(
             index=index,
             links={
@@ -159,6 +160,25 @@ class Around:
             return (address,) if FieldName.EMAIL in self.policy.fields else ()
         return (address, *other_addresses(reading.user, address))
 
+    async def _asleep(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+        """The candidates, where those that an undo made inactive are the contacts of their users.
+
+        So nobody else gets one unasked, whether its user has been resumed or not.
+        """
+        inactive = {
+            candidate.contact_id: candidate
+            for candidates in index.values()
+            for candidate in candidates
+            if not candidate.active and candidate.linked_to is None
+        }
+        owners = await Links(self.connection, self.tenant_id).asleep(list(inactive))
+        owned = {
+            contact_id: replace(candidate, linked_to=owner)
+            for contact_id, candidate in inactive.items()
+            if (owner := owners.get((contact_id, candidate.version))) is not None
+        }
+        return _replaced(index, owned)
+
     async def _moved(
         self, pending: Sequence[Reading], index: Mapping[str, list[Candidate]]
     ) -> dict[str, list[Candidate]]:
@@ -183,10 +203,7 @@ class Around:
             if mover.version == candidate.version and mover.object_id not in leaving:
                 key = IdentityKey(entra_tenant_id=directory, object_id=mover.object_id)
                 elsewhere[contact_id] = replace(candidate, client_id=here, linked_to=key)
-        return {
-            address: [elsewhere.get(c.contact_id, c) for c in candidates]
-            for address, candidates in index.items()
-        }
+        return _replaced(index, elsewhere)
 
     async def _movers(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, Mover]:
         """Who may move; once everybody was planned under this mapping, whose move waits."""
@@ -225,6 +242,18 @@ class Around:
             [*by_id, *indexed],
         )
         return replace(around, pins=pins)
+
+
+def _replaced(
+    index: Mapping[str, list[Candidate]], others: Mapping[ContactId, Candidate]
+) -> dict[str, list[Candidate]]:
+    """The index with other candidates in place of those of the same contacts."""
+    if not others:
+        return dict(index)
+    return {
+        address: [others.get(c.contact_id, c) for c in candidates]
+        for address, candidates in index.items()
+    }
 
 
 def candidate_of(contact: Contact, linked_to: IdentityKey | None) -> Candidate:
