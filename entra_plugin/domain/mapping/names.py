@@ -25,6 +25,7 @@ _IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]")
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.[ ]?){2,}(?:[^\W\d_]\b)?")
 _APOSTROPHE = re.compile(r"['’ʼ`´]")
 _WORD = re.compile(r"[^\W_]+")
+_UMLAUT = re.compile(r"([aou])e+")
 _IDEOGRAPH = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 _JOINING = frozenset(
@@ -202,7 +203,7 @@ def _romanised(word: str) -> Sequence[str]:
 
 def _spelling(word: str) -> str:
     """One spelling for words with umlauts, which some people write with an e."""
-    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+    return _UMLAUT.sub(r"\1", word)
 
 
 def is_disguised(text: str) -> bool:
