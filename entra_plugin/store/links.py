@@ -229,10 +229,6 @@ _ASLEEP = text(f"""
         AND l.closed_reason = 'undone' AND l.inactive_version IS NOT NULL
         AND {LAST_LINK}
         AND NOT EXISTS (
-            SELECT FROM entra_decisions d
-            WHERE d.tenant_id = l.tenant_id AND d.entra_tenant_id = l.entra_tenant_id
-                AND d.object_id = l.object_id AND d.kind = 'ignored')
-        AND NOT EXISTS (
             SELECT FROM entra_pins p
             WHERE p.tenant_id = l.tenant_id AND p.entra_tenant_id = l.entra_tenant_id
                 AND p.object_id = l.object_id AND p.kind = 'ignore_identity')
@@ -445,8 +441,8 @@ class Links:
     ) -> dict[tuple[ContactId, int], IdentityKey]:
         """Whose these contacts are, by their version when an undo made them inactive.
 
-        As long as nobody has touched one, its identity takes it up again once it is resumed; unless
-        a person has linked or ignored the identity since.
+        As long as nobody has touched one, its identity takes it up again once it is resumed. One
+        that is linked again, or ignored by a pin, has none.
         """
         if not contact_ids:
             return {}

@@ -157,7 +157,6 @@ class Settled:
             == (contact["id"], contact["version"])
             and key not in self.state.links
             and key not in self.world.ignored
-            and self._decided(key) != "ignored"
         )
         return next(owners, None) if not contact["active"] else None
 
