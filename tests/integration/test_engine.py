@@ -186,6 +186,17 @@ def test_what_later_runs_do_again_before_an_undo_is_applied_is_not_undone(case: 
     )
 
 
+def test_who_is_undone_and_pinned_stays_undone_when_an_older_plan_is_applied(case: Case) -> None:
+    case.change("cyd")
+    preview = case.preview()
+    case.apply(case.undo(case.sync()))
+    cyd = person("cyd").object_id
+    case.office.pin("ignore_identity", directory=DIRECTORIES[0], object_id=cyd)
+    case.apply(preview)
+    assert ("create", "stale") in case.rows(preview)
+    assert case.verdict("cyd") == "undone"
+
+
 def test_runs_are_undone_from_the_youngest_to_the_oldest(case: Case) -> None:
     runs = []
     for enabled in (False, True, False):

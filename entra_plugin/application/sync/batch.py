@@ -94,14 +94,10 @@ class ApplyBatch:
         closing = self._batch.of(ChangeKind.CLOSE_LINK)
         if closing:
             done += await self._close_links(closing)
-        rows = [
-            row
-            for row in self._batch.rows
-            if row.change_id not in refused and row.kind != ChangeKind.CLOSE_LINK
-        ]
+        rows = [row for row in self._batch.rows if row.kind != ChangeKind.CLOSE_LINK]
         overruled = await self._overruled(rows)
-        done += overruled.values()
-        rows = [row for row in rows if row.change_id not in overruled]
+        done += [one for one in overruled.values() if one.change_id not in refused]
+        rows = [row for row in rows if row.change_id not in refused.keys() | overruled.keys()]
         for apply, kinds in (
             (self._create, (ChangeKind.CREATE,)),
             (self._link, (ChangeKind.LINK,)),
