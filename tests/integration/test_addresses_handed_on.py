@@ -24,13 +24,6 @@ def addresses(case: Case) -> set[str]:
     return set(case.contacts())
 
 
-def nothing_is_left(case: Case) -> None:
-    """The next sync does nothing."""
-    before = case.office.versions()
-    assert case.rows(case.sync()) == []
-    assert case.office.versions() == before
-
-
 @pytest.fixture
 def four(case: Case) -> Case:
     """Four people with contacts, and the rule that follows their addresses."""
@@ -48,14 +41,14 @@ def test_addresses_are_handed_on_from_one_to_the_next(four: Case) -> None:
     assert addresses(four) == {"eve", "ada", "bob", "cyd"}
     (part,) = (p for p in four.office.state().parts if p["run_id"] == str(run))
     assert (part["updated"], part["unchanged"]) == (4, 0)
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 def test_of_two_who_wait_for_one_address_one_gets_it(four: Case) -> None:
     renamed(four, {"ada": "eve", "bob": "ada", "cyd": "ada"})
     assert four.rows(four.sync()) == [("update", "applied")] * 2
     assert len(addresses(four) & {"bob", "cyd"}) == 1
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 def test_who_has_no_contact_comes_before_who_waits(four: Case) -> None:
@@ -64,13 +57,13 @@ def test_who_has_no_contact_comes_before_who_waits(four: Case) -> None:
     rows = four.rows(four.sync())
     assert sorted(map(str, rows)) == [str(("create", "applied")), str(("update", "applied"))]
     assert addresses(four) == {"eve", "ada", "bob", "cyd", "dan"}
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 def test_people_who_swap_their_addresses_wait(four: Case) -> None:
     renamed(four, {"ada": "bob", "bob": "ada"})
     assert four.rows(four.sync()) == []
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 def test_what_is_handed_on_passes_the_guard(four: Case) -> None:
@@ -85,7 +78,7 @@ def test_what_is_handed_on_passes_the_guard(four: Case) -> None:
     assert four.rows(four.sync()) == []
     four.stage.run(four.engine.approve(run, [CUSTOMERS[0]]))
     assert addresses(four) == {"eve", "ada", "cyd", "dan"}
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 @pytest.mark.parametrize("crash_at", range(20, 80, 4))
@@ -95,7 +88,7 @@ def test_a_run_that_dies_meanwhile_hands_on_all_the_same(four: Case, crash_at: i
     four.stage.run(four.engine.carry_out(run, crash_at=crash_at))
     assert four.rows(run) == [("update", "applied")] * 3
     assert addresses(four) == {"eve", "ada", "bob", "dan"}
-    nothing_is_left(four)
+    four.nothing_is_left()
 
 
 def test_whom_the_run_has_written_of_is_left_to_the_next(four: Case) -> None:
@@ -107,4 +100,4 @@ def test_whom_the_run_has_written_of_is_left_to_the_next(four: Case) -> None:
     assert addresses(four) == {"eve", "bob", "cyd", "dan"}
     assert four.rows(four.sync()) == [("update", "applied")]
     assert addresses(four) == {"eve", "ada", "cyd", "dan"}
-    nothing_is_left(four)
+    four.nothing_is_left()

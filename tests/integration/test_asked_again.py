@@ -27,13 +27,6 @@ def asked(case: Case) -> dict[str, Row]:
     return {names[object_id]: item for (_, object_id), item in case.office.state().items.items()}
 
 
-def nothing_is_left(case: Case) -> None:
-    """The next sync does nothing."""
-    before = case.office.versions()
-    assert case.rows(case.sync()) == []
-    assert case.office.versions() == before
-
-
 def test_a_contact_that_a_run_makes_answers_the_questions_of_the_same_run(case: Case) -> None:
     case.change("cyd", mail=address("dan"))
     case.change("dan", mail=address("dan"))
@@ -46,7 +39,7 @@ def test_a_contact_that_a_run_makes_answers_the_questions_of_the_same_run(case: 
     assert about == "cyd"
     assert asked(case)["cyd"]["reason"] == "linked_elsewhere"
     assert asked(case)["cyd"]["candidates"] == [case.contact("dan")["id"]]
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_who_was_asked_about_before_is_looked_at_as_well(case: Case) -> None:
@@ -62,7 +55,7 @@ def test_who_was_asked_about_before_is_looked_at_as_well(case: Case) -> None:
     assert {about: item["reason"] for about, item in asked(case).items()} == {
         "cyd": "linked_elsewhere"
     }
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_two_who_claim_the_same_are_asked_about_once(case: Case) -> None:
@@ -75,7 +68,7 @@ def test_two_who_claim_the_same_are_asked_about_once(case: Case) -> None:
         ("queue", "applied"),
         ("queue", "applied"),
     ]
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_two_who_come_to_claim_the_same_are_asked_about_that(case: Case) -> None:
@@ -90,7 +83,7 @@ def test_two_who_come_to_claim_the_same_are_asked_about_that(case: Case) -> None
         "cyd": ("claimed_twice", [pia]),
         "dan": ("claimed_twice", [pia]),
     }
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_a_contact_that_a_run_makes_inactive_is_asked_about_no_more(case: Case) -> None:
@@ -100,7 +93,7 @@ def test_a_contact_that_a_run_makes_inactive_is_asked_about_no_more(case: Case) 
     case.sync()
     assert asked(case)["eve"]["reason"] == "linked_elsewhere"
     assert asked(case)["eve"]["candidates"] == [case.contact("ada")["id"]]
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -139,7 +132,7 @@ def test_who_is_missing_is_not_taken_for_there(case: Case) -> None:
     key = (str(DIRECTORIES[0]), str(person("cyd").object_id))
     assert case.office.state().identities[key]["unlisted"]
     assert asked(case)["cyd"]["reason"] == "multiple_matches"
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 @pytest.mark.parametrize("crash_at", range(1, 60, 4))
@@ -152,7 +145,7 @@ def test_a_run_that_dies_meanwhile_looks_at_them_all_the_same(case: Case, crash_
     assert [(about, item["reason"]) for about, item in asked(case).items()] == [
         ("cyd", "linked_elsewhere")
     ]
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 @pytest.mark.parametrize("crash_at", range(40, 66, 2))
@@ -164,7 +157,7 @@ def test_a_run_that_dies_after_its_last_row_looks_at_them_all_the_same(
     run = case.stage.run(case.engine.start())
     case.stage.run(case.engine.carry_out(run, crash_at=crash_at))
     assert asked(case)["eve"]["reason"] == "linked_elsewhere"
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_who_could_not_be_linked_once_is_looked_at_later(case: Case) -> None:
@@ -179,7 +172,7 @@ def test_who_could_not_be_linked_once_is_looked_at_later(case: Case) -> None:
     case.change("bob", enabled=False)
     case.sync()
     assert asked(case)["dan"]["reason"] == "linked_elsewhere"
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_who_is_asked_otherwise_does_not_count_as_unchanged_as_well(case: Case) -> None:
@@ -234,7 +227,7 @@ def test_a_contact_that_an_undo_made_inactive_stays_with_its_user(case: Case) ->
         assert {about: (i["reason"], i["candidates"]) for about, i in asked(case).items()} == {
             "cyd": ("linked_elsewhere", [contact])
         }
-        nothing_is_left(case)
+        case.nothing_is_left()
     assert case.contact("dan")["active"]
 
 
@@ -243,7 +236,7 @@ def test_a_contact_that_was_edited_after_an_undo_is_nobodys(case: Case) -> None:
     case.office.edit(str(case.contact("dan")["id"]), "role", "Chief")
     assert case.rows(case.sync()) == [("link", "applied")]
     assert case.verdict("cyd") == "linked"
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 def test_a_person_may_link_a_contact_that_an_undo_left_to_somebody_else(case: Case) -> None:
@@ -254,7 +247,7 @@ def test_a_person_may_link_a_contact_that_an_undo_left_to_somebody_else(case: Ca
     assert case.stage.run(Desk(case.engine).resume(undo, None)) == 1
     case.sync()
     assert asked(case)["dan"]["reason"] == "linked_elsewhere"
-    nothing_is_left(case)
+    case.nothing_is_left()
 
 
 @pytest.mark.parametrize("erased", [False, True])
@@ -269,4 +262,4 @@ def test_who_was_undone_and_is_ignored_keeps_no_contact(case: Case, erased: bool
         case.office.pin("ignore_identity", directory=DIRECTORIES[0], object_id=dan)
     assert ("link", "applied") in case.rows(case.sync())
     assert case.verdict("cyd") == "linked"
-    nothing_is_left(case)
+    case.nothing_is_left()

@@ -32,13 +32,6 @@ def torn(case: Case) -> Case:
     return case
 
 
-def nothing_is_left(case: Case) -> None:
-    """Another sync finds nothing to do, and touches no contact."""
-    before = case.office.versions()
-    assert case.rows(case.sync()) == []
-    assert case.office.versions() == before
-
-
 def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case) -> None:
     (item,) = torn.office.state().items.values()
     torn.save(guard={}, role="directory_wins", mobile="directory_wins")
@@ -46,7 +39,7 @@ def test_a_conflict_is_closed_when_a_rule_that_decides_it_has_written(torn: Case
     assert torn.contact("ada")["role"] == "Pilot"
     assert torn.questions() == []
     assert torn.office.settled_as(item["id"]) == "answered_itself"
-    nothing_is_left(torn)
+    torn.nothing_is_left()
 
 
 def test_a_conflict_stays_open_as_long_as_what_decides_it_is_held(torn: Case) -> None:
@@ -74,7 +67,7 @@ def test_a_conflict_stays_open_when_another_field_is_written(torn: Case) -> None
     torn.save(guard={}, role="ask", mobile="ask", displayName="directory_wins")
     assert torn.rows(torn.sync()) == [("update", "applied")]
     assert torn.questions() == [("ada", "field_conflict")]
-    nothing_is_left(torn)
+    torn.nothing_is_left()
     assert torn.questions() == [("ada", "field_conflict")]
 
 
@@ -84,7 +77,7 @@ def test_a_field_that_a_person_settles_at_the_contact_is_asked_about_no_more(tor
     torn.sync()
     assert torn.contact("ada")["role"] == "Pilot"
     assert torn.questions() == []
-    nothing_is_left(torn)
+    torn.nothing_is_left()
 
 
 def test_a_field_that_is_to_stay_is_asked_about_no_more(torn: Case) -> None:
@@ -93,7 +86,7 @@ def test_a_field_that_is_to_stay_is_asked_about_no_more(torn: Case) -> None:
     assert torn.contact("ada")["role"] == "Chief"
     assert torn.contact("ada")["mobile"] == "+1 555 0100"
     assert torn.questions() == []
-    nothing_is_left(torn)
+    torn.nothing_is_left()
 
 
 def test_what_is_held_is_asked_on_without_what_is_settled(torn: Case) -> None:
@@ -180,4 +173,4 @@ def test_a_conflict_that_outlives_an_undo_stays_open(case: Case, previewed: bool
         case.sync()
     assert case.contacts()["cyd"][0]
     assert case.questions() == [("cyd", "field_conflict")]
-    nothing_is_left(case)
+    case.nothing_is_left()

@@ -49,6 +49,12 @@ class Case:
         await self.engine.carry_out(run_id, meanwhile=happens)
         return run_id
 
+    def nothing_is_left(self) -> None:
+        """Another sync finds nothing to do, and writes nothing."""
+        before = self.office.versions()
+        assert self.rows(self.sync()) == []
+        assert self.office.versions() == before
+
     def preview(self) -> RunId:
         """Plan the customer's sync, to be applied later."""
         run_id = self.stage.run(Desk(self.engine).preview(None, None))
