@@ -177,24 +177,6 @@ _STORED = text(f"""
     SELECT i.object_id, i.attributes FROM {IDENTITIES} i WHERE i.attributes <> '{{}}'
 """).bindparams(bindparam("object_ids", type_=IdArray()))
 
-_WAITING = text("""
-    SELECT i.object_id FROM entra_identities i
-    WHERE i.tenant_id = :tenant_id AND i.entra_tenant_id = :entra_tenant_id
-        AND i.acted_fingerprint IS NULL AND i.verdict = 'linked' AND NOT i.unlisted
-        AND i.departure IS DISTINCT FROM 'deleted_upstream'
-        AND i.object_id NOT IN (
-            SELECT object_id FROM entra_sync_changes
-            WHERE tenant_id = :tenant_id AND run_id = :run_id
-                AND managed_tenant_id = :managed_tenant_id)
-        AND i.object_id NOT IN (
-            SELECT h.object_id FROM entra_sync_run_tenants t
-            JOIN entra_sync_changes h ON h.tenant_id = t.tenant_id AND h.run_id = t.run_id
-                AND h.managed_tenant_id = t.managed_tenant_id AND h.state = 'held'
-            WHERE t.tenant_id = :tenant_id AND t.managed_tenant_id = :managed_tenant_id
-                AND t.state = 'held')
-    ORDER BY i.object_id
-""")
-
 _TALLY = text("""
     SELECT count(*) AS every, count(*) FILTER (WHERE i.verdict = 'filtered') AS filtered,
         count(*) FILTER (WHERE i.verdict <> 'filtered' AND i.object_id NOT IN (
@@ -286,21 +268,6 @@ class Identities:
         }
         rows = await self._connection.execute(_STORED, values)
         return {row.object_id: from_attributes(row.attributes) for row in rows}
-
-    async def waiting(
-        self, entra_tenant_id: EntraTenantId, run_id: RunId, managed_tenant_id: ManagedTenantId
-    ) -> list[ObjectId]:
-        """Linked identities that are not done with, though there is no row of them.
-
-        Neither one of this run, nor one that is held.
-        """
-        values = {
-            "tenant_id": self._tenant_id,
-            "entra_tenant_id": entra_tenant_id,
-            "run_id": run_id,
-            "managed_tenant_id": managed_tenant_id,
-        }
-        return list((await self._connection.scalars(_WAITING, values)).all())
 
     async def tally(
         self, entra_tenant_id: EntraTenantId, run_id: RunId, managed_tenant_id: ManagedTenantId

@@ -19,7 +19,7 @@ from entra_plugin.domain.filters import FilterRule
 from entra_plugin.domain.identity import from_attributes
 from entra_plugin.domain.ids import ObjectId, TenantId
 from entra_plugin.domain.planning import Change
-from entra_plugin.domain.states import ChangeKind, FieldName, VerdictReason
+from entra_plugin.domain.states import ChangeKind, VerdictReason
 from entra_plugin.store.changes import Changes
 from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.identities import Identities
@@ -106,10 +106,15 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     asked = await Items(connection, tenant_id).unlinked(
         policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
     )
-    plans = await _plans(connection, planner, list(asked))
+    plans: list[PlannedUsers] = []
+    object_ids = list(asked)
+    for start in range(0, len(object_ids), _PAGE):
+        page = object_ids[start : start + _PAGE]
+        users = await Identities(connection, tenant_id).stored(policy.entra_tenant_id, page)
+        plans.append(await planner.plan(connection, list(users.values())))
     claimed = _settle_claims([change for one in plans for change in one.plan.changes], asked)
     tried = await Changes(connection, tenant_id).tried(
-        fence.run_id, fence.managed_tenant_id, list(asked)
+        fence.run_id, fence.managed_tenant_id, object_ids
     )
     settled = {change.change_id: change for change in claimed if change.user.object_id not in tried}
     for planned in plans:
@@ -120,43 +125,6 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
         ]
         await _write(connection, planner, fence, planned)
     return bool(settled)
-
-
-async def plan_waiting(connection: AsyncConnection, planner: UserPlanner, fence: Fence) -> bool:
-    """Plan those whose contact waits for an address that another one had: it may be free by now.
-
-    Of two who wait for one address, one is planned. Whom the run has written of already is left to
-    the next sync: one row says all that a run overwrites at a contact.
-    """
-    waiting = await Identities(connection, planner.tenant_id).waiting(
-        planner.policy.entra_tenant_id, fence.run_id, fence.managed_tenant_id
-    )
-    given: dict[object, ObjectId] = {}
-    for planned in await _plans(connection, planner, waiting):
-        plan = planned.plan
-        plan.changes = [
-            change
-            for change in plan.changes
-            if change.kind == ChangeKind.UPDATE
-            and (address := (change.after or {}).get(FieldName.EMAIL)) is not None
-            and given.setdefault(address, change.user.object_id) == change.user.object_id
-        ]
-        await _write(connection, planner, fence, planned)
-    return bool(given)
-
-
-async def _plans(
-    connection: AsyncConnection, planner: UserPlanner, object_ids: Sequence[ObjectId]
-) -> list[PlannedUsers]:
-    """The plans of these identities as they were last seen, page by page; writes nothing."""
-    plans: list[PlannedUsers] = []
-    for start in range(0, len(object_ids), _PAGE):
-        page = object_ids[start : start + _PAGE]
-        users = await Identities(connection, planner.tenant_id).stored(
-            planner.policy.entra_tenant_id, page
-        )
-        plans.append(await planner.plan(connection, list(users.values())))
-    return plans
 
 
 async def _write(

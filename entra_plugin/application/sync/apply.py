@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Context
-from entra_plugin.application.sync.again import PlanAgain, plan_asked, plan_stale, plan_waiting
+from entra_plugin.application.sync.again import PlanAgain, plan_asked, plan_stale
 from entra_plugin.application.sync.batch import ApplyBatch, Batch
 from entra_plugin.application.sync.policy import Policy
 from entra_plugin.application.sync.scope import Scopes
@@ -16,7 +16,7 @@ from entra_plugin.application.sync.start import WHOLE
 from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.ids import ClientId, EntraTenantId, ManagedTenantId, RunId, TenantId
 from entra_plugin.domain.merging import FieldRules
-from entra_plugin.domain.states import ChangeKind, FieldName, RunType
+from entra_plugin.domain.states import ChangeKind, RunType
 from entra_plugin.store.changes import ChangeRow, Changes
 from entra_plugin.store.fences import Fence, Fences
 from entra_plugin.store.mappings import Mappings
@@ -42,7 +42,7 @@ LANES = 2
 """Batches at once."""
 
 _LOOKS = 5
-"""How often those who wait for contacts are planned again at most: the rest is the next sync's."""
+"""How often those who are asked about are planned again at most: the rest is the next sync's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +142,8 @@ class Apply:
     ) -> None:
         """Apply rows of these kinds; creates that met a new contact are planned once more.
 
-        So are, in a sync of whole customers, those who are asked about, or whose contact waits for
-        an address that another one had: as the contacts are now. What comes of that passes the
-        guard, like everything else.
+        So are those who are asked about in a sync of whole customers, as the contacts are now. What
+        comes of that passes the guard, like everything else.
 
         Raises:
             NotAcceptable: ``not_connected``, ``mapping_changed`` or ``run_closed``; nothing of
@@ -166,9 +165,8 @@ class Apply:
         await self._rows(application)
         if ChangeKind.CREATE in kinds and await again(plan_stale):
             await self._rows(application)
-        waits = judged and FieldName.EMAIL in policy.fields
         for _ in range(_LOOKS if found.run.type in WHOLE else 0):
-            if not (await again(plan_asked) or (waits and await again(plan_waiting))):
+            if not await again(plan_asked):
                 break
             await self._rows(application)
 
