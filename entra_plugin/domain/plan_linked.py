@@ -201,7 +201,13 @@ class LinkedPlanner(PlanRows):
         if fields:
             question = {"fields": fields}
             self._ask(
-                reading, VerdictReason.FIELD_CONFLICT, contact, question, plan, departure=departure
+                reading,
+                VerdictReason.FIELD_CONFLICT,
+                contact,
+                question,
+                plan,
+                note=note,
+                departure=departure,
             )
 
     def _ask(
@@ -212,6 +218,7 @@ class LinkedPlanner(PlanRows):
         question: Mapping[str, object],
         plan: PagePlan,
         *,
+        note: Mapping[str, object] | None = None,
         departure: Departure | None = None,
     ) -> None:
         """Ask a person about an identity that is linked."""
@@ -224,6 +231,7 @@ class LinkedPlanner(PlanRows):
                 contact_id=contact.contact_id,
                 candidates=(contact.contact_id,),
                 after=question,
+                note=note,
                 departure=departure,
             )
         )

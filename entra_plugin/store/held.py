@@ -138,14 +138,25 @@ _RENEW = text("""
     WITH dropped AS (
         DELETE FROM entra_sync_changes
         WHERE tenant_id = :tenant_id AND change_id = ANY(:planned) AND state = 'planned'
-        RETURNING change_id, snapshot
+        RETURNING *
+    ), beside AS (
+        DELETE FROM entra_sync_changes c
+        USING dropped d
+        WHERE d.kind = 'move' AND c.tenant_id = :tenant_id AND c.run_id = d.run_id
+            AND c.managed_tenant_id = d.managed_tenant_id AND c.object_id = d.object_id
+            AND c.kind = 'update' AND c.state = 'planned' AND c.change_id <> ALL(:planned)
+        RETURNING c.object_id
     )
     UPDATE entra_sync_changes h
-    SET snapshot = d.snapshot
-    FROM unnest(:planned, :held) AS r (planned, held)
-    JOIN dropped d ON d.change_id = r.planned
-    WHERE h.tenant_id = :tenant_id AND h.change_id = r.held
-        AND h.snapshot - 'digest' IS DISTINCT FROM d.snapshot - 'digest'
+    SET snapshot = n.snapshot
+    FROM (
+        SELECT r.held, CASE WHEN d.object_id IN (SELECT object_id FROM beside)
+            THEN d.snapshot || '{"unsettled": true}' ELSE d.snapshot END AS snapshot
+        FROM unnest(:planned, :held) AS r (planned, held)
+        JOIN dropped d ON d.change_id = r.planned
+    ) n
+    WHERE h.tenant_id = :tenant_id AND h.change_id = n.held
+        AND h.snapshot - 'digest' IS DISTINCT FROM n.snapshot - 'digest'
 """).bindparams(bindparam("planned", type_=IdArray()), bindparam("held", type_=IdArray()))
 
 _SUPERSEDE = text("""
@@ -284,7 +295,10 @@ class Held:
         await self._connection.execute(_RETIRE, values)
 
     async def renew(self, repeated: Mapping[ChangeId, ChangeId]) -> None:
-        """Forget planned rows that wait already; what waits keeps the identity as it is today."""
+        """Forget planned rows that wait already; what waits keeps the identity as it is today.
+
+        What comes to be overwritten with a move that waits is planned again once that is done.
+        """
         if not repeated:
             return
         values = {

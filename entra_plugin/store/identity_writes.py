@@ -90,7 +90,8 @@ _STORE_APPLIED = text(f"""
         c.snapshot -> 'attributes' ->> 'display_name', c.search_key,
         CAST(c.snapshot -> 'attributes' ->> 'enabled' AS boolean), c.snapshot -> 'attributes',
         decode(c.snapshot ->> 'fingerprint', 'hex'),
-        CASE WHEN d.verdict = 'failed' OR c.state = 'held' OR c.note ? 'emailTaken' THEN NULL
+        CASE WHEN d.verdict = 'failed' OR c.state = 'held' OR c.note ? 'emailTaken'
+                OR c.snapshot ? 'unsettled' THEN NULL
             WHEN c.kind IN ('link', 'move', 'reactivate') AND (EXISTS (
                 SELECT FROM entra_sync_changes o
                 WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id

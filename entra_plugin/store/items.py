@@ -14,7 +14,6 @@ from entra_plugin.domain.ids import (
     ClientId,
     ContactId,
     EntraTenantId,
-    ManagedTenantId,
     ObjectId,
     RunId,
     TenantId,
@@ -22,6 +21,7 @@ from entra_plugin.domain.ids import (
 from entra_plugin.domain.reviewing import LINKED_REASONS
 from entra_plugin.domain.states import ItemState, VerdictReason
 from entra_plugin.store.arrays import IdArray, WordArray
+from entra_plugin.store.fences import Fence
 from entra_plugin.store.looked_up import CHANGES
 from entra_plugin.store.people_tables import reconciliation_items as items
 
@@ -119,6 +119,14 @@ _UNLINKED = text("""
     WHERE q.tenant_id = :tenant_id AND q.entra_tenant_id = :entra_tenant_id AND q.state = 'open'
         AND q.client_id = :client_id AND q.reason <> ALL(:linked)
         AND NOT i.unlisted AND i.departure IS DISTINCT FROM 'deleted_upstream'
+        AND (q.object_id IN (
+                SELECT unnest(object_ids) FROM entra_sync_pages
+                WHERE tenant_id = :tenant_id AND run_id = :run_id
+                    AND managed_tenant_id = :managed_tenant_id AND reading = :reading)
+            OR EXISTS (
+                SELECT FROM entra_sync_run_tenants
+                WHERE tenant_id = :tenant_id AND run_id = :run_id
+                    AND managed_tenant_id = :managed_tenant_id AND reading_kind = 'delta'))
         AND NOT EXISTS (
             SELECT FROM entra_client_tenant_mappings m
             WHERE m.tenant_id = :tenant_id AND m.client_id = :client_id
@@ -224,18 +232,21 @@ class Items:
     async def unlinked(
         self,
         entra_tenant_id: EntraTenantId,
-        managed_tenant_id: ManagedTenantId,
+        fence: Fence,
         client_id: ClientId,
     ) -> dict[ObjectId, Question]:
         """What is asked for this client about those who have no link, and who they are.
 
-        Not about who was missing when it was looked for. About nobody, if other directories are
-        mapped to the client: what their people claim is not seen in the plan of one.
+        Not about who was missing when it was looked for, or is not on the pages of a full reading.
+        About nobody, if other directories are mapped to the client: what their people claim is not
+        seen in the plan of one.
         """
         values = {
             "tenant_id": self._tenant_id,
             "entra_tenant_id": entra_tenant_id,
-            "managed_tenant_id": managed_tenant_id,
+            "run_id": fence.run_id,
+            "managed_tenant_id": fence.managed_tenant_id,
+            "reading": fence.reading,
             "client_id": client_id,
             "linked": _LINKED,
         }

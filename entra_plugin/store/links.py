@@ -439,10 +439,10 @@ class Links:
     async def asleep(
         self, contact_ids: Sequence[ContactId]
     ) -> dict[tuple[ContactId, int], IdentityKey]:
-        """Whose these contacts are, by their version when an undo made them inactive.
+        """Whose contacts of these an undo left inactive, by contact and its version of then.
 
-        As long as nobody has touched one, its identity takes it up again once it is resumed. One
-        that is linked again, or ignored by a pin, has none.
+        As long as nobody has touched the contact, its identity takes it up again once it is
+        resumed. An identity that is linked again, or ignored by a pin, does not.
         """
         if not contact_ids:
             return {}

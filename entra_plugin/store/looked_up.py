@@ -48,4 +48,4 @@ LAST_LINK = """
                 AND (o.closed_at > l.closed_at
                     OR (o.closed_at = l.closed_at AND o.link_id < l.link_id)))
 """
-"""True for the closed link ``l`` if its identity has none that is open, or was closed later."""
+"""True for a closed link ``l`` whose identity has neither an open one nor one closed later."""

@@ -16,7 +16,8 @@ _REPEATED = """
     AND decode(c.snapshot ->> 'fingerprint', 'hex') = (
         SELECT d.seen_fingerprint FROM entra_identities d
         WHERE d.tenant_id = c.tenant_id AND d.entra_tenant_id = c.entra_tenant_id
-            AND d.object_id = c.object_id)
+            AND d.object_id = c.object_id
+            AND (d.verdict = 'queued' OR c.contact_id IS NOT NULL))
     AND (c.contact_id IS NULL OR NOT EXISTS (
         SELECT FROM entra_sync_changes o
         WHERE o.tenant_id = c.tenant_id AND o.run_id = c.run_id
@@ -24,7 +25,8 @@ _REPEATED = """
             AND o.state = 'planned' AND o.kind IN ('link', 'move', 'reactivate')))"""
 """True for a planned question that is open word for word, about somebody who is as he was.
 
-One beside a row that links is asked anew: that row closes what is not asked beside it.
+So is not who was undone, or failed, since he was asked about. One beside a row that links is asked
+anew: that row closes what is not asked beside it.
 """
 
 _DROP = text(f"""

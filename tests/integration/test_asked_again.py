@@ -263,3 +263,42 @@ def test_who_was_undone_and_is_ignored_keeps_no_contact(case: Case, erased: bool
     assert ("link", "applied") in case.rows(case.sync())
     assert case.verdict("cyd") == "linked"
     case.nothing_is_left()
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_no_contact_is_made_for_somebody_whom_a_reading_did_not_list(
+    case: Case, expired: bool
+) -> None:
+    """He is deleted, which a reading for new rules, or after an expired cursor, does not learn."""
+    case.save(guard={}, email="directory_wins")
+    case.change("cyd", mail=address("ada"))
+    case.sync()
+    assert asked(case)["cyd"]["reason"] == "linked_elsewhere"
+    case.change("ada", mail=address("eve"))
+    case.fire("cyd")
+    if expired:
+        case.paper.faults.append("cursor_expired")
+    else:
+        case.save(guard={"graceDays": 1}, email="directory_wins")
+    assert case.rows(case.sync()) == [("update", "applied")]
+    assert case.rows(case.sync()) == []
+    assert asked(case) == {}
+    case.nothing_is_left()
+
+
+def test_who_is_resumed_while_he_is_asked_about_is_asked_about_again(case: Case) -> None:
+    case.save(guard={}, role="directory_wins")
+    case.office.hire(CLIENTS[0], "Cyd", address("cyd"))
+    case.change("cyd", job_title="Pilot")
+    run = case.sync()
+    case.map(CLIENTS[1])
+    case.sync()
+    assert asked(case)["cyd"]["reason"] == "other_client"
+    undo = case.undo(run)
+    case.apply(undo)
+    assert case.verdict("cyd") == "undone"
+    assert case.stage.run(Desk(case.engine).resume(undo, None)) == 1
+    case.sync()
+    assert case.verdict("cyd") == "queued"
+    assert asked(case)["cyd"]["reason"] == "other_client"
+    case.nothing_is_left()

@@ -245,6 +245,29 @@ def test_an_overwrite_beside_a_move_that_waits_stays_discarded(case: Case) -> No
     assert (ada["client"], ada["role"]) == (str(CLIENTS[1]), "Engineer")
 
 
+def test_an_overwrite_that_comes_to_a_move_that_waits_waits_for_it(case: Case) -> None:
+    case.save(guard=HOLD_ALL, role="directory_wins")
+    case.map(CLIENTS[1])
+    case.change("ada", job_title="Two")
+    waiting = case.sync()
+    assert case.rows(waiting) == [("move", "held"), ("update", "held"), ("move", "held")]
+    case.save(guard=HOLD_ALL)
+    case.sync()
+    case.save(guard=HOLD_ALL, role="directory_wins")
+    assert case.rows(case.sync()) == []
+    case.change("ada", job_title="Three")
+    assert case.rows(case.sync()) == []
+    case.nothing_is_left()
+    case.save(guard={}, role="directory_wins")
+    case.stage.run(case.engine.approve(waiting, [CUSTOMERS[0]]))
+    assert case.rows(case.sync()) == [("update", "applied")]
+    assert (case.contact("ada")["client"], case.contact("ada")["role"]) == (
+        str(CLIENTS[1]),
+        "Three",
+    )
+    case.nothing_is_left()
+
+
 def test_what_changed_with_a_move_is_followed_by_the_rules(case: Case) -> None:
     case.save(guard={}, role="directory_wins")
     case.sync()

@@ -174,3 +174,27 @@ def test_a_conflict_that_outlives_an_undo_stays_open(case: Case, previewed: bool
     assert case.contacts()["cyd"][0]
     assert case.questions() == [("cyd", "field_conflict")]
     case.nothing_is_left()
+
+
+@pytest.mark.parametrize("answer", [None, Action.DISMISS, Side.LOCAL, Side.DIRECTORY])
+def test_an_address_that_is_free_by_now_is_written_beside_a_question(
+    case: Case, answer: Action | Side | None
+) -> None:
+    case.save(guard={}, email="directory_wins", role="ask")
+    case.sync()
+    bob = str(case.contact("bob")["id"])
+    case.office.edit(bob, "role", "Chief")
+    case.change("bob", mail="ada@contoso.example", job_title="Pilot")
+    case.sync()
+    ((_, item),) = case.office.state().items.items()
+    assert item["reason"] == "field_conflict"
+    if isinstance(answer, Side):
+        answered = Answer(action=Action.FIELDS, fields={FieldName.ROLE: answer})
+        case.stage.run(Desk(case.engine).answer(item["id"], answered))
+    elif answer is not None:
+        case.answer(answer)
+    case.change("ada", mail="eve@contoso.example")
+    case.sync()
+    case.sync()
+    assert case.office.state().contacts[bob]["email"] == "ada@contoso.example"
+    case.nothing_is_left()

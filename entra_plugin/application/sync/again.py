@@ -104,7 +104,7 @@ async def plan_asked(connection: AsyncConnection, planner: UserPlanner, fence: F
     """
     policy, tenant_id = planner.policy, planner.tenant_id
     asked = await Items(connection, tenant_id).unlinked(
-        policy.entra_tenant_id, fence.managed_tenant_id, policy.client_id
+        policy.entra_tenant_id, fence, policy.client_id
     )
     plans: list[PlannedUsers] = []
     object_ids = list(asked)

@@ -95,6 +95,7 @@ class ApplyBatch:
         if closing:
             done += await self._close_links(closing)
         rows = [row for row in self._batch.rows if row.kind != ChangeKind.CLOSE_LINK]
+        # Also those that a pin refuses: whoever was undone or ignored stays so.
         overruled = await self._overruled(rows)
         done += [one for one in overruled.values() if one.change_id not in refused]
         rows = [row for row in rows if row.change_id not in refused.keys() | overruled.keys()]

@@ -161,7 +161,7 @@ class Around:
         return (address, *other_addresses(reading.user, address))
 
     async def _asleep(self, index: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
-        """The candidates, where those that an undo made inactive are the contacts of their users.
+        """The candidates, where those that an undo left inactive are the contacts of their users.
 
         So nobody else gets one unasked, whether its user has been resumed or not.
         """
