@@ -37,7 +37,8 @@ _OF = text("""
     SELECT i.object_id, i.departure IS NOT DISTINCT FROM 'deleted_upstream' AS proved,
         i.object_id = ANY(:vanished) OR ((l.found OR q.found IS TRUE)
             AND (i.departure IS NULL OR NOT i.departure_settled)
-            AND (i.verdict <> 'undone' OR i.acted_fingerprint IS NULL)) IS TRUE AS concerns,
+            AND (q.found IS TRUE OR i.verdict <> 'undone' OR i.acted_fingerprint IS NULL))
+            IS TRUE AS concerns,
         i.departure IS DISTINCT FROM 'deleted_upstream' AND NOT i.unlisted AS is_new
     FROM entra_identities i
     LEFT JOIN LATERAL (

@@ -11,7 +11,7 @@ from entra_plugin.domain.reviewing import Action, Side
 from entra_plugin.domain.states import FieldName
 from support.case import Case
 from support.desk import Desk
-from support.office import CUSTOMERS
+from support.office import CLIENTS, CUSTOMERS
 
 HELD: Final = {"overwriteMin": 0, "overwritePercent": 0}
 """A guard that holds every overwrite."""
@@ -197,4 +197,24 @@ def test_an_address_that_is_free_by_now_is_written_beside_a_question(
     case.sync()
     case.sync()
     assert case.office.state().contacts[bob]["email"] == "ada@contoso.example"
+    case.nothing_is_left()
+
+
+@pytest.mark.parametrize("proved", [False, True])
+def test_a_conflict_that_outlives_an_undo_ends_when_its_person_is_deleted(
+    case: Case, proved: bool
+) -> None:
+    """A reading of everybody finds him missing."""
+    case.capable(delta=False, proves_absence=proved)
+    case.save(guard={}, displayName="ask")
+    case.office.hire(CLIENTS[0], "Cyd of ours", "cyd@contoso.example")
+    case.change("cyd", display_name="Cyd")
+    run = case.sync()
+    assert case.questions() == [("cyd", "field_conflict")]
+    case.apply(case.undo(run))
+    assert case.questions() == [("cyd", "field_conflict")]
+    case.fire("cyd", purge=True)
+    case.engine.clock.move(days=8)
+    case.sync()
+    assert case.questions() == ([] if proved else [("cyd", "field_conflict")])
     case.nothing_is_left()
