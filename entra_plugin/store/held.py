@@ -158,6 +158,8 @@ _RENEW = text("""
     WHERE h.tenant_id = :tenant_id AND h.change_id = n.held
         AND h.snapshot - 'digest' IS DISTINCT FROM n.snapshot - 'digest'
 """).bindparams(bindparam("planned", type_=IdArray()), bindparam("held", type_=IdArray()))
+"""An overwrite beside a move that waits is dropped with it. The move's snapshot says ``unsettled``
+then, so that applying it does not count as having acted on the user: the next run plans him."""
 
 _SUPERSEDE = text("""
     UPDATE entra_sync_changes h
