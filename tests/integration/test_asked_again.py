@@ -42,6 +42,29 @@ def test_a_contact_that_a_run_makes_answers_the_questions_of_the_same_run(case: 
     case.nothing_is_left()
 
 
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_preview_asks_whom_a_sync_answers_by_what_it_wrote(case: Case, applied: bool) -> None:
+    """The sync itself or, where the preview is applied, the next one."""
+    case.change("cyd", mail=address("dan"))
+    case.change("dan", mail=address("dan"))
+    case.change("eve", mail=address("cyd"))
+    preview = case.preview()
+    rows = [row for row in case.rows(preview) if row[0] != "none"]
+    assert sorted(map(str, rows)) == [
+        str(("create", "planned")),
+        str(("queue", "planned")),
+        str(("queue", "planned")),
+    ]
+    if applied:
+        case.apply(preview)
+        assert {item["reason"] for item in asked(case).values()} == {"claimed_twice"}
+    assert ("create", "applied") in case.rows(case.sync())
+    assert {about: item["reason"] for about, item in asked(case).items()} == {
+        "cyd": "linked_elsewhere"
+    }
+    case.nothing_is_left()
+
+
 def test_who_was_asked_about_before_is_looked_at_as_well(case: Case) -> None:
     case.change("cyd", mail=address("dan"))
     case.change("dan", mail=address("dan"))
