@@ -270,10 +270,11 @@ class Settled:
         return claims
 
     def _judge_claims(self, directory: EntraTenantId) -> None:
-        """Nobody is asked about an identity that is left out."""
+        """Nobody is asked about an identity that is left out, unless what answers that is held."""
         for object_id, user in self.world.papers[directory].users.items():
             key = (str(directory), str(object_id))
-            if key not in self.state.links and left_out(self.world, directory, user):
+            unlinked = key not in self.state.links and not self._waits(key, "move")
+            if unlinked and left_out(self.world, directory, user):
                 assert key not in self.state.items, "asked about somebody who is left out"
 
     # --- Those who have a contact ---
