@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import json
 import re
 import zlib
@@ -28,7 +29,7 @@ class UnreadableBody(Exception):
 
 
 async def read_body(response: httpx.Response) -> bytes:
-    """The whole body, unpacked.
+    """The whole body, unpacked, without a byte order mark.
 
     Raises:
         UnreadableBody: It is not one that we can take.
@@ -45,11 +46,11 @@ async def read_body(response: httpx.Response) -> bytes:
         chunks.append(chunk)
     raw = b"".join(chunks)
     packing = response.headers.get("content-encoding", "").strip().lower()
-    if not raw or packing in {"", "identity"}:
-        return raw
-    if packing not in {"gzip", "x-gzip"}:
+    if raw and packing in {"gzip", "x-gzip"}:
+        raw = _unpacked(raw)
+    elif raw and packing not in {"", "identity"}:
         raise UnreadableBody
-    return _unpacked(raw)
+    return raw.removeprefix(codecs.BOM_UTF8)
 
 
 def _unpacked(raw: bytes) -> bytes:

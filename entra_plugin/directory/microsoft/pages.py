@@ -34,7 +34,7 @@ def raw_page(body: bytes) -> RawPage:
         TransientFailure: ``unusable_answer``, as ``wire.decode``.
     """
     page = wire.decode(body, _RawList)
-    return RawPage(body=body, users=page.value, next_link=page.next_link)
+    return RawPage(body=body, users=page.value, next_link=page.next_link or None)
 
 
 def user_page(page: RawPage, known: Collection[bytes]) -> UserPage:

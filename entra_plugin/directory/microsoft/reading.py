@@ -18,7 +18,7 @@ _READINGS = 2
 
 
 class Paged(Protocol):
-    """A page of a listing; ``next_link`` is None on the last."""
+    """A page of a listing; the last one has no ``next_link``, or an empty one."""
 
     @property
     def next_link(self) -> str | None:
@@ -131,6 +131,6 @@ class GraphReader:
                 raise
             page = wire.decode(body, type_)
             pages.append(page)
-            if page.next_link is None:
+            if not page.next_link:
                 return pages
             url = links.follow(page.next_link)

@@ -151,9 +151,17 @@ def decode(body: bytes, type_: type[Document]) -> Document:
         raise TransientFailure("unusable_answer", retry_after=30) from error
 
 
+_ESCAPED = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
+    rb"|\\(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\.",
+    re.DOTALL,
+)
+
+
 def _mend(body: bytes) -> bytes:
-    """Replace halves of surrogate pairs, which JSON can spell and text cannot hold."""
-    return re.sub(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", rb"\\ufffd", body)
+    """Replace halves of surrogate pairs that stand alone: JSON can spell them, text cannot."""
+    return _ESCAPED.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
 
 
 def error_codes(body: bytes) -> tuple[str, ...]:
@@ -260,8 +268,8 @@ def to_user(user: User) -> DirectoryUser:
         given_name=_text(user.given_name),
         surname=_text(user.surname),
         enabled=user.account_enabled is not False,
-        user_type=user.user_type,
-        external_state=user.external_user_state or None,
+        user_type=_text(user.user_type),
+        external_state=_text(user.external_user_state),
         resource_account=user.is_resource_account is True,
         licensed=bool(user.assigned_licenses),
         job_title=_text(user.job_title),
@@ -278,7 +286,8 @@ def _is_clean(user: User) -> bool:
     texts = (
         *(user.user_principal_name, user.mail, user.display_name, user.given_name, user.surname),
         *(user.job_title, user.department, user.company_name, user.office_location),
-        *(user.mobile_phone, *(user.business_phones or ())),
+        *(user.mobile_phone, user.user_type, user.external_user_state),
+        *(user.business_phones or ()),
         *(*(user.proxy_addresses or ()), *(user.other_mails or ())),
     )
     every = f"|{'|'.join(filter(None, texts))}|"

@@ -49,6 +49,13 @@ async def test_a_packed_body_is_unpacked(encoding: str) -> None:
     assert await read_body(answer(*pieces, encoding=encoding)) == b"users " * 1000
 
 
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+async def test_a_byte_order_mark_is_no_part_of_a_body(encoding: str | None) -> None:
+    body = b'\xef\xbb\xbf{"value":[]}'
+    sent = body if encoding is None else gzip.compress(body)
+    assert await read_body(answer(sent, encoding=encoding)) == b'{"value":[]}'
+
+
 async def test_an_empty_body_is_empty_however_it_is_said_to_be_packed() -> None:
     assert await read_body(answer(encoding="gzip")) == b""
 

@@ -83,6 +83,27 @@ def test_a_name_is_trimmed_and_rid_of_control_characters(name: str) -> None:
     assert read(displayName=name).display_name == "Ada Lovelace"
 
 
+@pytest.mark.parametrize("name", ["userType", "externalUserState"])
+def test_a_word_is_rid_of_control_characters_as_well(name: str) -> None:
+    """The database stores no NUL."""
+    found = read(**{name: "Guest\x00"})
+    assert "Guest" in {found.user_type, found.external_state}
+
+
+@pytest.mark.parametrize(
+    ("spelt", "text"),
+    [
+        (rb"Cut \ud83d", "Cut \ufffd"),
+        (rb"\ude00 cut", "\ufffd cut"),
+        (rb"Ann \ud83d\ude00, cut \uD83D", "Ann \U0001f600, cut \ufffd"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\\ud83d, cut \ud83d", "\\ud83d, cut \ufffd"),
+    ],
+)
+def test_half_a_character_is_replaced_and_nothing_beside_it(spelt: bytes, text: str) -> None:
+    assert wire.decode(b'{"code":"' + spelt + b'"}', wire.ErrorBody).code == text
+
+
 @pytest.mark.parametrize("text", ["", " ", "\t"])
 def test_empty_text_is_none(text: str) -> None:
     found = read(displayName=text, mail=text)
