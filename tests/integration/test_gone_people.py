@@ -52,6 +52,19 @@ def test_the_sync_of_one_person_makes_a_contact_anew_that_was_deleted(cyd: Case)
     assert sorted(rows) == [("close_link", "applied"), ("create", "applied")]
 
 
+def test_what_the_deleted_items_prove_holds_although_a_lookup_is_refused(case: Case) -> None:
+    for local in ("cyd", "dan", "eve", "fay"):
+        case.change(local)
+    case.sync()
+    case.capable(delta=False)
+    case.fire("cyd")
+    case.fire("dan", purge=True)
+    case.paper.faults.append("refused_lookup")
+    assert sorted(case.rows(case.sync())) == [("inactivate", "applied"), ("queue", "applied")]
+    assert not case.contact("cyd")["active"]
+    assert case.contact("dan")["active"]
+
+
 def test_a_preview_has_one_word_on_who_is_gone_on_both_sides(cyd: Case) -> None:
     cyd.capable(delta=False)
     discharge(cyd)

@@ -241,6 +241,8 @@ class PaperDirectory:
 
     async def is_absent(self, entra_tenant_id: EntraTenantId, object_id: ObjectId) -> bool:
         """Whether there is no such user, where that can be proved."""
+        if self.papers[entra_tenant_id].goes_wrong("refused_lookup"):
+            raise ConsentMissing("directory_role_missing")
         here = object_id in self.papers[entra_tenant_id].users
         return self.capabilities.proves_absence and not here
 

@@ -1,6 +1,7 @@
 """Those whom a complete reading did not list: proof that they left, or a question to a person."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,15 +85,15 @@ class Absences:
         return unlisted, policy.guard.inactivations_allowed(linked.get(policy.client_id, 0))
 
     async def _proved(self, unseen: Sequence[ObjectId], allowed: int) -> frozenset[ObjectId]:
-        """Those of whom the directory says that it deleted them; one that may not say says no."""
+        """Those of whom the directory says that it deleted them, as far as it may say so."""
         tenant: EntraTenantId = self.planner.policy.entra_tenant_id
-        try:
-            deleted = await self.directory.deleted_users(tenant)
-            proved = deleted & frozenset(unseen)
+        proved: frozenset[ObjectId] = frozenset()
+        with suppress(ConsentMissing):
+            proved = await self.directory.deleted_users(tenant) & frozenset(unseen)
             if not self.directory.capabilities.proves_absence:
                 return proved
             left = [object_id for object_id in unseen if object_id not in proved]
-            absent = [o for o in left[:allowed] if await self.directory.is_absent(tenant, o)]
-        except ConsentMissing:
-            return frozenset()
-        return proved | frozenset(absent)
+            for object_id in left[:allowed]:
+                if await self.directory.is_absent(tenant, object_id):
+                    proved |= {object_id}
+        return proved
