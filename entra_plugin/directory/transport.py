@@ -30,9 +30,6 @@ _KEPT_ALIVE = 60.0
 _UNTOLD = 30.0
 """Seconds after which it makes sense to come back when the provider named none."""
 
-THROTTLED = frozenset({429, 503, 504, 509})
-"""The provider has too much to do; the other busy ones mean that something between is broken."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAsk:
@@ -63,6 +60,9 @@ class Patience:
     """Seconds that are waited here; a longer wait is the caller's, who can say so to people."""
     busy: frozenset[int]
     """Statuses after which the same request is sent again."""
+    throttled: frozenset[int]
+    """Those of them that say that the provider has too much to do, so that waiting helps; the
+    others mean that something between is broken."""
     at_once: int
     """Connections, and requests under way."""
 
@@ -74,7 +74,8 @@ MICROSOFT = Patience(
     total=300,
     tries=4,
     longest_short_wait=10,
-    busy=frozenset({500, 502}) | THROTTLED,
+    busy=frozenset({429, 500, 502, 503, 504, 509}),
+    throttled=frozenset({429, 503, 504, 509}),
     at_once=64,
 )
 """For Microsoft Graph."""
@@ -96,6 +97,11 @@ class UnexpectedStatus(Exception):
         self.content_type = content_type
         self.challenged = challenged
 
+    @property
+    def is_html(self) -> bool:
+        """A page for people: of a proxy or a platform in between, or of a front end."""
+        return _is_html(self.content_type)
+
 
 class NotJson(Exception):
     """Success, with something else than JSON; ``content_type`` without its parameters."""
@@ -103,6 +109,11 @@ class NotJson(Exception):
     def __init__(self, content_type: str) -> None:
         super().__init__(content_type)
         self.content_type = content_type
+
+    @property
+    def is_html(self) -> bool:
+        """A page for people."""
+        return _is_html(self.content_type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +288,9 @@ class Transport:
         if self._throttle is not None and (answer.status == 429 or asked is not None):
             self._throttle.refused(bucket, answer.headers, pause)
         if failures >= self._patience.tries or pause > self._patience.longest_short_wait:
-            code = "throttled" if answer.status in THROTTLED else "provider_unreachable"
+            code = (
+                "throttled" if answer.status in self._patience.throttled else "provider_unreachable"
+            )
             raise TransientFailure(
                 answer.failure or code, retry_after=_UNTOLD if asked is None else asked
             )
@@ -292,6 +305,10 @@ def _second_ask(ask: TokenAsk, answer: _Answer) -> TokenAsk | None:
     if answer.status == httpx.codes.UNAUTHORIZED and not ask.fresh:
         return TokenAsk(fresh=True)
     return None
+
+
+def _is_html(content_type: str) -> bool:
+    return "html" in content_type.lower()
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

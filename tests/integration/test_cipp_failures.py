@@ -167,7 +167,8 @@ async def test_a_busy_platform_is_asked_again_a_little_later(cipp: Opened, statu
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(502, "provider_unreachable"), (504, "throttled"), (429, "throttled")]
+    ("status", "code"),
+    [(502, "provider_unreachable"), (504, "provider_unreachable"), (429, "throttled")],
 )
 async def test_a_platform_that_stays_busy_is_left_for_later(
     cipp: Opened, status: int, code: str

@@ -15,6 +15,7 @@ from entra_plugin.domain.errors import (
     EntraError,
     TransientFailure,
 )
+from entra_plugin.domain.ids import GroupId
 from support.graph import ALPINE, Signed
 from support.told import CANARY, at_customer, at_home, failure_of, without_faults, words_for
 
@@ -136,6 +137,43 @@ async def test_an_error_of_graph_without_a_code_is_judged_by_its_status(partner:
     assert (failure.code, failure.vendor_code) == ("directory_role_missing", None)
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("place", [HOME, CUSTOMER], ids=["home", "customer"])
+async def test_a_page_for_people_is_no_refusal_of_graph(
+    partner: Signed, place: Place, status: int
+) -> None:
+    path, ask = place
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    partner.fault(path, status=status, body="<html>Blocked</html>", headers=headers)
+    failure = await failure_of(ask(partner.directory()))
+    assert (type(failure), failure.code) == (TransientFailure, "unusable_answer")
+    assert failure.details == {"status": status}
+
+
+async def test_an_app_whom_a_customer_granted_too_little_needs_his_consent(
+    partner: Signed,
+) -> None:
+    """No role of the partner would help: the app reads in its own name."""
+    partner.fault(CUSTOMER_PATH, status=403, body=graph_error("Authorization_RequestDenied"))
+    failure = await failure_of(at_customer(partner.directory(partner.app_tokens())))
+    assert (type(failure), failure.code) == (ConsentMissing, "consent_missing")
+    words_for(failure)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [(CUSTOMER_PATH, "directory_role_missing"), ("^GET /v1.0/groups", "group_unreadable")],
+)
+async def test_only_a_group_that_is_refused_is_a_group_that_cannot_be_read(
+    partner: Signed, path: str, code: str
+) -> None:
+    partner.fault(path, status=403, body=graph_error("Authorization_RequestDenied"))
+    directory = partner.directory()
+    for ask in (directory.groups(ALPINE, ""), directory.members(ALPINE, GroupId(uuid4()))):
+        failure = await failure_of(ask)
+        assert (type(failure), failure.code) == (ConsentMissing, code)
+
+
 async def test_an_app_that_may_not_list_the_customers_says_so(partner: Signed) -> None:
     partner.fault(HOME_PATH, status=403, body=graph_error("Authorization_RequestDenied"))
     failure = await failure_of(at_home(partner.directory(partner.app_tokens())))
@@ -164,6 +202,15 @@ async def test_an_expired_page_starts_the_reading_again(
 
 def page(*rows: dict[str, object], link: str | None = None) -> dict[str, object]:
     return {"value": list(rows), **({"@odata.nextLink": link} if link else {})}
+
+
+async def test_a_next_link_that_is_empty_is_none(partner: Signed) -> None:
+    ada: dict[str, object] = {"id": str(uuid4())}
+    partner.fault("^GET /v1.0/users", status=200, body={**page(ada), "@odata.nextLink": ""})
+    pages = [page async for page in partner.directory().user_pages(ALPINE)]
+    assert [len(page.users) for page in pages] == [1]
+    partner.fault("/deletedItems/", status=200, body={**page(ada), "@odata.nextLink": ""})
+    assert len(await partner.directory().deleted_users(ALPINE)) == 1
 
 
 @pytest.mark.parametrize(

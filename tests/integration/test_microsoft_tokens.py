@@ -214,6 +214,23 @@ async def test_a_refusal_at_a_customer_takes_up_the_stored_one_as_well(partner: 
     assert await ours.of(ALPINE)
 
 
+async def test_a_refusal_at_a_customer_that_nobody_knows_may_be_of_the_token(
+    partner: Signed,
+) -> None:
+    other = partner.tokens()
+    ours = partner.tokens(stored=partner.newest)
+    await other.renew_home()
+    unknown = {"error": "invalid_grant", "error_codes": [9_999_999]}
+    partner.simulator.control(
+        "/faults",
+        [
+            {"match": f"^POST /{ALPINE}/oauth2", "status": 400, "body": unknown, "times": 1},
+        ],
+    )
+    assert await ours.of(ALPINE)
+    assert partner.token_requests(ALPINE) == 2
+
+
 @pytest.mark.parametrize("nothing", [None, "", "the same"])
 async def test_without_a_newer_one_a_refusal_is_final(partner: Signed, nothing: str | None) -> None:
     partner.simulator.control("/tokens", {"revoke": True})

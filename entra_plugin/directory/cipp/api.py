@@ -25,12 +25,13 @@ PATIENCE = Patience(
     tries=3,
     longest_short_wait=10,
     busy=frozenset({429, 502, 504}),
+    throttled=frozenset({429}),
     at_once=4,
 )
 """For function apps that start cold and follow many pages: answers may take two minutes.
 
 More than four questions at once slow the pages of the people who work with CIPP. 500 and 503 carry
-CIPP's own words, so they are not asked again blindly.
+CIPP's own words, so they are not asked again blindly. 504 is the platform's: CIPP took too long.
 """
 
 _PAGED = {"manualPagination": "true", "$top": "999"}

@@ -30,7 +30,7 @@ def refusal(answer: UnexpectedStatus, *, at_tenant: bool) -> EntraError:
 
 def _of_tenant(answer: UnexpectedStatus) -> EntraError | None:
     """What concerns one managed tenant only."""
-    if answer.status == 403 and not is_html(answer.content_type):
+    if answer.status == 403 and not answer.is_html:
         return ConsentMissing("cipp_tenant_forbidden")
     if answer.status == 400 and answer.body.lstrip(b' \r\n"').startswith(_GRAPH_ERROR):
         return ConsentMissing("cipp_graph_error")
@@ -62,18 +62,13 @@ def _unavailable(answer: UnexpectedStatus) -> EntraError:
 
     It is tried again, yet not for ever, because nothing tells the two apart.
     """
-    spoken = answer.body.strip() and not is_html(answer.content_type)
+    spoken = answer.body.strip() and not answer.is_html
     code = "cipp_feature_disabled" if spoken else "provider_unreachable"
     return TransientFailure(code, retry_after=_LATER, details={"status": 503})
 
 
 def not_json(answer: NotJson) -> EntraError:
     """A page instead of data: the address is that of CIPP's front end, or lacks its API."""
-    if is_html(answer.content_type):
+    if answer.is_html:
         return ConfigurationInvalid("cipp_front_end")
     return TransientFailure("unusable_answer", details={"contentType": answer.content_type[:60]})
-
-
-def is_html(content_type: str) -> bool:
-    """True for a page for people: the platform's or the front end's, not CIPP's API."""
-    return "html" in content_type.lower()

@@ -185,8 +185,13 @@ class MicrosoftDirectory:
         """Groups by the start of their names, as many as one page holds."""
         url = self._endpoints.graph_url(groups_path(q, limit))
         bearer = self._reader.bearer(entra_tenant_id)
-        with self._translated(entra_tenant_id), _of_groups():
-            body = await self._proven_answer(bearer, lambda: self._reader.get(bearer, url))
+
+        async def ask() -> bytes:
+            with _of_groups():
+                return await self._reader.get(bearer, url)
+
+        with self._translated(entra_tenant_id):
+            body = await self._proven_answer(bearer, ask)
         return to_groups(wire.decode(body, GroupList).value, limit)
 
     async def members(
@@ -195,10 +200,13 @@ class MicrosoftDirectory:
         """The users in a group and in the groups within it, to the last page."""
         url = self._endpoints.graph_url(members_path(group_id))
         bearer = self._reader.bearer(entra_tenant_id)
-        with self._translated(entra_tenant_id), _of_groups(group_id):
-            return await self._proven_answer(
-                bearer, lambda: self._ids(bearer, url, headers=ADVANCED)
-            )
+
+        async def ask() -> frozenset[ObjectId]:
+            with _of_groups(group_id):
+                return await self._ids(bearer, url, headers=ADVANCED)
+
+        with self._translated(entra_tenant_id):
+            return await self._proven_answer(bearer, ask)
 
     async def deleted_users(self, entra_tenant_id: EntraTenantId) -> frozenset[ObjectId]:
         """The ids in the deleted items, read with the token that proved the directory."""
@@ -314,8 +322,10 @@ class MicrosoftDirectory:
         A token whose rights did not suffice is dropped: one made after an administrator helped has
         more.
         """
+        at_customer = tenant != self._tokens.home
+        access = self._tokens.at_customers if at_customer else self._tokens.at_home
         try:
-            with translated(at_customer=tenant != self._tokens.home, access=self._tokens.at_home):
+            with translated(at_customer=at_customer, access=access):
                 yield
         except ConsentMissing:
             self._tokens.forget(tenant)

@@ -9,7 +9,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from entra_plugin.directory.answers import retry_after
-from entra_plugin.directory.transport import MICROSOFT, THROTTLED, user_agent
+from entra_plugin.directory.transport import MICROSOFT, user_agent
 from entra_plugin.domain.aadsts import sign_in_error
 from entra_plugin.domain.errors import TransientFailure
 
@@ -137,7 +137,7 @@ class MsalHttp:
             raise TransientFailure("provider_unreachable", retry_after=30) from error
         if response.status_code in MICROSOFT.busy:
             wait = retry_after(response.headers)
-            if response.status_code in THROTTLED:
+            if response.status_code in MICROSOFT.throttled:
                 raise TransientFailure("throttled", retry_after=_LATER if wait is None else wait)
             raise TransientFailure("provider_unreachable", retry_after=wait)
         return httpx.Response(response.status_code, json=_known(response))

@@ -48,7 +48,8 @@ def is_lost(answer: UnexpectedStatus) -> bool:
 
 def may_not_be_read(answer: UnexpectedStatus) -> bool:
     """Is the one object that was asked for gone, or out of reach of a token that is good?"""
-    return says_not_found(answer) or (answer.status == 403 and not answer.challenged)
+    forbidden = answer.status == 403 and not answer.challenged and not answer.is_html
+    return forbidden or says_not_found(answer)
 
 
 def says_not_found(answer: UnexpectedStatus) -> bool:
@@ -70,35 +71,36 @@ def refusal(
 ) -> EntraError:
     """The error of ours for a refusal of Microsoft Graph.
 
+    A page for people comes from something between, and says nothing about the token.
+
     Args:
         answer: What came.
         at_customer: A customer's directory refused, so that it concerns that one only.
-        access: In whose name the partner's own directory was asked.
+        access: In whose name the directory was asked. What the app itself may read at a customer,
+            his consent decides, and no role of the partner.
     """
     codes = wire.error_codes(answer.body)
     vendor = codes[-1] if codes else None
-    if at_customer:
-        code = _of_customer(answer)
-        if code is not None:
-            return ConsentMissing(code, vendor_code=vendor)
-    else:
-        error = _at_home(answer, access, vendor)
-        if error is not None:
-            return error
+    meaning = _of_customer if at_customer else _at_home
+    error = None if answer.is_html else meaning(answer, access, vendor)
+    if error is not None:
+        return error
     details = {"status": answer.status}
     return TransientFailure(
         "unusable_answer", retry_after=_LATER, details=details, vendor_code=vendor
     )
 
 
-def _of_customer(answer: UnexpectedStatus) -> str | None:
+def _of_customer(answer: UnexpectedStatus, access: Access, vendor: str | None) -> EntraError | None:
     if answer.challenged:
-        return "claims_refused"
-    return {
+        return ConsentMissing("claims_refused", vendor_code=vendor)
+    application = access == Access.APPLICATION
+    code = {
         401: "token_refused",
-        403: "directory_role_missing",
+        403: "consent_missing" if application else "directory_role_missing",
         404: "directory_not_found",
     }.get(answer.status)
+    return ConsentMissing(code, vendor_code=vendor) if code is not None else None
 
 
 def _at_home(answer: UnexpectedStatus, access: Access, vendor: str | None) -> EntraError | None:

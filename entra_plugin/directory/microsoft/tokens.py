@@ -6,7 +6,7 @@ from typing import Protocol
 
 from entra_plugin.directory.microsoft.held import Ask, HeldTokens
 from entra_plugin.directory.microsoft.sign_in import Credentials, SignIn, TokenSet
-from entra_plugin.domain.errors import AuthorisationLost
+from entra_plugin.domain.errors import AuthorisationLost, ConsentMissing
 from entra_plugin.domain.ids import EntraTenantId
 
 Renewed = Callable[[TokenSet], Awaitable[None]]
@@ -39,6 +39,10 @@ class Tokens(Protocol):
     @property
     def at_home(self) -> Access:
         """In whose name the partner's own directory is read."""
+
+    @property
+    def at_customers(self) -> Access:
+        """In whose name the customers' directories are read."""
 
     @property
     def home_scopes(self) -> frozenset[str]:
@@ -138,6 +142,11 @@ class DelegatedTokens(_HeldAnywhere):
         return Access.DELEGATED
 
     @property
+    def at_customers(self) -> Access:
+        """Always the partner's account."""
+        return Access.DELEGATED
+
+    @property
     def home_scopes(self) -> frozenset[str]:
         """What the partner's account may do at home, as far as the app was granted it."""
         return self._home_scopes
@@ -165,8 +174,8 @@ class DelegatedTokens(_HeldAnywhere):
         used = self._refresh_token
         try:
             return await self._redeem(tenant, claims, used)
-        except AuthorisationLost:
-            newer = await self._newer_than(used)
+        except (AuthorisationLost, ConsentMissing) as error:
+            newer = await self._newer_than(used) if _may_be_spent(error) else None
             if newer is None:
                 raise
         self._refresh_token = newer
@@ -228,6 +237,11 @@ class AppTokens(_HeldAnywhere):
         return Access.DELEGATED if self._gave_way else Access.APPLICATION
 
     @property
+    def at_customers(self) -> Access:
+        """Always the app itself."""
+        return Access.APPLICATION
+
+    @property
     def home_scopes(self) -> frozenset[str]:
         """None for the app itself: what it may do are roles."""
         if self._gave_way and self._fallback is not None:
@@ -273,6 +287,11 @@ class AppTokens(_HeldAnywhere):
             at_customer=tenant != self._home,
             claims=claims,
         )
+
+
+def _may_be_spent(error: AuthorisationLost | ConsentMissing) -> bool:
+    """The refresh token itself may be what was refused; at a customer the number may be unknown."""
+    return isinstance(error, AuthorisationLost) or error.code == "sign_in_refused"
 
 
 def _short(scope: str) -> frozenset[str]:

@@ -53,6 +53,7 @@ class OneToken:
     client_id = "an-app"
     home = None
     at_home = None
+    at_customers = None
 
     async def of(self, *_: object, **__: object) -> str:
         """The token."""
