@@ -84,7 +84,7 @@ class Planner(LinkedPlanner):
 
         With a proof it departs; without one a person is asked, unless its contact is gone, too. A
         proof of before holds. Of one that is left alone for now the proof is kept: a directory may
-        tell it only once.
+        tell it only once. Of one whom a person keeps though he is missing it settles nothing else.
         """
         object_id, known = reading.user.object_id, reading.known
         link = around.links.get(object_id)
@@ -93,6 +93,8 @@ class Planner(LinkedPlanner):
         before = known.departure
         if departure is None and before is not None and before.kind == _DELETED:
             departure = before
+        if departure is not None and self._is_kept(reading, known):
+            departure = departure.acted_on()
         rows = len(plan.changes)
         if link.contact is None:
             self._lose(reading, known, departure, plan)
@@ -114,16 +116,16 @@ class Planner(LinkedPlanner):
         around: Surroundings,
         plan: PagePlan,
     ) -> None:
-        """Ask about one who is missing, unless that is to be left alone.
-
-        Whoever was to be kept, came back and is missing again, is asked about again.
-        """
+        """Ask about one who is missing, unless that is to be left alone."""
         contact = link.contact
         assert contact is not None, "a vanished contact was handled before"
-        kept = known.unlisted and self._dismissed(reading, _MISSING) is not None
-        if not kept and not self._is_untouchable(reading, link, around):
+        if not self._is_kept(reading, known) and not self._is_untouchable(reading, link, around):
             question = {"active": contact.active}
             self._ask(reading, _MISSING, contact, question, plan, departure=known.departure)
+
+    def _is_kept(self, reading: Reading, known: Known) -> bool:
+        """True when a person kept him though he is missing; not once he was there again."""
+        return known.unlisted and self._dismissed(reading, _MISSING) is not None
 
     def _is_untouchable(self, reading: Reading, link: Link, around: Surroundings) -> bool:
         object_id = reading.user.object_id

@@ -173,10 +173,10 @@ _DECIDE = text("""
 _LEAVE_ALONE = text("""
     UPDATE entra_identities
     SET verdict = 'undone', reason = 'undone', acted_fingerprint = seen_fingerprint,
-        changed_at = :now
+        departure_settled = departure_settled AND NOT object_id = ANY(:departed), changed_at = :now
     WHERE tenant_id = :tenant_id AND entra_tenant_id = :entra_tenant_id
         AND object_id = ANY(:object_ids) AND (verdict <> 'ignored' OR reason = 'remapped')
-""").bindparams(bindparam("object_ids", type_=IdArray()))
+""").bindparams(bindparam("object_ids", type_=IdArray()), bindparam("departed", type_=IdArray()))
 
 _RESUME = text("""
     WITH undoing AS (
@@ -367,12 +367,17 @@ class Undoing:
         entra_tenant_id: EntraTenantId,
         object_ids: Sequence[ObjectId],
         *,
+        departed: Sequence[ObjectId],
         run_id: RunId,
         user_id: UserId | None,
         name: str | None,
         now: datetime,
     ) -> None:
-        """Remember that these identities are undone; who is ignored stays ignored."""
+        """Remember that these identities are undone; who is ignored stays ignored.
+
+        The evidence against those who ``departed``, whose contacts are active again, is as if it
+        had not been acted on: a resume lets it count.
+        """
         if not object_ids:
             return
         values = {
@@ -383,7 +388,7 @@ class Undoing:
         }
         decided = {**values, "run_id": run_id, "user_id": user_id, "name": name}
         await self._connection.execute(_DECIDE, decided)
-        await self._connection.execute(_LEAVE_ALONE, values)
+        await self._connection.execute(_LEAVE_ALONE, {**values, "departed": list(departed)})
 
     async def resume(
         self,

@@ -210,6 +210,64 @@ def test_who_is_kept_though_missing_is_asked_about_when_he_goes_again(cyd: Case)
     assert cyd.questions() == [("cyd", "missing_upstream")]
 
 
+@pytest.mark.parametrize("tells", ["a lookup", "the deleted items", "the changes"])
+def test_who_is_kept_though_missing_stays_when_the_proof_comes_later(cyd: Case, tells: str) -> None:
+    cyd.capable(delta=False, proves_absence=False)
+    there = cyd.paper.users[person("cyd").object_id]
+    if tells == "the deleted items":
+        cyd.vanish("cyd")
+    else:
+        cyd.fire("cyd", purge=True)
+    cyd.sync()
+    cyd.answer(Action.KEEP)
+    cyd.capable(delta=True, proves_absence=True)
+    if tells == "the changes":
+        cyd.sync()
+        cyd.paper.log.append((there.object_id, None))
+    elif tells == "the deleted items":
+        cyd.paper.deleted[there.object_id] = there
+    cyd.engine.clock.move(days=0 if tells == "the changes" else 8)
+    assert cyd.rows(cyd.sync()) == []
+    assert cyd.contact("cyd")["active"]
+    cyd.nothing_is_left()
+    cyd.paper.put(there)
+    cyd.sync()
+    cyd.fire("cyd")
+    assert cyd.rows(cyd.sync()) == [("inactivate", "applied")]
+
+
+def test_what_is_proved_already_counts_among_those_who_are_looked_up(case: Case) -> None:
+    case.save(guard={"inactivateMin": 2, "inactivatePercent": 0})
+    for local in ("cyd", "dan", "eve", "fay"):
+        case.change(local)
+    case.sync()
+    case.capable(delta=False)
+    case.fire("cyd")
+    case.fire("dan", purge=True)
+    case.fire("eve", purge=True)
+    rows = sorted(case.rows(case.sync()))
+    assert rows == [("inactivate", "applied"), ("inactivate", "applied"), ("queue", "applied")]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_an_inactivation_that_was_undone_is_done_again_once_that_is_resumed(
+    cyd: Case, deleted: bool
+) -> None:
+    if deleted:
+        cyd.fire("cyd")
+    else:
+        cyd.change("cyd", enabled=False)
+    run = cyd.sync()
+    undo = cyd.undo(run)
+    cyd.apply(undo)
+    assert cyd.contact("cyd")["active"]
+    cyd.nothing_is_left()
+    assert cyd.stage.run(Desk(cyd.engine).resume(undo, None)) == 1
+    assert cyd.rows(cyd.sync()) == [("inactivate", "applied")]
+    assert not cyd.contact("cyd")["active"]
+    cyd.nothing_is_left()
+
+
 def test_one_question_waved_away_does_not_silence_that_a_user_is_missing(cyd: Case) -> None:
     cyd.change("cyd", job_title="Head")
     cyd.sync()

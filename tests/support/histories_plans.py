@@ -228,10 +228,20 @@ class Plans(Syncs):
                 at_once=not late,
             )
             undone.judge()
+            self.forget_departures(draft, after)
         else:
             self.judge_applied(draft, before, after)
             self.runs.append(draft.run_id)
         self.sound = True
+
+    def forget_departures(self, draft: Draft, after: State) -> None:
+        """A departure whose effect was undone counts anew, once that is resumed."""
+        sources = {str(row["id"]): row for row in after.changes}
+        for row in after.of_run(draft.run_id):
+            source = sources.get(str(row["source"]))
+            if row["state"] == "applied" and source and source["kind"] == "inactivate":
+                key = (str(row["directory"]), str(row["object"]))
+                self.world.inactivated.pop((key, str(row["contact"])), None)
 
     def judge_applied(self, draft: Draft, before: State, after: State) -> None:
         """A preview says what the directory was like then; people's orders are those of now."""

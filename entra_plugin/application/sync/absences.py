@@ -38,8 +38,8 @@ class Absences:
     async def plan(self, fence: Fence, now: datetime, *, look: bool) -> Absent | None:
         """Ask for evidence of each, then plan; None when nobody is missing.
 
-        Evidence that is stored holds, as they are still not listed. Only as many single ids are
-        asked for as may become inactive without a person's look: the others wait as questions.
+        Evidence that is stored holds, as they are still not listed. Single ids are asked for only
+        as long as all may become inactive without a person's look: the others wait as questions.
         Without ``look`` nothing is asked for, and only those are planned of whom it is known.
         """
         unlisted, allowed = await self._unlisted(fence)
@@ -47,7 +47,7 @@ class Absences:
         proved = frozenset(one.object_id for one in concerned if one.proved)
         if look and len(proved) < len(concerned):
             asked = [one.object_id for one in concerned if not one.proved]
-            proved |= await self._proved(asked, allowed)
+            proved |= await self._proved(asked, allowed - len(proved))
         missing = [one.object_id for one in concerned] if look else sorted(proved)
         new: tuple[ObjectId, ...] = ()
         if look:
@@ -93,7 +93,7 @@ class Absences:
             if not self.directory.capabilities.proves_absence:
                 return proved
             left = [object_id for object_id in unseen if object_id not in proved]
-            for object_id in left[:allowed]:
+            for object_id in left[: max(0, allowed - len(proved))]:
                 if await self.directory.is_absent(tenant, object_id):
                     proved |= {object_id}
         return proved

@@ -76,7 +76,7 @@ class ApplyUndoBatch:
                 done += await self._close_links(rows)
             elif rows:
                 done += await self._write(rows, sources)
-        await self._mark(done)
+        await self._mark(done, sources)
 
     async def _refused(self, sources: Sources) -> list[Done]:
         """The end of rows that are undone already, or written over, or that a pin now forbids."""
@@ -168,16 +168,20 @@ class ApplyUndoBatch:
             batch.entra_tenant_id, undone, run_id=batch.run.run_id, now=batch.now
         )
 
-    async def _mark(self, done: Sequence[Done]) -> None:
+    async def _mark(self, done: Sequence[Done], sources: Sources) -> None:
         batch = self._batch
         rows = {row.change_id: row for row in batch.rows}
         applied = [rows[d.change_id] for d in done if d.state == ChangeState.APPLIED]
-        await self._undoing.mark(
-            [row.source_change_id for row in applied if row.source_change_id is not None]
-        )
+        undone = {row.source_change_id: row.object_id for row in applied if row.source_change_id}
+        await self._undoing.mark(list(undone))
         await self._undoing.leave_alone(
             batch.entra_tenant_id,
             sorted({row.object_id for row in applied}),
+            departed=[
+                object_id
+                for change_id, object_id in undone.items()
+                if sources[change_id].kind == ChangeKind.INACTIVATE
+            ],
             run_id=batch.run.run_id,
             user_id=batch.run.actor_id,
             name=batch.run.actor_name,
