@@ -12,6 +12,7 @@ from entra_plugin.application.connect.journal import SecretJournal
 from entra_plugin.application.connect.keeping import TokenKeeper
 from entra_plugin.application.connect.opening import DirectoryOpener
 from entra_plugin.application.connect.ports import ConnectPorts
+from entra_plugin.application.connect.readable_secrets import ReadableSecrets
 from entra_plugin.application.context import Context
 from entra_plugin.application.remove_tenant import RemoveTenant
 from entra_plugin.directory.guard import parse_allowed
@@ -109,17 +110,19 @@ def compose(host: Host, env: Mapping[str, str]) -> Opened:
         cipp_allowed=parse_allowed(env.get("ENTRA_CIPP_ALLOWED_HOSTS")),
     )
     store = Store(host.database.engine)
+    secrets = ReadableSecrets(host.secrets)
     ports = ConnectPorts(
         sign_in=opener.sign_in,
-        resolver=CredentialResolver(host.secrets, env),
+        resolver=CredentialResolver(secrets, env),
         opener=opener,
-        journal=SecretJournal(host.secrets, store, now),
-        keeper=TokenKeeper(store, host.secrets, now),
+        journal=SecretJournal(secrets, store, now),
+        keeper=TokenKeeper(store, secrets, now),
     )
-    directories = ConnectedDirectories(store=store, secrets=host.secrets, ports=ports)
+    directories = ConnectedDirectories(store=store, secrets=secrets, ports=ports)
     context = Context(
         host=host,
         store=store,
+        secrets=secrets,
         flags=Flags(),
         directories=directories,
         workflows=TemporalWorkflows(host),

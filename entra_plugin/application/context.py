@@ -8,7 +8,7 @@ from typing import Protocol
 from entra_plugin.access import Flags
 from entra_plugin.directory.protocol import Directory
 from entra_plugin.domain.ids import TenantId, UserId
-from entra_plugin.host import Host, Workflows
+from entra_plugin.host import Host, SecretStore, Workflows
 from entra_plugin.store.transaction import Store
 
 Clock = Callable[[], datetime]
@@ -47,6 +47,8 @@ class Context:
 
     host: Host
     store: Store
+    secrets: SecretStore
+    """The host's; reading it raises ``secret_store_unavailable`` when it cannot be read."""
     flags: Flags
     directories: Directories
     workflows: Workflows

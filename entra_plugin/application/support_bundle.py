@@ -66,7 +66,7 @@ class SupportBundle:
     async def _secrets_present(self, tenant_id: TenantId) -> dict[str, bool]:
         """Which of the guide's secrets there are; the values stay where they are."""
         names = (*secret_names.MICROSOFT, *secret_names.OF_CONNECTIONS)
-        secrets = self._context.host.secrets
+        secrets = self._context.secrets
         return {name: await secrets.get(tenant_id, name) is not None for name in names}
 
 

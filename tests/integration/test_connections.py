@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from entra_plugin.domain import secret_names
 from support.connection_api import (
     APP_NAMES,
     CIPP_TOKEN_NAMES,
@@ -207,6 +208,18 @@ def test_an_app_that_microsoft_does_not_know_is_told_as_such(
     admin.connect(microsoft)
     pair = {"clientId": str(uuid4()), "clientSecret": "s"}
     assert admin.post("/credentials", pair).failure == (422, "app_not_found")
+
+
+def test_a_secret_store_that_cannot_be_read_is_told_as_such(
+    admin: Program, microsoft: Simulator, secrets: SecretFolder
+) -> None:
+    admin.connect(microsoft)
+    secrets.damage(secret_names.DIRECT_REFRESH_TOKEN)
+    pair = {"clientId": microsoft.client_id, "clientSecret": microsoft.client_secret}
+    assert admin.post("/credentials", pair).failure == (503, "secret_store_unavailable")
+    assert secrets.names() == DIRECT_NAMES
+    bundle = admin.get("/support-bundle")
+    assert bundle.failure == (503, "secret_store_unavailable")
 
 
 def test_without_a_connection_a_pair_is_stored_for_the_next_one(

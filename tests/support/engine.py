@@ -277,6 +277,7 @@ def engine_over(host: DevHost, directory: PaperDirectory, tenant_id: TenantId) -
     context = Context(
         host=cast("Host", host),
         store=MortalStore(Store(host.database.engine), moments),
+        secrets=host.secrets,
         flags=switches,
         directories=PaperDirectories(directory),
         workflows=NoWorkflows(),

@@ -27,6 +27,10 @@ class SecretFolder:
         for name, value in values.items():
             self._files.set(self._tenant_id, name, value)
 
+    def damage(self, name: str) -> None:
+        """Leave something in place of one that cannot be read."""
+        (self._folder / f"{name}.secret").write_text("damaged")
+
     def clear(self) -> None:
         """Forget all."""
         for name in self.names():

@@ -87,7 +87,7 @@ class ConnectAppOnly:
         """The app's directory, with the sign-in of a direct connection beside it."""
         if beside is None:
             return self._ports.opener.app_only(resolved.credentials, home=home)
-        secrets = self._context.host.secrets
+        secrets = self._context.secrets
         return self._ports.opener.app_only(
             resolved.credentials,
             home=home,

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from entra_plugin.application.context import Clock
-from entra_plugin.domain.errors import ConfigurationInvalid
+from entra_plugin.domain.errors import ConfigurationInvalid, TransientFailure
 from entra_plugin.domain.ids import TenantId
 from entra_plugin.domain.secret_names import STAGED
 from entra_plugin.host import SecretStore
@@ -83,7 +83,7 @@ class SecretJournal:
             raise
         try:
             await self.settle(tenant_id)
-        except ConfigurationInvalid as error:
+        except (ConfigurationInvalid, TransientFailure) as error:
             # It is decided: whoever looks next finishes it, or is told why that does not work.
             log.warning("secrets not in place yet", extra={"code": error.code})
 

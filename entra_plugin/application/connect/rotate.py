@@ -87,7 +87,7 @@ class RotateCredentials:
         self, tenant_id: TenantId, active: Connection, credentials: Credentials
     ) -> MicrosoftDirectory:
         """The active connection's directory with the new pair; what the test renews is kept."""
-        refresh_token = await self._context.host.secrets.get(
+        refresh_token = await self._context.secrets.get(
             tenant_id, secret_names.DIRECT_REFRESH_TOKEN
         )
         keep = self._ports.keeper.renewed(tenant_id, active.connection_id)
