@@ -184,11 +184,13 @@ class HostWeb:
     async def _program_sign_in(self, request: Request) -> Response:
         try:
             body = await request.json()
-            login = body["login"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            login = None
+        except (ValueError, RecursionError):
+            body = None
+        login = body["login"] if isinstance(body, dict) and body.keys() == {"login"} else None
         if not storable(login):
-            return _failure(400, "malformed_request", "A JSON object with 'login' is expected.")
+            return _failure(
+                400, "malformed_request", "A JSON object with 'login' alone is expected."
+            )
         token = await self._host.accounts.sign_in(login)
         if token is None:
             return _failure(401, "unknown_login", "There is no account with this login.")

@@ -27,7 +27,9 @@ from entra_plugin.domain.planning import Change, PagePlan
 from entra_plugin.domain.states import (
     ChangeKind,
     DepartureKind,
+    FieldName,
     MappingState,
+    PinKind,
     Verdict,
     VerdictReason,
 )
@@ -121,6 +123,7 @@ class Explain:
             link = await explaining.link()
             question = await explaining.question()
             waiting = await explaining.waiting()
+            pins = await explaining.pins(link.contact_id if link is not None else None)
             policy = await self._policy(connection, tenant_id, mapping)
             left = await self._left_out(connection, tenant_id, mapping)
             user = held.user
@@ -144,9 +147,9 @@ class Explain:
                 decision=await explaining.decision(),
                 link=link,
                 question=question,
-                pins=await explaining.pins(link.contact_id if link is not None else None),
+                pins=pins,
                 waiting=waiting,
-                fields=await self._fields(connection, tenant_id, policy, user, link),
+                fields=await self._fields(connection, tenant_id, policy, user, link, pins),
                 pattern=rule.pattern(user)
                 if rule is not None and user is not None and held.verdict == Verdict.FILTERED
                 else None,
@@ -175,6 +178,7 @@ class Explain:
         policy: Policy | None,
         user: DirectoryUser | None,
         link: HeldLinkFacts | None,
+        pins: Sequence[HeldPin],
     ) -> list[FieldFacts]:
         if policy is None or user is None or link is None or not policy.fields:
             return []
@@ -182,7 +186,8 @@ class Explain:
         if not found:
             return []
         directory, contact = values_of(user), values_of_contact(found[0])
-        merged = merge(policy.fields, base=link.base, directory=directory, contact=contact)
+        free = {name: mode for name, mode in policy.fields.items() if not _is_pinned(name, pins)}
+        merged = merge(free, base=link.base, directory=directory, contact=contact)
         outcomes: Mapping[object, str] = {
             **dict.fromkeys(merged.after, "write"),
             **dict.fromkeys(merged.conflicts, "ask"),
@@ -240,6 +245,14 @@ def _rule(policy: Policy, held: HeldIdentity) -> FilterRule:
     excluded = one if held.reason == VerdictReason.IN_EXCLUDED_GROUP else frozenset()
     return FilterRule(
         filters, included=included, excluded=excluded if filters.exclude_groups else frozenset()
+    )
+
+
+def _is_pinned(name: FieldName, pins: Sequence[HeldPin]) -> bool:
+    """True where a pin keeps the field as it is."""
+    return any(
+        pin.kind in {PinKind.HANDS_OFF, PinKind.IGNORE_IDENTITY} or pin.field == name.value
+        for pin in pins
     )
 
 

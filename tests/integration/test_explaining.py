@@ -93,6 +93,23 @@ def test_rules_that_are_on_are_told_with_the_three_values(
     )
 
 
+@pytest.mark.parametrize("kind", ["lock_field", "hands_off"])
+def test_a_rule_that_a_pin_stops_would_keep_the_field(
+    admin: Program, identities: dict[str, Json], kind: str
+) -> None:
+    anna = identities["anna.abbott@alpinedental.example"]
+    pin = {"kind": kind, "contactId": anna["contactId"]}
+    if kind == "lock_field":
+        pin["field"] = "role"
+    assert admin.post("/pins", pin, method="PUT").status == 200
+    try:
+        found = explained(admin, anna)
+    finally:
+        admin.post("/pins", pin, method="DELETE")
+    assert [field["outcome"] for field in found["fields"]] == ["keep"]
+    assert found["next"]["rows"] == []
+
+
 def test_a_departure_under_grace_is_told_with_the_day_it_will_be_acted_on(
     admin: Program, microsoft: Simulator, identities: dict[str, Json]
 ) -> None:

@@ -156,6 +156,9 @@ def test_a_change_row_says_what_was_made_of_whom(story: Story, admin: Program) -
     assert [(c["kind"], c["state"], c["identity"]["address"]) for c in changes] == [
         ("create", "applied", "talbot.svensson@alpinedental.example")
     ]
+    assert [c["contact"] for c in changes] == [
+        {"contactId": changes[0]["contactId"], "fullName": changes[0]["after"]["fullName"]}
+    ]
 
 
 def test_a_contact_says_whom_it_comes_from_and_what_made_it(story: Story, admin: Program) -> None:

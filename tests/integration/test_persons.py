@@ -170,7 +170,9 @@ def test_a_sync_that_is_under_way_takes_the_person_along(meet: Meet, host: Runni
 def test_who_belongs_to_no_mapped_customer_is_not_synced(meet: Meet, admin: Program) -> None:
     customer = meet(5)
     assert admin.post(f"/identities/{NOBODY}/{NOBODY}/sync").failure == (404, "not_found")
-    assert admin.post(f"/identities/{NOBODY}/x/sync").failure == (400, "malformed_request")
+    malformed = admin.post(f"/identities/{NOBODY}/x/sync")
+    assert malformed.failure == (400, "malformed_request")
+    assert malformed.body["details"] == {"path": "objectId"}
     admin.post("/mappings/unmap", {"managedTenantId": customer.managed_tenant})
     assert asked(customer, customer.object_id(0)).failure == (422, "not_mapped")
 

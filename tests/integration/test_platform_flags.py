@@ -139,6 +139,12 @@ def test_a_text_that_no_database_holds_changes_nothing(platform: httpx.Client, t
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
 
 
+@pytest.mark.parametrize("body", [[], {}, {"login": "admin@northwind.example", "x": 1}])
+def test_a_sign_in_of_another_shape_is_malformed(platform: httpx.Client, body: object) -> None:
+    answer = platform.post("/session", content=json.dumps(body))
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
 @pytest.mark.parametrize("login", [*REFUSED_TEXTS, 5, None, ["admin@northwind.example"]])
 def test_a_login_that_no_account_has_is_malformed(platform: httpx.Client, login: object) -> None:
     answer = platform.post("/session", content=json.dumps({"login": login}))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from entra_plugin.application.run_history import Named
 from entra_plugin.application.runs import ChangeQuery, RunDetails, RunQuery
 from entra_plugin.application.sync.start import StartedRun, StartSyncCommand, SyncScope
 from entra_plugin.domain.errors import NotFound
@@ -59,6 +60,13 @@ class IdentityView(View):
     address: str
 
 
+class ContactRefView(View):
+    """The contact of a row as it is called now; one that is gone has no name."""
+
+    contact_id: UUID
+    full_name: str | None
+
+
 class ChangeView(View):
     """One row of a run's plan; ``sourceChangeId`` is the row that an undo reverts."""
 
@@ -70,6 +78,7 @@ class ChangeView(View):
     reason: str
     reason_text: str
     identity: IdentityView
+    contact: ContactRefView | None
     contact_id: UUID | None
     source_change_id: UUID | None
     candidates: list[UUID]
@@ -166,7 +175,8 @@ async def changes(
         q=q,
     )
     page = await runtime.read_runs.changes(known.tenant_id, RunId(run_id), query)
-    items = [_change(row, known) for row in page.items]
+    named = await runtime.run_history.named(known.tenant_id, page.items)
+    items = [_change(row, named, known) for row in page.items]
     return ok(Listed(items=items, next_cursor=page.next_cursor))
 
 
@@ -246,7 +256,8 @@ async def _start(known: Known, runtime: Started, body: SyncBody) -> StartedRun:
     return await client_sync(runtime, known, ClientId(body.client_id), Trigger.API)
 
 
-def _change(row: ChangeRow, known: Known) -> ChangeView:
+def _change(row: ChangeRow, named: Named, known: Known) -> ChangeView:
+    contact = named.contacts.get(row.contact_id) if row.contact_id is not None else None
     return ChangeView(
         change_id=row.change_id,
         managed_tenant_id=row.managed_tenant_id,
@@ -258,6 +269,11 @@ def _change(row: ChangeRow, known: Known) -> ChangeView:
         identity=IdentityView(
             entra_tenant_id=row.entra_tenant_id, object_id=row.object_id, address=row.label
         ),
+        contact=ContactRefView(
+            contact_id=row.contact_id, full_name=contact.full_name if contact is not None else None
+        )
+        if row.contact_id is not None
+        else None,
         contact_id=row.contact_id,
         source_change_id=row.source_change_id,
         candidates=list(row.candidates),
