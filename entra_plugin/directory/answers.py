@@ -15,6 +15,9 @@ import httpx
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes, unpacked: a page of 999 users has less than one hundredth of that."""
 
+AFTER_ODD_ANSWER = 10.0
+"""Seconds after which an answer that cannot be true, or cannot be read, is asked for once more."""
+
 _LONGEST_PAUSE = 86_400.0
 """Seconds; nobody means more than a day, and a header may hold any number."""
 

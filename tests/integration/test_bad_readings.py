@@ -220,7 +220,10 @@ async def test_nobody_leaves_and_nobody_comes_twice(
     before, versions = _form(world), _versions(world)
     _let_absences_count(world)
     simulator.control("/faults", {"faults": kind.faults(simulator)})
+    world.checks.naps.waits.clear()
     assert await _code(world) == kind.code
+    waited = sum(world.checks.naps.waits)
+    assert waited < 300 or kind.code == "throttled", "nobody waits long for what is no answer"
     assert _in(KEPT, _form(world)) == _in(KEPT, before)
     if not (kind.lacks or kind.adds):
         assert _versions(world) == versions

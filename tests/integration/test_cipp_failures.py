@@ -102,7 +102,7 @@ async def test_a_directory_without_any_domain_is_no_answer(cipp: Opened) -> None
     cipp.fault("ListDomains", status=200, body=[{"id": "new.example", "isVerified": False}])
     found = await failure(cipp, lambda directory: directory.tenant_details(ALPINE))
     assert isinstance(found, TransientFailure)
-    assert (found.code, found.retry_after) == ("unusable_answer", 60)
+    assert (found.code, found.retry_after) == ("unusable_answer", 10)
     assert len(cipp.asked("ListDomains")) == 1
 
 

@@ -347,7 +347,7 @@ async def test_a_directory_without_any_domain_is_no_answer(
     without_domains(partner, {}, [{"id": "new.example", "isVerified": False}])
     with pytest.raises(TransientFailure, match="unusable_answer") as caught:
         await directory.tenant_details(ALPINE)
-    assert caught.value.retry_after == 60
+    assert caught.value.retry_after == 10
 
 
 @pytest.mark.parametrize("organizations", [[], [str(BRIGHT)], [str(ALPINE), str(BRIGHT)]])

@@ -103,10 +103,19 @@ class Syncing:
         Raises:
             ApplicationError: It is of no use.
         """
+        told: tuple[object, ...] = ()
+
+        def hear(*details: object) -> None:
+            nonlocal told
+            told = details
+
         for attempt in range(1, _MOST_ATTEMPTS):
             self.misfortune(getattr(work, "__name__", ""), attempt)
             environment = ActivityEnvironment()
-            environment.info = replace(environment.info, attempt=attempt)
+            environment.on_heartbeat = hear
+            environment.info = replace(
+                environment.info, attempt=attempt, heartbeat_details=list(told)
+            )
             try:
                 return await environment.run(work, argument)
             except ApplicationError as error:

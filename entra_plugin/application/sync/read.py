@@ -24,6 +24,7 @@ from entra_plugin.application.sync.readings import (
 from entra_plugin.application.sync.scope import Scopes
 from entra_plugin.application.sync.settle import settle_plan
 from entra_plugin.directory.ahead import ahead
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.protocol import CursorExpired, Directory, PageExpired
 from entra_plugin.domain.errors import NotAcceptable, TransientFailure
 from entra_plugin.domain.filters import FilterRule
@@ -136,20 +137,12 @@ class ReadAndPlan:
             return True
         directory = await self._context.directories.of_tenant(tenant_id)
         attempt = await self._prepared(tenant_id, begun, directory)
-        listed = _Listed(attempt.progress)
+        listed = _Listed(attempt.progress) if attempt.progress.complete else None
         for _ in range(_MAX_READINGS):
-            if attempt.progress.complete:
-                break
-            try:
-                listed = await self._read(tenant_id, attempt, heartbeat)
-            except PageExpired:
-                attempt = await self._start_anew(tenant_id, attempt)
-            except CursorExpired:
-                attempt = await self._start_anew(tenant_id, attempt, everything=True)
-            else:
-                break
-        else:
-            raise TransientFailure("listing_expired", retry_after=60)
+            if listed is None:
+                attempt, listed = await self._to_the_end(tenant_id, attempt, heartbeat)
+        if listed is None:
+            raise TransientFailure("listing_expired", retry_after=AFTER_ODD_ANSWER)
         return await self._finish(tenant_id, attempt, listed)
 
     async def _begin(
@@ -330,6 +323,22 @@ class ReadAndPlan:
             )
             if page.cursor is not None:
                 await fences.put_cursor(attempt.fence, page.cursor)
+
+    async def _to_the_end(
+        self, tenant_id: TenantId, attempt: _Attempt, heartbeat: Heartbeat
+    ) -> tuple[_Attempt, _Listed | None]:
+        """Read the pages that are left; without a listing, from the first one the next time."""
+        try:
+            return attempt, await self._read(tenant_id, attempt, heartbeat)
+        except PageExpired:
+            return await self._start_anew(tenant_id, attempt), None
+        except CursorExpired:
+            return await self._start_anew(tenant_id, attempt, everything=True), None
+        except TransientFailure as error:
+            if error.code == "listing_endless":
+                # Else the next try would go on in the circle, and count as one that got ahead.
+                await self._start_anew(tenant_id, attempt)
+            raise
 
     async def _start_anew(
         self, tenant_id: TenantId, attempt: _Attempt, *, everything: bool = False

@@ -20,6 +20,7 @@ from contextlib import aclosing, contextmanager
 
 import httpx
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.cipp import wire
 from entra_plugin.directory.cipp.api import (
     DELETED_USERS,
@@ -57,7 +58,6 @@ _LIMITS = httpx.Limits(
     keepalive_expiry=60,
 )
 _PAGE_CAP = 10_000
-_LATER = 60.0
 _GRAPH_REFUSED = "cipp_graph_error"
 
 
@@ -118,7 +118,7 @@ class CippDirectory:
             tenant_filter = await self._customers.filter_of(entra_tenant_id)
             domains = wire.listed_domains(await self._api.list_domains(tenant_filter))
         if not domains:
-            raise TransientFailure("unusable_answer", retry_after=_LATER)
+            raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER)
         return TenantDetails(domains=domains)
 
     async def user_pages(
@@ -147,7 +147,7 @@ class CippDirectory:
             async for answer, link in pages:
                 seen += len(answer.results)
                 if link is None and not seen and resume is None:
-                    raise TransientFailure("empty_listing", retry_after=_LATER)
+                    raise TransientFailure("empty_listing", retry_after=AFTER_ODD_ANSWER)
                 yield UserPage(users=tuple(map(to_user, answer.results)), next_link=link)
 
     @property
@@ -185,7 +185,7 @@ class CippDirectory:
                 raise
             raise ConsentMissing("user_unreadable") from None
         if [row.id for row in answer.results] != [object_id]:
-            raise TransientFailure("unusable_answer", retry_after=_LATER)
+            raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER)
         return to_user(answer.results[0])
 
     async def groups(
@@ -240,7 +240,7 @@ class CippDirectory:
         answer = await self._ask(tenant, ORGANIZATION, wire.OrganizationAnswer, None)
         if [row.id for row in answer.results] != [tenant]:
             self._customers.forget(tenant)
-            raise TransientFailure("wrong_directory", retry_after=_LATER)
+            raise TransientFailure("wrong_directory", retry_after=AFTER_ODD_ANSWER)
         return answer.results[0]
 
     async def _listed(
@@ -255,7 +255,7 @@ class CippDirectory:
             async for answer, _ in self._pages(tenant, question, type_, None):
                 yield answer
         except PageExpired:
-            raise TransientFailure("listing_expired", retry_after=_LATER) from None
+            raise TransientFailure("listing_expired", retry_after=AFTER_ODD_ANSWER) from None
 
     async def _pages(
         self,

@@ -13,6 +13,7 @@ from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 from entra_plugin.directory.ahead import ahead
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.changes import SELECT_FINGERPRINT, change_page
 from entra_plugin.directory.microsoft.customers import count_customers, list_customers
@@ -112,7 +113,7 @@ class MicrosoftDirectory:
             if not domains:
                 domains = await self._listed_domains(bearer)
         if not domains:
-            raise TransientFailure("unusable_answer", retry_after=60)
+            raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER)
         return TenantDetails(domains=domains)
 
     async def user_pages(
@@ -133,7 +134,7 @@ class MicrosoftDirectory:
             async for page in pages:
                 seen += len(page.users)
                 if page.next_link is None and not seen and resume is None:
-                    raise TransientFailure("empty_listing", retry_after=60)
+                    raise TransientFailure("empty_listing", retry_after=AFTER_ODD_ANSWER)
                 yield user_page(page, known)
 
     @property
@@ -149,7 +150,9 @@ class MicrosoftDirectory:
             body = await self._proven_answer(bearer, lambda: self._reader.get(bearer, url))
         link = change_page(body).delta_link
         if link is None:
-            raise TransientFailure("unusable_answer", retry_after=60, details={"reason": "link"})
+            raise TransientFailure(
+                "unusable_answer", retry_after=AFTER_ODD_ANSWER, details={"reason": "link"}
+            )
         return link
 
     async def changes(
@@ -280,7 +283,7 @@ class MicrosoftDirectory:
             raise
         found = wire.decode(body, wire.User)
         if found.id != object_id:
-            raise TransientFailure("unusable_answer", retry_after=60)
+            raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER)
         return found
 
     async def _proven_page(self, bearer: Bearer, url: str) -> RawPage:
@@ -299,7 +302,7 @@ class MicrosoftDirectory:
             answer = await ask()
             if self._proven.get(bearer.tenant) == bearer.token:
                 return answer
-        raise TransientFailure("wrong_directory", retry_after=60)
+        raise TransientFailure("wrong_directory", retry_after=AFTER_ODD_ANSWER)
 
     async def _ensure_proven(self, bearer: Bearer) -> None:
         """Ask who the directory is, unless the present token has been used for that already."""
@@ -311,7 +314,7 @@ class MicrosoftDirectory:
         body = await self._reader.get(bearer, self._endpoints.graph_url(_ORGANIZATION))
         organizations = wire.decode(body, wire.OrganizationList).value
         if [organization.id for organization in organizations] != [bearer.tenant]:
-            raise TransientFailure("wrong_directory", retry_after=60)
+            raise TransientFailure("wrong_directory", retry_after=AFTER_ODD_ANSWER)
         self._proven[bearer.tenant] = bearer.token
         return organizations[0]
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.protocol import ChangePage
 from entra_plugin.domain.errors import TransientFailure
@@ -95,7 +96,9 @@ def change_page(body: bytes) -> ChangePage:
     page = wire.decode(body, _ChangeList)
     next_link, delta_link = page.next_link or None, page.delta_link or None
     if (next_link is None) == (delta_link is None):
-        raise TransientFailure("unusable_answer", retry_after=60, details={"reason": "link"})
+        raise TransientFailure(
+            "unusable_answer", retry_after=AFTER_ODD_ANSWER, details={"reason": "link"}
+        )
     changes = (change for row in page.value if (change := _change(bytes(row))) is not None)
     return ChangePage(changes=tuple(changes), next_link=next_link, delta_link=delta_link)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.endpoints import Endpoints
 from entra_plugin.directory.microsoft.refusals import is_expired
@@ -57,7 +58,7 @@ class Links:
             TransientFailure: ``listing_endless``.
         """
         if link in self._seen or len(self._seen) >= PAGE_CAP:
-            raise TransientFailure("listing_endless", retry_after=60)
+            raise TransientFailure("listing_endless", retry_after=AFTER_ODD_ANSWER)
         self._seen.add(link)
         return link
 
@@ -89,7 +90,9 @@ class GraphReader:
             return await self._transport.get_json(url, bearer, headers=sent, bucket=bucket)
         except NotJson as answer:
             details = {"contentType": answer.content_type}
-            raise TransientFailure("unusable_answer", retry_after=60, details=details) from None
+            raise TransientFailure(
+                "unusable_answer", retry_after=AFTER_ODD_ANSWER, details=details
+            ) from None
 
     async def listing(
         self,
@@ -109,7 +112,7 @@ class GraphReader:
             pages = await self._whole(bearer, first, type_, headers)
             if pages is not None:
                 return pages
-        raise TransientFailure("listing_expired", retry_after=60)
+        raise TransientFailure("listing_expired", retry_after=AFTER_ODD_ANSWER)
 
     async def _whole(
         self,

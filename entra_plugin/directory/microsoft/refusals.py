@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.microsoft import wire
 from entra_plugin.directory.microsoft.tokens import Access
 from entra_plugin.directory.transport import UnexpectedStatus
@@ -20,7 +21,6 @@ _RESYNC = "resync"
 """``resyncRequired`` and the two ``resyncChanges...`` begin so."""
 
 _NOT_FOUND = "Request_ResourceNotFound"
-_LATER = 60.0
 
 
 def is_expired(answer: UnexpectedStatus, *, followed: bool) -> bool:
@@ -87,7 +87,7 @@ def refusal(
         return error
     details = {"status": answer.status}
     return TransientFailure(
-        "unusable_answer", retry_after=_LATER, details=details, vendor_code=vendor
+        "unusable_answer", retry_after=AFTER_ODD_ANSWER, details=details, vendor_code=vendor
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msal
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.microsoft.endpoints import (
     DELEGATED_SCOPES,
     GRAPH_SCOPE,
@@ -39,8 +40,6 @@ from entra_plugin.domain.ids import EntraTenantId
 Answer = TypeVar("Answer")
 
 _TRIES = 3
-_ODD = 30.0
-"""Seconds after which to ask again when an answer could not be understood."""
 
 _LONGEST_SHORT_WAIT = 10.0
 """Seconds; a longer wait is the caller's, who can say so to people."""
@@ -259,7 +258,7 @@ async def _in_thread(work: Callable[[], Answer]) -> Answer:
     except EntraError:
         raise
     except (ValueError, RuntimeError, LookupError) as error:
-        raise TransientFailure("unusable_answer", retry_after=_ODD) from error
+        raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER) from error
 
 
 def _token_set(result: Mapping[str, object], *, at_customer: bool) -> TokenSet:

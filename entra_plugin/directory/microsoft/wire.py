@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from entra_plugin.directory.answers import AFTER_ODD_ANSWER
 from entra_plugin.directory.protocol import Domain
 from entra_plugin.domain.addresses import to_ascii
 from entra_plugin.domain.errors import TransientFailure
@@ -142,13 +143,13 @@ def decode(body: bytes, type_: type[Document]) -> Document:
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise TransientFailure("unusable_answer", retry_after=30) from error
+        raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER) from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         mended = _mend(body)
     try:
         return msgspec.json.decode(mended, type=type_)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TransientFailure("unusable_answer", retry_after=30) from error
+        raise TransientFailure("unusable_answer", retry_after=AFTER_ODD_ANSWER) from error
 
 
 _ESCAPED = re.compile(
