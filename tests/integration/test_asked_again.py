@@ -273,6 +273,24 @@ def test_a_person_may_link_a_contact_that_an_undo_left_to_somebody_else(case: Ca
     case.nothing_is_left()
 
 
+def test_an_address_that_the_run_gives_to_a_new_contact_is_told_with_that_contact(
+    case: Case,
+) -> None:
+    case.save(guard={}, email="directory_wins", role="directory_wins")
+    case.change("cyd")
+    case.sync()
+    case.change("cyd", mail=address("dan"), job_title="Pilot")
+    case.change("dan")
+    run = case.sync()
+    dan = case.contact("dan")["id"]
+    (stale,) = [row for row in case.office.state().of_run(run) if row["state"] == "stale"]
+    assert (stale["kind"], stale["note"]) == ("update", {"found": "exists", "contactId": dan})
+    run = case.sync()
+    (row,) = case.office.state().of_run(run)
+    assert (row["after"], row["note"]) == ({"role": "Pilot"}, {"emailTaken": dan})
+    case.nothing_is_left()
+
+
 @pytest.mark.parametrize("erased", [False, True])
 def test_who_was_undone_and_is_ignored_keeps_no_contact(case: Case, erased: bool) -> None:
     made_and_undone(case)

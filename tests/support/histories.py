@@ -45,11 +45,14 @@ class History(Answers):
     def settle(self) -> None:
         """Days went by, so that a sync may have something to do; the next one has nothing.
 
-        One customer may have got the contact that answers a question of another: that takes a sync
-        more.
+        One customer may have got the contact that answers a question of another, or a new contact
+        the address of an old one: that takes a sync more.
         """
-        self.synced()
-        if self.world.hangs_together():
+        run_id = self.synced()
+        rows = self.office.state().of_run(run_id)
+        taken = [r for r in rows if (r["kind"], r["state"]) == ("update", "stale")]
+        assert all("exists" in dict(row["note"]).values() for row in taken)  # type: ignore[call-overload]
+        if self.world.hangs_together() or taken:
             self.synced()
         versions = self.office.versions()
         run_id = self.synced()

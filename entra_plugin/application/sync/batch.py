@@ -14,6 +14,7 @@ from entra_plugin.application.sync.host_rows import (
     filled,
     host_fields,
     linked_elsewhere,
+    new_address,
     new_contact_of,
     not_created,
     not_written,
@@ -23,6 +24,7 @@ from entra_plugin.application.sync.host_rows import (
     stale,
     write_of,
 )
+from entra_plugin.domain.addresses import normalise, spellings
 from entra_plugin.domain.identity import IdentityKey
 from entra_plugin.domain.ids import (
     ChangeId,
@@ -366,9 +368,24 @@ class ApplyBatch:
                 written.append((row, contact_id, outcome.version))
             else:
                 changed.append((row, outcome))
-        present = await self._present([row for row, _ in changed]) if changed else {}
-        done = [not_written(row, outcome, present) for row, outcome in changed]
-        return done, written
+        if not changed:
+            return [], written
+        present = await self._present([row for row, _ in changed])
+        holders = await self._address_holders([row for row, _ in changed])
+        return [not_written(row, found, present, holders) for row, found in changed], written
+
+    async def _address_holders(self, rows: Sequence[ChangeRow]) -> dict[str, ContactId]:
+        """The contacts that have the addresses which these rows would have written."""
+        addresses = {address for row in rows if (address := new_address(row)) is not None}
+        wanted = sorted({form for address in addresses for form in spellings(address)})
+        if not wanted:
+            return {}
+        found = await self._contacts.by_addresses(self._connection, self._batch.tenant_id, wanted)
+        return {
+            address: contact.id
+            for contact in found
+            if (address := normalise(contact.email)) is not None
+        }
 
     async def _linked_otherwise(
         self, rows: Sequence[ChangeRow], linked: Mapping[ObjectId, HeldLink]

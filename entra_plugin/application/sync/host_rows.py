@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from uuid import UUID
 
+from entra_plugin.domain.addresses import normalise
 from entra_plugin.domain.ids import ContactId
 from entra_plugin.domain.merging import normal
 from entra_plugin.domain.pins import Pins
@@ -126,21 +129,41 @@ def _text(value: object) -> str | None:
 def not_created(row: ChangeRow, outcome: WriteOutcome) -> Done:
     """The end of a row for which the host made no contact."""
     if outcome.status == WriteStatus.EXISTS:
-        return stale(row, {"found": "exists", "contactId": str(outcome.id)})
+        return _taken(row, outcome.id)
     return _rejected(row, outcome)
 
 
+def new_address(row: ChangeRow) -> str | None:
+    """The address that a row writes to a contact, as addresses are compared."""
+    address = (row.after or {}).get(FieldName.EMAIL)
+    return normalise(address) if isinstance(address, str) else None
+
+
 def not_written(
-    row: ChangeRow, outcome: WriteOutcome, present: Mapping[ContactId, Contact]
+    row: ChangeRow,
+    outcome: WriteOutcome,
+    present: Mapping[ContactId, Contact],
+    holders: Mapping[str, ContactId] = MappingProxyType({}),
 ) -> Done:
-    """The end of a row that the host did not write, with what is there instead."""
+    """The end of a row that the host did not write, with what is there instead.
+
+    ``holders`` are the contacts that have the addresses which were to be written.
+    """
     if outcome.status == WriteStatus.REJECTED:
         return _rejected(row, outcome)
     contact = present.get(row.contact_id) if row.contact_id is not None else None
     if contact is None:
         return stale(row, {"found": "contact_gone"})
     now = {name: _VALUES[name](contact) for name in row.before or {}}
+    holder = holders.get(new_address(row) or "")
+    if now == row.before and holder not in (None, contact.id):
+        return _taken(row, holder)
     return stale(row, {"found": "changed", "now": now})
+
+
+def _taken(row: ChangeRow, contact_id: UUID | None) -> Done:
+    """Another contact has the address that was to be written."""
+    return stale(row, {"found": "exists", "contactId": str(contact_id)})
 
 
 def _rejected(row: ChangeRow, outcome: WriteOutcome) -> Done:
