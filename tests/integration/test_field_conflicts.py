@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from entra_plugin.application.review.answers import Answer
+from entra_plugin.domain.errors import NotAcceptable
 from entra_plugin.domain.reviewing import Action, Side
 from entra_plugin.domain.states import FieldName
 from support.case import Case
@@ -198,6 +199,24 @@ def test_an_address_that_is_free_by_now_is_written_beside_a_question(
     case.sync()
     assert case.office.state().contacts[bob]["email"] == "ada@contoso.example"
     case.nothing_is_left()
+
+
+def test_an_answer_whose_address_is_taken_says_by_whom_and_writes_nothing(case: Case) -> None:
+    case.save(guard={}, email="ask")
+    case.sync()
+    case.change("ada", mail="eve@contoso.example")
+    ada = str(case.contact("ada")["id"])
+    case.office.edit(ada, "email", "countess@contoso.example")
+    case.sync()
+    assert case.questions() == [("ada", "field_conflict")]
+    case.office.hire(CLIENTS[0], "Eve", "eve@contoso.example")
+    (item,) = case.office.state().items.values()
+    wanted = Answer(action=Action.FIELDS, fields={FieldName.EMAIL: Side.DIRECTORY})
+    with pytest.raises(NotAcceptable, match="address_taken") as refused:
+        case.stage.run(Desk(case.engine).answer(item["id"], wanted))
+    assert refused.value.details["contactId"] == case.contact("eve")["id"]
+    assert case.contact("countess")["id"] == ada
+    assert case.questions() == [("ada", "field_conflict")]
 
 
 @pytest.mark.parametrize("proved", [False, True])

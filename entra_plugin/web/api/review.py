@@ -179,7 +179,10 @@ async def move(
 @router.post(
     "/review-items/{item_id}/fields",
     responses=failures(
-        CONFLICTS, CARRIED_OUT, {422: ("fields_unanswered", "unknown_field")}, changes=True
+        CONFLICTS,
+        CARRIED_OUT,
+        {422: ("address_taken", "fields_unanswered", "unknown_field")},
+        changes=True,
     ),
 )
 async def fields(
