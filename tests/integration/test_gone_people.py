@@ -26,6 +26,16 @@ def discharge(case: Case) -> None:
     case.office.dismiss(str(case.contact("cyd")["id"]))
 
 
+def let_two_go(case: Case) -> None:
+    """Of four who came, Cyd is among the deleted items, and Dan is nowhere."""
+    for local in ("cyd", "dan", "eve", "fay"):
+        case.change(local)
+    case.sync()
+    case.capable(delta=False)
+    case.fire("cyd")
+    case.fire("dan", purge=True)
+
+
 @pytest.mark.parametrize("purge", [False, True])
 @pytest.mark.parametrize("delta", [True, False])
 def test_who_is_deleted_on_both_sides_is_not_made_anew(
@@ -53,12 +63,7 @@ def test_the_sync_of_one_person_makes_a_contact_anew_that_was_deleted(cyd: Case)
 
 
 def test_what_the_deleted_items_prove_holds_although_a_lookup_is_refused(case: Case) -> None:
-    for local in ("cyd", "dan", "eve", "fay"):
-        case.change(local)
-    case.sync()
-    case.capable(delta=False)
-    case.fire("cyd")
-    case.fire("dan", purge=True)
+    let_two_go(case)
     case.paper.faults.append("refused_lookup")
     assert sorted(case.rows(case.sync())) == [("inactivate", "applied"), ("queue", "applied")]
     assert not case.contact("cyd")["active"]
@@ -238,12 +243,7 @@ def test_who_is_kept_though_missing_stays_when_the_proof_comes_later(cyd: Case, 
 
 def test_what_is_proved_already_counts_among_those_who_are_looked_up(case: Case) -> None:
     case.save(guard={"inactivateMin": 2, "inactivatePercent": 0})
-    for local in ("cyd", "dan", "eve", "fay"):
-        case.change(local)
-    case.sync()
-    case.capable(delta=False)
-    case.fire("cyd")
-    case.fire("dan", purge=True)
+    let_two_go(case)
     case.fire("eve", purge=True)
     rows = sorted(case.rows(case.sync()))
     assert rows == [("inactivate", "applied"), ("inactivate", "applied"), ("queue", "applied")]
